@@ -1,0 +1,106 @@
+"""Removes what a cluster leaves on its machine, however it ended.
+
+Works from the state folder alone, so that it also cleans up after a machine whose processes were killed
+while mounts, network devices and cgroups stayed.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from .network import remove_network
+from .processes import Identity, end_processes, list_processes
+from .settings import Settings
+from .shell import succeeds
+
+MARKER = "scriptrun-localcluster"
+LEGACY_POD_LOGS = Path("/var/log/containers")
+CNI_RESULTS = Path("/var/lib/cni/results")
+SHIM_SOCKETS = Path("/run/containerd/s")
+
+
+def remove_everything(settings: Settings) -> None:
+    """Ends stray processes, then takes away mounts, network and files. The components are stopped already.
+
+    Refuses nothing and needs nothing: each part may be missing. Only a folder that holds our marker is deleted.
+    """
+    end_processes(find_strays(settings))
+    for mount in find_mounts(settings.state, Path("/proc/self/mountinfo").read_text()):
+        succeeds("umount", "--lazy", mount)
+    remove_network(settings)
+    _remove_cgroups()
+    _remove_dangling_files(settings)
+    if (settings.state / MARKER).exists():
+        shutil.rmtree(settings.state, ignore_errors=True)
+
+
+def find_strays(settings: Settings) -> list[Identity]:
+    """Returns our runtime's shims and containers that still run.
+
+    A shim names our socket on its command line; a container's root file system is an overlay in our folder.
+    """
+    return [p for p in list_processes() if is_our_shim(p.argv, settings.containerd_socket) or _is_our_container(p, settings.state)]
+
+
+def is_our_shim(argv: Iterable[str], socket: Path) -> bool:
+    """Tells whether a command line is that of a containerd shim that reports to ``socket``."""
+    arguments = list(argv)
+    return bool(arguments) and Path(arguments[0]).name.startswith("containerd-shim") and str(socket) in arguments
+
+
+def has_root_in(state: Path, mountinfo: str) -> bool:
+    """Tells from ``/proc/PID/mountinfo`` whether a process's root is an overlay whose layers lie in ``state``."""
+    for line in mountinfo.splitlines():
+        fields = line.split()
+        if len(fields) > 4 and fields[4] == "/":
+            return f"dir={state}/" in line
+    return False
+
+
+def _is_our_container(process: Identity, state: Path) -> bool:
+    try:
+        return has_root_in(state, Path(f"/proc/{process.pid}/mountinfo").read_text())
+    except OSError:
+        return False
+
+
+def find_mounts(folder: Path, mountinfo: str) -> list[str]:
+    """Returns the mount points at or below ``folder``, deepest first."""
+    points = [_unescape(line.split()[4]) for line in mountinfo.splitlines()]
+    ours = [point for point in points if point == str(folder) or point.startswith(f"{folder}/")]
+    return sorted(ours, key=lambda point: point.count("/"), reverse=True)
+
+
+def _unescape(text: str) -> str:
+    """Undoes the octal escapes of mountinfo (space, tab, newline, backslash)."""
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)
+
+
+def _remove_cgroups() -> None:
+    """Removes the empty cgroups of ended pods. The kernel refuses those in use, so another kubelet's stay."""
+    for root in Path("/sys/fs/cgroup").glob("**/kubepods"):
+        for folder, _, _ in os.walk(root, topdown=False):
+            try:
+                os.rmdir(folder)
+            except OSError:
+                continue
+
+
+def _remove_dangling_files(settings: Settings) -> None:
+    """Removes what kubelet, CNI and shims write at fixed places outside the state folder."""
+    for link in _entries(LEGACY_POD_LOGS):
+        if link.is_symlink() and os.readlink(link).startswith(f"{settings.state}/"):
+            link.unlink()
+    for result in _entries(CNI_RESULTS):
+        if result.name.startswith("scriptrun-"):
+            result.unlink()
+    in_use = Path("/proc/net/unix").read_text()
+    for socket in _entries(SHIM_SOCKETS):
+        if str(socket) not in in_use:
+            socket.unlink()
+
+
+def _entries(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []

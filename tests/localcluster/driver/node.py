@@ -1,0 +1,134 @@
+"""Command lines and files of the container runtime, the pod network, the kubelet and kube-proxy."""
+
+import json
+
+from .settings import (
+    BRIDGE,
+    KUBELET_HEALTH_PORT,
+    NODE_IP,
+    NODE_NAME,
+    POD_CIDR,
+    PROXY_HEALTH_PORT,
+    PROXY_METRICS_PORT,
+    Settings,
+)
+
+PAUSE_IMAGE = "scriptrun.dev/pause:1"
+MAX_PODS = 250
+
+
+def render_containerd_config(settings: Settings) -> str:
+    """containerd 1.6 with everything it writes inside the state folder."""
+    return f"""\
+version = 2
+root = "{settings.state}/containerd"
+state = "{settings.state}/run"
+disabled_plugins = ["io.containerd.internal.v1.tracing", "io.containerd.tracing.processor.v1.otlp"]
+
+[grpc]
+address = "{settings.containerd_socket}"
+
+[plugins."io.containerd.internal.v1.opt"]
+path = "{settings.state}/containerd/opt"
+
+[plugins."io.containerd.grpc.v1.cri"]
+sandbox_image = "{PAUSE_IMAGE}"
+stream_server_address = "127.0.0.1"
+disable_tcp_service = true
+# Inside a container or a small virtual machine CAP_SYS_RESOURCE is often missing; without this line every sandbox dies there.
+restrict_oom_score_adj = true
+netns_mounts_under_state_dir = true
+
+[plugins."io.containerd.grpc.v1.cri".cni]
+bin_dir = "/usr/lib/cni"
+conf_dir = "{settings.state}/cni/net.d"
+
+[plugins."io.containerd.grpc.v1.cri".containerd]
+snapshotter = "overlayfs"
+"""
+
+
+def render_cni_config(settings: Settings) -> str:
+    """Pods hang on one bridge. Masquerading is done by our own nftables table, which goes in one piece."""
+    bridge = {
+        "type": "bridge",
+        "bridge": BRIDGE,
+        "isGateway": True,
+        "ipMasq": False,
+        "hairpinMode": True,
+        "ipam": {
+            "type": "host-local",
+            "dataDir": f"{settings.state}/cni/ipam",
+            "ranges": [[{"subnet": POD_CIDR}]],
+            "routes": [{"dst": "0.0.0.0/0"}],
+        },
+    }
+    return json.dumps({"cniVersion": "0.4.0", "name": "scriptrun", "plugins": [bridge]}, indent=2)
+
+
+def render_kubelet_config(settings: Settings) -> str:
+    """KubeletConfiguration for a small machine: no eviction before the disk is full, no image is ever collected."""
+    return f"""\
+apiVersion: kubelet.config.k8s.io/v1beta1
+kind: KubeletConfiguration
+address: {NODE_IP}
+healthzBindAddress: 127.0.0.1
+healthzPort: {KUBELET_HEALTH_PORT}
+containerRuntimeEndpoint: unix://{settings.containerd_socket}
+failCgroupV1: false
+cgroupDriver: cgroupfs
+cgroupsPerQOS: true
+enforceNodeAllocatable: []
+failSwapOn: false
+authentication:
+  anonymous: {{enabled: false}}
+  webhook: {{enabled: true}}
+  x509: {{clientCAFile: {settings.pki}/ca.crt}}
+authorization: {{mode: Webhook}}
+resolvConf: /etc/resolv.conf
+podLogsDir: {settings.state}/pods
+maxPods: {MAX_PODS}
+kubeAPIQPS: 200
+kubeAPIBurst: 400
+eventRecordQPS: 100
+eventBurst: 200
+evictionHard:
+  memory.available: 50Mi
+  nodefs.available: "1%"
+  imagefs.available: "1%"
+imageGCHighThresholdPercent: 100
+imageGCLowThresholdPercent: 99
+"""
+
+
+def build_containerd_args(settings: Settings) -> list[str]:
+    """The container runtime; a Debian package."""
+    return ["containerd", f"--config={settings.state}/containerd.toml"]
+
+
+def build_kubelet_args(settings: Settings) -> list[str]:
+    """The kubelet of the only node."""
+    return [
+        "kubelet",
+        f"--config={settings.state}/kubelet.yaml",
+        f"--kubeconfig={settings.pki}/kubelet.kubeconfig",
+        f"--root-dir={settings.state}/kubelet",
+        f"--hostname-override={NODE_NAME}",
+        f"--node-ip={NODE_IP}",
+    ]
+
+
+def build_proxy_args(settings: Settings) -> list[str]:
+    """kube-proxy: service addresses by nftables, kernel settings left as they are."""
+    return [
+        "kube-proxy",
+        f"--kubeconfig={settings.pki}/proxy.kubeconfig",
+        f"--hostname-override={NODE_NAME}",
+        f"--cluster-cidr={POD_CIDR}",
+        "--proxy-mode=nftables",
+        f"--healthz-bind-address=127.0.0.1:{PROXY_HEALTH_PORT}",
+        f"--metrics-bind-address=127.0.0.1:{PROXY_METRICS_PORT}",
+        "--conntrack-max-per-core=0",
+        "--conntrack-tcp-timeout-established=0s",
+        "--conntrack-tcp-timeout-close-wait=0s",
+    ]
