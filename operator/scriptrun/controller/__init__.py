@@ -1,0 +1,1 @@
+"""kopf wiring -> cache -> keyed work queue -> reconcile. The only room that imports kopf."""

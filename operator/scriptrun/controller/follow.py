@@ -1,0 +1,149 @@
+"""From a run with a Job to what it came to: gather its pods and results, decide."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from scriptrun.controller.cache import Cache
+from scriptrun.controller.observe import observe_job, observe_pod, observe_result
+from scriptrun.desired.names import RUN_LABEL, output_name
+from scriptrun.errors import Conflict, NotFound
+from scriptrun.kube.client import Client
+from scriptrun.kube.resources import CONFIGMAPS, EVENTS, JOBS, PODS
+from scriptrun.models.facts import JobFacts, RunFacts
+from scriptrun.models.reasons import Reason
+from scriptrun.policies.attempts import Attempt, judge_attempt
+from scriptrun.policies.outcome import Settle, check_output, decide_lost_job, decide_outcome
+from scriptrun.policies.verdict import Verdict, Wait
+
+__all__ = ["Followed", "Follower"]
+
+_QUIET_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What following a run found: its attempts so far, and what to do."""
+
+    attempts: Sequence[Attempt]
+    decision: Settle | Wait
+
+
+class Follower:
+    """Follows runs that have their Job."""
+
+    def __init__(self, client: Client, cache: Cache) -> None:
+        self._client = client
+        self._cache = cache
+
+    async def follow(self, run: RunFacts, job: JobFacts, now: datetime) -> Followed:
+        """Gather and decide. The cache is asked first, the API server where it can't know."""
+        if run.key in self._cache.suspect:
+            self._cache.suspect.discard(run.key)
+            found = await self._refresh(run, job)
+            if found is None:
+                attempts = self._judge(run, job)
+                return Followed(attempts, _check(decide_lost_job(run, attempts), job))
+            job = found
+        await self._read_outputs(run)
+        if run.key in self._cache.suspect:
+            await self._refresh_pods(run, job)
+        attempts = self._judge(run, job)
+        if (job.failed or job.complete) and (not attempts or attempts[-1].verdict is None):
+            # The Job's end came before its pod's: two watches keep no order between them.
+            await self._refresh_pods(run, job)
+            attempts = self._judge(run, job)
+        decision = decide_outcome(run, job, attempts, now)
+        if isinstance(decision, Settle):
+            return Followed(attempts, _check(decision, job))
+        if not attempts and (now - job.created).total_seconds() > _QUIET_SECONDS:
+            decision = replace(decision, message=await self._explain_no_pod(job) or decision.message)
+        return Followed(attempts, decision)
+
+    async def find_job(self, run: RunFacts) -> JobFacts | None:
+        """Ask the API server for a run's Job: those that succeeded are not watched."""
+        try:
+            job = observe_job(await self._client.get(JOBS, *run.key))
+        except NotFound:
+            return None
+        if job.owner_uid != run.uid:
+            return None
+        self._cache.put_job(job)
+        return job
+
+    def _judge(self, run: RunFacts, job: JobFacts) -> list[Attempt]:
+        results = self._cache.results.get(run.key, {})
+        pods = [pod for pod in self._cache.pods.get(run.key, {}).values() if pod.job_uid == job.uid]
+        pods.sort(key=lambda pod: (pod.created, pod.name))
+        return [judge_attempt(number, pod, results.get(pod.name)) for number, pod in enumerate(pods, start=1)]
+
+    async def _read_outputs(self, run: RunFacts) -> None:
+        """Read the outputs that were announced and are not known yet."""
+        known = self._cache.results.setdefault(run.key, {})
+        for pod in sorted(self._cache.outputs.get(run.key, set()) - known.keys()):
+            await self._read_output(run, pod)
+
+    async def _read_output(self, run: RunFacts, pod: str) -> None:
+        try:
+            body = await self._client.get(CONFIGMAPS, run.key[0], output_name(pod))
+        except NotFound:
+            return
+        if result := observe_result(body):
+            self._cache.results.setdefault(run.key, {})[pod] = result
+        if pod not in self._cache.pods.get(run.key, {}):
+            # The output overtook its pod's first event, or the pod went while nobody looked: its name says whose it is.
+            self._cache.suspect.add(run.key)
+
+    async def _refresh(self, run: RunFacts, job: JobFacts) -> JobFacts | None:
+        """Ask the API server for Job and pods; None when the Job is gone."""
+        found = await self.find_job(run)
+        await self._refresh_pods(run, job)
+        return found if found is not None and found.uid == job.uid else None
+
+    async def _refresh_pods(self, run: RunFacts, job: JobFacts) -> None:
+        listed = await self._client.list(PODS, run.key[0], labelSelector=f"{RUN_LABEL}={run.key[1]}")
+        pods = {pod.name: pod for pod in map(observe_pod, _with_kind(listed)) if pod.job_uid == job.uid}
+        for name in self._cache.pods.get(run.key, {}).keys() - pods.keys():
+            self._cache.lose_pod(run.key, name)
+        for pod in pods.values():
+            self._cache.put_pod(run.key, pod)
+        known = self._cache.results.setdefault(run.key, {})
+        for name, pod in self._cache.pods.get(run.key, {}).items():
+            if pod.ended and name not in known:
+                await self._read_output(run, name)
+        self._cache.suspect.discard(run.key)
+
+    async def _explain_no_pod(self, job: JobFacts) -> str:
+        """Ask for the Job controller's own words on why there is no pod (a quota, an admission webhook)."""
+        events = await self._client.list(
+            EVENTS, job.key[0], fieldSelector=f"involvedObject.uid={job.uid},reason=FailedCreate", limit="5"
+        )
+        items = events.get("items") or ()
+        return str(items[-1].get("message", "")) if items else ""
+
+    async def stop(self, job: JobFacts) -> None:
+        """Stop a Job: its pods are ended, with their grace period, and no new one is made."""
+        try:
+            body = {"metadata": {"uid": job.uid}, "spec": {"suspend": True}}
+            self._cache.put_job(observe_job(await self._client.patch(JOBS, job.key, body)))
+        except (NotFound, Conflict):
+            return  # gone, or another Job of that name: nothing of ours runs
+
+
+def _with_kind(listed: dict[str, object]) -> list[dict[str, object]]:
+    items = listed.get("items")
+    return items if isinstance(items, list) else []
+
+
+def _check(settle: Settle, job: JobFacts) -> Settle:
+    """Check the output of a run that ended well."""
+    result = settle.attempt.result if settle.attempt else None
+    if settle.verdict.reason is not Reason.COMPLETED or result is None or result.output is None:
+        return settle
+    try:
+        output = json.loads(result.output.raw)
+    except (ValueError, RecursionError) as error:
+        return replace(settle, verdict=Verdict(Reason.INVALID_OUTPUT, f"output.json is not JSON: {error}"))
+    wrong = check_output(output, job.snapshot.output_schema)
+    return replace(settle, verdict=wrong) if wrong else settle

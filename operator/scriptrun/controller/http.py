@@ -1,0 +1,50 @@
+"""/metrics, /healthz and /readyz of an operator process, on aiohttp (which the Kubernetes client brings along)."""
+
+from collections.abc import Callable
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from scriptrun import metrics
+
+__all__ = ["serve_http"]
+
+Check = Callable[[], str]
+"""Returns what is wrong, or ""."""
+
+
+async def serve_http(host: str, port: int, healthy: Check, ready: Check) -> web.AppRunner:
+    """Serve until the returned runner is cleaned up.
+
+    Args:
+        host: address to bind; "" for all.
+        port: 0 for any free one.
+        healthy: fails when only a restart helps.
+        ready: fails while the caches are being filled.
+    """
+
+    def answer(check: Check) -> web.Response:
+        wrong = check()
+        return web.Response(text=f"{wrong or 'ok'}\n", status=503 if wrong else 200)
+
+    async def get_healthz(_request: web.Request) -> web.Response:
+        return answer(healthy)
+
+    async def get_readyz(_request: web.Request) -> web.Response:
+        return answer(ready)
+
+    async def get_metrics(_request: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(metrics.REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    application = web.Application()
+    application.add_routes(
+        [
+            web.get("/healthz", get_healthz),
+            web.get("/readyz", get_readyz),
+            web.get("/metrics", get_metrics),
+        ]
+    )
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, host or None, port).start()
+    return runner

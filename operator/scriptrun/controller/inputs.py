@@ -1,0 +1,100 @@
+"""Reads what a run executes: the script's source and the variables, from ConfigMaps as they are at this moment."""
+
+import asyncio
+import base64
+import json
+from typing import Any
+
+from scriptrun.errors import NotFound
+from scriptrun.kube.client import Client
+from scriptrun.kube.resources import CONFIGMAPS
+from scriptrun.models.facts import RunFacts
+from scriptrun.models.reasons import Reason
+from scriptrun.models.script import ScriptSpec
+from scriptrun.policies.acceptance import Inputs, Missing, check_digest, merge_variables
+from scriptrun.policies.verdict import Verdict
+
+__all__ = ["observe_inputs", "observe_source"]
+
+
+async def _get(client: Client, namespace: str, name: str) -> dict[str, Any] | Missing:
+    try:
+        return await client.get(CONFIGMAPS, namespace, name)
+    except NotFound:
+        return Missing(f'ConfigMap "{name}"')
+
+
+def _read_key(config_map: dict[str, Any], name: str, key: str) -> bytes | Missing:
+    if key in (config_map.get("data") or {}):
+        return str(config_map["data"][key]).encode()
+    if key in (config_map.get("binaryData") or {}):
+        return base64.b64decode(config_map["binaryData"][key])
+    return Missing(f'key "{key}" in ConfigMap "{name}"')
+
+
+async def observe_source(
+    client: Client, namespace: str, script: ScriptSpec, run: RunFacts | None = None
+) -> bytes | None | Missing:
+    """Read a Script's source; None for a program that is in the image, or one that each run brings along.
+
+    Args:
+        client: to read with.
+        namespace: of the Script.
+        script: its spec.
+        run: whose source to read, of a ``fromRun`` Script.
+    """
+    source = script.source
+    if source is None:
+        return None
+    if source.inline is not None:
+        return source.inline.encode()
+    if source.config_map is not None:
+        name, key = source.config_map.name, source.config_map.key
+    elif run is not None and run.spec.get("source"):
+        name, key = run.spec["source"]["configMap"]["name"], run.spec["source"]["configMap"]["key"]
+    else:
+        return None
+    config_map = await _get(client, namespace, name)
+    return config_map if isinstance(config_map, Missing) else _read_key(config_map, name, key)
+
+
+async def _observe_variables(
+    client: Client, namespace: str, source: dict[str, Any]
+) -> dict[str, Any] | Missing | Verdict:
+    reference = source["configMap"]
+    name, key = reference["name"], reference.get("key")
+    config_map = await _get(client, namespace, name)
+    if isinstance(config_map, Missing):
+        return config_map
+    if key is None:
+        return dict(config_map.get("data") or {})
+    raw = _read_key(config_map, name, key)
+    if isinstance(raw, Missing):
+        return raw
+    where = f'key "{key}" of ConfigMap "{name}" (spec.variablesFrom)'
+    try:
+        document = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        return Verdict(Reason.INVALID_VARIABLES, f"{where} is not JSON: {error}")
+    if not isinstance(document, dict):
+        return Verdict(Reason.INVALID_VARIABLES, f"{where} must hold a JSON object, not {type(document).__name__}")
+    return document
+
+
+async def observe_inputs(client: Client, run: RunFacts, script: ScriptSpec) -> Inputs | Missing | Verdict:
+    """Read source and variables of a run, and check the source against its pin."""
+    namespace = run.key[0]
+    source, *parts = await asyncio.gather(
+        observe_source(client, namespace, script, run),
+        *(_observe_variables(client, namespace, item) for item in run.spec.get("variablesFrom") or ()),
+    )
+    if isinstance(source, Missing):
+        return source
+    if source is not None and script.source and script.source.config_map:
+        if wrong := check_digest(source, script.source.config_map.sha256):
+            return wrong
+    for part in parts:
+        if isinstance(part, (Missing, Verdict)):
+            return part
+    variables = merge_variables([part for part in parts if isinstance(part, dict)], run.spec.get("variables") or {})
+    return Inputs(source, variables)

@@ -1,0 +1,159 @@
+"""From an object as the API server shows it to the few facts of it that are kept."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from scriptrun.desired.names import SNAPSHOT_ANNOTATION
+from scriptrun.models.facts import (
+    JobFacts,
+    Key,
+    OutputFacts,
+    PodFacts,
+    ResultFacts,
+    RunFacts,
+    ScriptFacts,
+    Snapshot,
+)
+from scriptrun.models.script import ScriptSpec
+from scriptrun.policies.attempts import parse_instant, parse_result
+
+__all__ = ["observe_job", "observe_pod", "observe_result", "observe_run", "observe_script"]
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+def _head(body: dict[str, Any]) -> tuple[Key, str, int, datetime, bool]:
+    meta = body["metadata"]
+    return (
+        (meta["namespace"], meta["name"]),
+        meta["uid"],
+        int(meta["resourceVersion"]),
+        parse_instant(meta["creationTimestamp"]) or _EPOCH,
+        "deletionTimestamp" in meta,
+    )
+
+
+def observe_run(body: dict[str, Any]) -> RunFacts:
+    """Observe a ScriptRun; of a finished one hardly anything is kept."""
+    key, uid, version, created, deleting = _head(body)
+    spec, status = body["spec"], body.get("status") or {}
+    finished_at = parse_instant(status.get("finishedAt"))
+    return RunFacts(
+        key=key,
+        uid=uid,
+        version=version,
+        created=created,
+        script=spec["scriptRef"]["name"],
+        cancel=bool(spec.get("cancel")),
+        deleting=deleting,
+        ttl_seconds=spec.get("ttlSecondsAfterFinished"),
+        finished_at=finished_at,
+        spec={} if finished_at else spec,
+        status={} if finished_at else status,
+    )
+
+
+def observe_script(body: dict[str, Any]) -> ScriptFacts:
+    """Observe a Script.
+
+    Raises:
+        pydantic.ValidationError: its spec is not what the CRD promises (an older CRD is installed).
+    """
+    key, _uid, version, _created, _deleting = _head(body)
+    return ScriptFacts(
+        key=key,
+        version=version,
+        generation=body["metadata"]["generation"],
+        spec=ScriptSpec.model_validate(body["spec"]),
+        status=body.get("status") or {},
+    )
+
+
+def _observe_snapshot(body: dict[str, Any]) -> Snapshot:
+    spec = body["spec"]
+    rules = (spec.get("podFailurePolicy") or {}).get("rules") or [{}]
+    try:
+        kept = json.loads((body["metadata"].get("annotations") or {}).get(SNAPSHOT_ANNOTATION, "{}"))
+    except ValueError:
+        kept = {}
+    return Snapshot(
+        backoff_limit=spec.get("backoffLimitPerIndex", spec.get("backoffLimit", 0)),
+        active_deadline_seconds=spec.get("activeDeadlineSeconds", 0),
+        start_deadline_seconds=kept.get("startDeadlineSeconds", 300),
+        retry_disrupted=rules[0].get("action") == "Ignore",
+        output_schema=kept.get("outputSchema") or {},
+        input_sha256=kept.get("inputSha256", ""),
+    )
+
+
+def observe_job(body: dict[str, Any]) -> JobFacts:
+    """Observe a Job."""
+    key, uid, version, created, deleting = _head(body)
+    owners = body["metadata"].get("ownerReferences") or ()
+    conditions = {
+        item["type"]: item
+        for item in (body.get("status") or {}).get("conditions") or ()
+        if item.get("status") == "True"
+    }
+    failed = conditions.get("Failed")
+    return JobFacts(
+        key=key,
+        uid=uid,
+        version=version,
+        owner_uid=next((owner["uid"] for owner in owners if owner.get("controller")), ""),
+        created=created,
+        complete="Complete" in conditions,
+        failed=failed is not None,
+        failure_reason=failed.get("reason", "") if failed else "",
+        failure_message=failed.get("message", "") if failed else "",
+        suspended=bool(body["spec"].get("suspend")),
+        deleting=deleting,
+        snapshot=_observe_snapshot(body),
+    )
+
+
+def observe_pod(body: dict[str, Any]) -> PodFacts:
+    """Observe a pod of a run's Job."""
+    key, uid, version, created, deleting = _head(body)
+    status = body.get("status") or {}
+    owners = body["metadata"].get("ownerReferences") or ()
+    conditions = {item["type"]: item for item in status.get("conditions") or ()}
+    scheduled = conditions.get("PodScheduled", {})
+    disrupted = conditions.get("DisruptionTarget", {})
+    disrupted = disrupted if disrupted.get("status") == "True" else {}
+    container = next(iter(status.get("containerStatuses") or ()), {})
+    state = container.get("state") or {}
+    waiting, ended, running = state.get("waiting") or {}, state.get("terminated") or {}, state.get("running") or {}
+    node_lost = status.get("reason") in ("NodeLost", "Shutdown", "Terminated", "NodeShutdown")
+    return PodFacts(
+        key=key,
+        uid=uid,
+        version=version,
+        job_uid=next((owner["uid"] for owner in owners if owner.get("kind") == "Job"), ""),
+        created=created,
+        phase=status.get("phase", "Pending"),
+        deleting=deleting,
+        scheduling_message=scheduled.get("message", "") if scheduled.get("status") == "False" else "",
+        waiting_reason=waiting.get("reason", ""),
+        waiting_message=waiting.get("message", ""),
+        started_at=parse_instant(running.get("startedAt") or ended.get("startedAt")),
+        finished_at=parse_instant(ended.get("finishedAt")),
+        exit_code=ended.get("exitCode"),
+        termination_reason=ended.get("reason", ""),
+        termination_message=ended.get("message", ""),
+        disruption_reason=disrupted.get("reason", "") or ("NodeLost" if node_lost else ""),
+        disruption_message=disrupted.get("message", "") or (status.get("message", "") if node_lost else ""),
+    )
+
+
+def observe_result(config_map: dict[str, Any]) -> ResultFacts | None:
+    """Observe the result in an output ConfigMap; None when the runner did not write it so."""
+    data = config_map.get("data") or {}
+    output = None
+    if "output.json" in data:
+        output = OutputFacts(data["output.json"].encode(), config_map["metadata"]["name"])
+    try:
+        return parse_result(json.loads(data.get("result.json", "")), output)
+    except ValueError:
+        return None

@@ -1,0 +1,248 @@
+"""An operator process from start to end: connect, check, watch, lead, work, stop."""
+
+import asyncio
+import os
+import signal
+import socket
+import time
+import uuid
+from datetime import UTC, datetime
+
+import kopf
+import structlog
+
+from scriptrun import __version__, metrics
+from scriptrun.controller.cache import Cache
+from scriptrun.controller.http import serve_http
+from scriptrun.controller.informer import ForgetfulMemories, Informer, WorkItem, build_kopf_settings
+from scriptrun.controller.queue import WorkQueue
+from scriptrun.controller.reconcile import Reconciler
+from scriptrun.controller.scripts import ScriptKeeper
+from scriptrun.desired.names import OUTPUT_LABEL
+from scriptrun.errors import KubeError, ScriptRunError
+from scriptrun.kube.access import LEASE_VERBS, OPERATOR_VERBS
+from scriptrun.kube.client import Client
+from scriptrun.kube.connection import Connection, open_connection
+from scriptrun.kube.leader import lead
+from scriptrun.kube.preflight import check_cluster
+from scriptrun.kube.reflector import MetadataReflector
+from scriptrun.kube.resources import CONFIGMAPS
+from scriptrun.settings import Settings
+
+__all__ = ["run_operator"]
+
+_log = structlog.get_logger(__name__)
+_SILENT_SECONDS = 420.0
+_HEARTBEAT_SECONDS = 15.0
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class _Operator:
+    """One replica."""
+
+    def __init__(self, connection: Connection, client: Client, settings: Settings) -> None:
+        self._connection = connection
+        self._settings = settings
+        self._cache = Cache()
+        self._queue: WorkQueue[WorkItem] = WorkQueue()
+        self._scripts = ScriptKeeper(client, self._cache, _now)
+        self._reconciler = Reconciler(client, self._cache, self._queue, settings, self._scripts, _now)
+        self._informer = Informer(self._cache, self._queue.add)
+        self._outputs = MetadataReflector(client, CONFIGMAPS, OUTPUT_LABEL, self._informer.on_output)
+        self._started = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._beat = time.monotonic()
+        metrics.QUEUE_DEPTH.set_function(lambda: len(self._queue))
+        metrics.RUNS_UNFINISHED.set_function(lambda: sum(not run.finished for run in self._cache.runs.values()))
+
+    def health(self) -> str:
+        """Say what only a restart can mend: an event loop that hangs, watches that hear nothing."""
+        now = time.monotonic()
+        if now - self._beat > 4 * _HEARTBEAT_SECONDS:
+            return "the event loop is stuck"
+        silent = now - self._outputs.last_contact
+        return f"the watches are dead: nothing heard for {silent:.0f} s" if silent > _SILENT_SECONDS else ""
+
+    def readiness(self) -> str:
+        """Say what is not there yet."""
+        return "" if self._started.is_set() and self._outputs.is_synced() else "the caches are being filled"
+
+    async def run(self) -> None:
+        """Work until told to stop.
+
+        Raises:
+            ScriptRunError: a part that must go on for ever has ended.
+        """
+        self._take_signals()
+        web = await serve_http(self._settings.http_host, self._settings.http_port, self.health, self.readiness)
+        parts = [
+            asyncio.create_task(self._beat_on(), name="heartbeat"),
+            asyncio.create_task(self._watch(), name="kopf"),
+            *(
+                asyncio.create_task(self._outputs.run(namespace), name=f"outputs {namespace}")
+                for namespace in self._settings.namespaces or ("",)
+            ),
+        ]
+        main = asyncio.create_task(self._lead(), name="leader")
+        stopping = asyncio.create_task(self._stop.wait(), name="stop")
+        try:
+            await asyncio.wait({main, stopping, *parts}, return_when=asyncio.FIRST_COMPLETED)
+            stopped = self._stop.is_set()
+            self._stop.set()
+            _log.info("stopping", asked=stopped)
+            await self._finish(main)
+            if not stopped:
+                self._explain([main, *parts])
+        finally:
+            for task in (main, stopping, *parts):
+                task.cancel()
+            await asyncio.gather(main, stopping, *parts, return_exceptions=True)
+            await web.cleanup()
+
+    def _take_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+
+    async def _finish(self, main: asyncio.Task[None]) -> None:
+        """Give reconciles under way their time."""
+        if not metrics.LEADER._value.get():
+            main.cancel()  # waits to be leader, nothing is under way
+        await asyncio.wait({main}, timeout=self._settings.graceful_stop_seconds)
+
+    def _explain(self, tasks: list[asyncio.Task[None]]) -> None:
+        for task in tasks:
+            if task.done() and not task.cancelled():
+                error = task.exception()
+                text = f"{task.get_name()} ended: {error or 'the lease was lost'}"
+                raise ScriptRunError(text) from error
+
+    async def _beat_on(self) -> None:
+        while True:
+            self._beat = time.monotonic()
+            await asyncio.sleep(_HEARTBEAT_SECONDS)
+
+    async def _watch(self) -> None:
+        """Run kopf on our session and registry; it keeps the cache."""
+        registry = self._informer.registry
+
+        async def login(**_: object) -> kopf.AiohttpSession:
+            return kopf.AiohttpSession(server=self._connection.server, aiohttp_session=self._connection.session)
+
+        async def take_signals_back(**_: object) -> None:
+            self._take_signals()  # kopf has just put its own handlers in their place, and would stop before us
+
+        kopf.on.login(registry=registry, id="login")(login)
+        kopf.on.startup(registry=registry, id="signals")(take_signals_back)
+        await kopf.operator(
+            registry=registry,
+            settings=build_kopf_settings(),
+            memories=ForgetfulMemories(),
+            standalone=True,
+            clusterwide=not self._settings.namespaces,
+            namespaces=self._settings.namespaces,
+            ready_flag=self._started,
+            stop_flag=asyncio.Event(),  # signals are ours; it ends by being cancelled
+        )
+
+    async def _lead(self) -> None:
+        if not self._settings.leader_election:
+            await self._work()
+            return
+        namespace = self._settings.lease_namespace or self._connection.namespace
+        identity = f"{os.environ.get('HOSTNAME') or socket.gethostname()}_{uuid.uuid4().hex[:8]}"
+        await lead(
+            self._connection,
+            (namespace, self._settings.lease_name),
+            identity,
+            self._settings.lease_duration_seconds,
+            self._work,
+        )
+
+    async def _work(self) -> None:
+        """Reconcile until stopped."""
+        metrics.LEADER.set(1)
+        try:
+            synced = asyncio.create_task(self._wait_for_caches())
+            stopping = asyncio.create_task(self._stop.wait())
+            await asyncio.wait({synced, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not self._stop.is_set():
+                _log.info("leading", runs=len(self._cache.runs), scripts=len(self._cache.scripts))
+                self._reconciler.take_over()
+                await self._run_workers()
+            for task in (synced, stopping):
+                task.cancel()
+        finally:
+            metrics.LEADER.set(0)
+
+    async def _wait_for_caches(self) -> None:
+        await self._informer.synced.wait()
+        await self._outputs.wait_synced()
+
+    async def _run_workers(self) -> None:
+        workers = [asyncio.create_task(self._reconcile_forever()) for _ in range(self._settings.workers)]
+        resync = asyncio.create_task(self._resync_forever())
+        try:
+            await self._stop.wait()
+            self._queue.close()
+            await asyncio.wait(workers, timeout=self._settings.graceful_stop_seconds)
+        finally:
+            for task in (*workers, resync):
+                task.cancel()
+            await asyncio.gather(*workers, resync, return_exceptions=True)
+
+    async def _resync_forever(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.resync_seconds)
+            self._reconciler.resync()
+
+    async def _reconcile_forever(self) -> None:
+        while (item := await self._queue.get()) is not None:
+            started = time.monotonic()
+            try:
+                await self._reconcile(item)
+                self._queue.forget(item)
+            except Exception as error:
+                metrics.RECONCILE_ERRORS.labels(item[0]).inc()
+                delay = self._queue.retry(item)
+                _log_failure(item, error, delay)
+            finally:
+                metrics.RECONCILE_SECONDS.labels(item[0]).observe(time.monotonic() - started)
+                self._queue.done(item)
+
+    async def _reconcile(self, item: WorkItem) -> None:
+        kind, *key = item
+        if kind == "run":
+            await self._reconciler.reconcile((key[0], key[1]))
+        elif (again := await self._scripts.reconcile((key[0], key[1]))) is not None:
+            self._queue.add_after(item, again)
+
+
+def _log_failure(item: WorkItem, error: Exception, delay: float) -> None:
+    facts = {"kind": item[0], "namespace": item[1], "name": item[2], "again_seconds": delay}
+    if isinstance(error, KubeError):
+        _log.warning("reconcile failed, will be tried again", error=str(error), **facts)
+    else:
+        _log.error("reconcile failed, will be tried again", exc_info=error, **facts)
+
+
+async def run_operator(settings: Settings, kubeconfig: str = "", context: str = "") -> None:
+    """Run an operator process until SIGTERM or SIGINT.
+
+    Args:
+        settings: as read from the environment.
+        kubeconfig: path; empty for the usual places or the pod's own account.
+        context: in it; empty for the current one.
+
+    Raises:
+        ClusterUnsuitable: this cluster can't be worked with.
+        ScriptRunError: a part that must go on for ever has ended; start the process anew.
+    """
+    async with open_connection(kubeconfig, context, settings.max_connections) as connection:
+        client = Client(connection, {**OPERATOR_VERBS, **LEASE_VERBS}, metrics.observe_request)
+        version = await check_cluster(client, settings.namespaces)
+        _log.info("starting", version=__version__, kubernetes=version, namespaces=settings.namespaces or "all")
+        await _Operator(connection, client, settings).run()

@@ -1,0 +1,218 @@
+"""Reconcile one run: gather, decide, act, one status patch. Safe to repeat; nothing depends on having seen an event."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from scriptrun import metrics
+from scriptrun.controller.cache import Cache
+from scriptrun.controller.follow import Follower
+from scriptrun.controller.informer import WorkItem
+from scriptrun.controller.observe import observe_run
+from scriptrun.controller.queue import WorkQueue
+from scriptrun.controller.scripts import ScriptKeeper
+from scriptrun.controller.start import Starter
+from scriptrun.desired.status import Progress, build_end, build_progress
+from scriptrun.errors import Conflict, NotFound
+from scriptrun.kube.client import APPLY, Client
+from scriptrun.kube.resources import SCRIPTRUNS
+from scriptrun.models.facts import JobFacts, Key, RunFacts
+from scriptrun.policies.attempts import Attempt
+from scriptrun.policies.outcome import Settle, decide_lost_job
+from scriptrun.policies.ttl import decide_expiry
+from scriptrun.policies.verdict import Verdict, Wait
+from scriptrun.settings import Settings
+
+__all__ = ["Reconciler"]
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """Where a run stands at the end of a pass."""
+
+    decision: Settle | Wait
+    attempts: Sequence[Attempt]
+    job: JobFacts | None
+
+
+class Reconciler:
+    """Brings runs to their end."""
+
+    def __init__(
+        self,
+        client: Client,
+        cache: Cache,
+        queue: WorkQueue[WorkItem],
+        settings: Settings,
+        scripts: ScriptKeeper,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._client = client
+        self._cache = cache
+        self._queue = queue
+        self._settings = settings
+        self._scripts = scripts
+        self._clock = clock
+        self._since = clock()
+        self._starter = Starter(client, cache, settings)
+        self._follower = Follower(client, cache)
+
+    def take_over(self) -> None:
+        """Become the one who works, from now on; what was done before was done by another."""
+        self._since = self._clock()
+        for key in self._cache.runs:
+            self._queue.add(("run", *key))
+        for key in self._cache.scripts:
+            self._queue.add(("script", *key))
+
+    def resync(self) -> None:
+        """Look at every unfinished run again, and ask the API server instead of the cache."""
+        self._starter.forget_namespaces()
+        for run in list(self._cache.runs.values()):
+            if not run.finished:
+                self._cache.suspect.add(run.key)
+                self._queue.add(("run", *run.key))
+        for key in self._cache.scripts:
+            self._queue.add(("script", *key))
+
+    async def reconcile(self, key: Key) -> None:
+        """Look at one run and do what is due."""
+        run = self._cache.runs.get(key)
+        if run is None or run.deleting:
+            return
+        if run.finished:
+            await self._expire(run)
+            return
+        standing = await self._advance(run)
+        if isinstance(standing.decision, Settle):
+            await self._settle(run, standing, standing.decision)
+        else:
+            await self._report_progress(run, standing, standing.decision)
+
+    async def _advance(self, run: RunFacts) -> _Standing:
+        """Start the run, or follow the Job it has."""
+        job = self._cache.jobs.get(run.key)
+        if job is not None and job.owner_uid != run.uid:
+            job = None  # of a namesake before it; the garbage collector is at it
+        known_job = run.status.get("jobName")
+        if job is None and (known_job or run.created < self._since):
+            # Jobs that succeeded are not watched, and what was before this process can't be known from the cache.
+            job = await self._follower.find_job(run)
+        if job is None and known_job:
+            return _Standing(decide_lost_job(run, ()), (), None)
+        if job is None:
+            started = await self._starter.start(run, self._clock())
+            if isinstance(started, Verdict):
+                return _Standing(Settle(started), (), None)
+            if isinstance(started, Wait):
+                return _Standing(started, (), None)
+            job = started
+            self._note_start(run)
+        followed = await self._follower.follow(run, job, self._clock())
+        return _Standing(followed.decision, followed.attempts, self._cache.jobs.get(run.key, job))
+
+    def _note_start(self, run: RunFacts) -> None:
+        waited = (self._clock() - run.created).total_seconds()
+        metrics.START_LATENCY.observe(max(0.0, waited))
+        _log.info("job created", namespace=run.key[0], run=run.key[1], script=run.script)
+
+    async def _settle(self, run: RunFacts, standing: _Standing, settle: Settle) -> None:
+        """Write the end of a run."""
+        now = self._clock()
+        if settle.stop_job and standing.job is not None:
+            await self._follower.stop(standing.job)
+        job_name = run.key[1] if standing.job or run.status.get("jobName") else ""
+        body = build_end(run, settle.verdict, standing.attempts, settle.attempt, job_name, now)
+        if not await self._write(run, body):
+            return
+        status = body["status"]
+        metrics.observe_end(run, status, now)
+        _log.info(
+            "run ended",
+            namespace=run.key[0],
+            run=run.key[1],
+            script=run.script,
+            attempt=len(standing.attempts),
+            phase=status["phase"],
+            reason=status["reason"],
+            duration_seconds=status.get("durationSeconds"),
+        )
+        self._let_next_start(run)
+        self._scripts.note_end(run, status["phase"])
+        self._queue.add(("script", run.key[0], run.script))
+
+    def _let_next_start(self, run: RunFacts) -> None:
+        queued = [
+            other
+            for other in self._cache.unfinished(run.key[0], run.script)
+            if other.key in self._cache.queued and not self._cache.is_started(other.key)
+        ]
+        if queued:
+            oldest = min(queued, key=lambda other: (other.created, other.key))
+            self._queue.add(("run", *oldest.key))
+
+    async def _report_progress(self, run: RunFacts, standing: _Standing, wait: Wait) -> None:
+        """Write where a run stands, if that is news; a run that may end within the second is left to its end."""
+        now = self._clock()
+        item: WorkItem = ("run", *run.key)
+        if wait.again_seconds is not None:
+            self._queue.add_after(item, wait.again_seconds)
+        progress = _decide_progress(standing, wait)
+        age = (now - run.created).total_seconds()
+        if not run.status.get("phase") and age < self._settings.progress_delay_seconds and progress.phase != "Queued":
+            self._queue.add_after(item, self._settings.progress_delay_seconds - age)
+            return
+        job_name = run.key[1] if standing.job else ""
+        body = build_progress(run, progress, standing.attempts, job_name, now)
+        if body["status"] != _own_status(run):
+            await self._write(run, body)
+
+    async def _write(self, run: RunFacts, body: dict[str, Any]) -> bool:
+        """Apply a status; says whether the run was there to take it."""
+        try:
+            answer = await self._client.patch(SCRIPTRUNS, run.key, body, kind=APPLY, subresource="status")
+        except (NotFound, Conflict):
+            # Deleted, or deleted and created anew: its own events say the rest.
+            if (known := self._cache.runs.get(run.key)) and known.uid == run.uid:
+                self._cache.drop_run(run.key)
+            return False
+        self._cache.put_run(observe_run(answer))
+        if "finishedAt" in body["status"]:
+            await self._expire(self._cache.runs[run.key])
+        return True
+
+    async def _expire(self, run: RunFacts) -> None:
+        """Delete a finished run when its time is over; what it owns goes with it."""
+        script = self._cache.scripts.get((run.key[0], run.script))
+        left = decide_expiry(run, script.spec if script else None, self._clock())
+        if left > 0:
+            self._queue.add_after(("run", *run.key), left)
+            return
+        try:
+            options = {"preconditions": {"uid": run.uid}, "propagationPolicy": "Background"}
+            await self._client.delete(SCRIPTRUNS, *run.key, options)
+        except (NotFound, Conflict):
+            self._cache.drop_run(run.key)
+
+
+def _own_status(run: RunFacts) -> dict[str, Any]:
+    """The part of a status that the operator writes; the rest is the bridge's."""
+    own = {name: value for name, value in run.status.items() if name != "report"}
+    if "conditions" in own:
+        own["conditions"] = [item for item in own["conditions"] if item["type"] != "Reported"]
+    return own
+
+
+def _decide_progress(standing: _Standing, wait: Wait) -> Progress:
+    if standing.job is None:
+        phase = "Queued" if wait.reason == "ConcurrencyLimit" else "Pending"
+        return Progress(phase, wait.reason, wait.message)
+    running = any(attempt.pod.started_at or attempt.verdict for attempt in standing.attempts)
+    if running:
+        return Progress("Running", wait.reason, wait.message, accepted=True)
+    return Progress("Pending", wait.reason, wait.message, accepted=True)

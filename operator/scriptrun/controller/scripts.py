@@ -1,0 +1,71 @@
+"""Keeps the status of Scripts: is the source there, is it the pinned one, are the schemas schemas, who ran last."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from scriptrun.controller.cache import Cache
+from scriptrun.controller.inputs import observe_source
+from scriptrun.controller.observe import observe_script
+from scriptrun.desired.status import build_script_status, format_instant
+from scriptrun.errors import Conflict, NotFound
+from scriptrun.kube.client import APPLY, Client
+from scriptrun.kube.resources import SCRIPTS
+from scriptrun.models.facts import Key, RunFacts
+from scriptrun.policies.acceptance import Missing
+from scriptrun.policies.attempts import parse_instant
+from scriptrun.policies.readiness import decide_readiness
+
+__all__ = ["ScriptKeeper"]
+
+_LAST_RUN_EVERY = timedelta(minutes=1)
+
+
+class ScriptKeeper:
+    """Writes the status of Scripts."""
+
+    def __init__(self, client: Client, cache: Cache, clock: Callable[[], datetime]) -> None:
+        self._client = client
+        self._cache = cache
+        self._clock = clock
+        self._ended: dict[Key, tuple[RunFacts, str]] = {}
+
+    def note_end(self, run: RunFacts, phase: str) -> None:
+        """Remember the run of a Script that ended last."""
+        self._ended[run.key[0], run.script] = (run, phase)
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Check one Script and write what changed; returns after how many seconds to come again, if at all."""
+        script = self._cache.scripts.get(key)
+        if script is None:
+            self._ended.pop(key, None)
+            return None
+        now = self._clock()
+        last = self._ended.get(key)
+        wait = self._wait_for_last_run(script.status, now) if last else 0.0
+        ready_known = script.status.get("observedGeneration") == script.generation
+        if last and wait > 0 and ready_known:
+            return wait
+        source = await observe_source(self._client, key[0], script.spec)
+        wrong, sha256 = decide_readiness(script.spec, source)
+        last_run = script.status.get("lastRun")
+        if last:
+            run, phase = self._ended.pop(key)
+            last_run = {"name": run.key[1], "phase": phase, "finishedAt": format_instant(now)}
+        body = build_script_status(script, wrong, sha256, last_run, now)
+        if body["status"] != script.status:
+            try:
+                answer = await self._client.patch(SCRIPTS, key, body, kind=APPLY, subresource="status")
+                self._cache.scripts[key] = observe_script(answer)
+            except (NotFound, Conflict):
+                return None
+        return _source_again(source)
+
+    def _wait_for_last_run(self, status: dict[str, Any], now: datetime) -> float:
+        written = parse_instant((status.get("lastRun") or {}).get("finishedAt"))
+        return (written + _LAST_RUN_EVERY - now).total_seconds() if written else 0.0
+
+
+def _source_again(source: bytes | None | Missing) -> float | None:
+    """A source that is missing is asked for again soon: ConfigMaps at large are not watched."""
+    return 5.0 if isinstance(source, Missing) else None

@@ -1,0 +1,175 @@
+"""Builds the CustomResourceDefinitions from the models: structural schemas with CEL rules and printer columns."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from scriptrun.models import Script, ScriptRun
+from scriptrun.models.base import GROUP, VERSION, Model
+
+__all__ = ["build_crd", "build_crds", "render_crds"]
+
+_KEPT = {
+    "type",
+    "description",
+    "format",
+    "enum",
+    "pattern",
+    "minimum",
+    "maximum",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+    "default",
+    "required",
+    "x-kubernetes-validations",
+    "x-kubernetes-preserve-unknown-fields",
+    "x-kubernetes-int-or-string",
+    "x-kubernetes-list-type",
+    "x-kubernetes-list-map-keys",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How one model is published."""
+
+    model: type[Model]
+    plural: str
+    short_names: tuple[str, ...]
+    columns: tuple[tuple[str, str, str, int], ...]  # name, type, JSON path, priority (0 always, 1 with -o wide)
+
+
+_KINDS = (
+    _Kind(
+        Script,
+        "scripts",
+        (),
+        (
+            ("Handler", "string", ".spec.handler", 0),
+            ("Contract", "string", ".spec.contract", 0),
+            ("Ready", "string", ".status.conditions[?(@.type=='Ready')].status", 0),
+            ("Reason", "string", ".status.conditions[?(@.type=='Ready')].reason", 0),
+            ("Last-Run", "date", ".status.lastRun.finishedAt", 0),
+            ("Age", "date", ".metadata.creationTimestamp", 0),
+            ("Description", "string", ".spec.description", 1),
+            ("Timeout", "integer", ".spec.activeDeadlineSeconds", 1),
+            ("Retries", "integer", ".spec.backoffLimit", 1),
+        ),
+    ),
+    _Kind(
+        ScriptRun,
+        "scriptruns",
+        ("sr",),
+        (
+            ("Script", "string", ".spec.scriptRef.name", 0),
+            ("Phase", "string", ".status.phase", 0),
+            ("Reason", "string", ".status.reason", 0),
+            ("Attempts", "integer", ".status.attemptCount", 0),
+            ("Duration", "number", ".status.durationSeconds", 0),
+            ("Age", "date", ".metadata.creationTimestamp", 0),
+            ("Task-Source", "string", ".spec.task.source", 1),
+            ("Task-Id", "string", ".spec.task.id", 1),
+            ("Job", "string", ".status.jobName", 1),
+            ("Exit", "integer", ".status.exitCode", 1),
+        ),
+    ),
+)
+
+
+def _resolve(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
+    """Inline ``$ref`` and unwrap ``anyOf [X, null]``: structural schemas know neither."""
+    if "$ref" in node:
+        target = definitions[node["$ref"].rsplit("/", 1)[-1]]
+        return {
+            **_resolve(target, definitions),
+            **{key: node[key] for key in ("description", "default") if key in node},
+        }
+    if "anyOf" in node:
+        variants = [variant for variant in node["anyOf"] if variant.get("type") != "null"]
+        if len(variants) != 1:
+            raise ValueError(f"not a structural schema: {node}")
+        merged = {**_resolve(variants[0], definitions), **{key: value for key, value in node.items() if key != "anyOf"}}
+        if merged.get("default", ...) is None:
+            del merged["default"]
+        return merged
+    return dict(node)
+
+
+def _structural(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn a pydantic JSON schema into a Kubernetes structural schema."""
+    resolved = _resolve(node, definitions)
+    schema = {key: value for key, value in resolved.items() if key in _KEPT}
+    if "const" in resolved:
+        schema["enum"] = [resolved["const"]]
+    if "properties" in resolved:
+        schema["properties"] = {name: _structural(child, definitions) for name, child in resolved["properties"].items()}
+    if isinstance(resolved.get("additionalProperties"), dict):
+        schema["additionalProperties"] = _structural(resolved["additionalProperties"], definitions)
+    if "items" in resolved:
+        schema["items"] = _structural(resolved["items"], definitions)
+    if schema.get("type") == "integer":
+        schema.setdefault("format", "int32")
+    if schema.get("default", ...) is None:
+        del schema["default"]
+    return schema
+
+
+def build_crd(kind: _Kind) -> dict[str, Any]:
+    """Build the CustomResourceDefinition of one kind."""
+    name = kind.model.__name__
+    source = kind.model.model_json_schema(by_alias=True)
+    schema = _structural(source, source.get("$defs", {}))
+    schema["properties"] = {
+        "apiVersion": {"type": "string"},
+        "kind": {"type": "string"},
+        "metadata": {"type": "object"},
+        **schema["properties"],
+    }
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{kind.plural}.{GROUP}", "labels": {"app.kubernetes.io/part-of": "scriptrun"}},
+        "spec": {
+            "group": GROUP,
+            "scope": "Namespaced",
+            "names": {
+                "kind": name,
+                "listKind": f"{name}List",
+                "plural": kind.plural,
+                "singular": name.lower(),
+                "shortNames": list(kind.short_names),
+                "categories": ["scriptrun"],
+            },
+            "versions": [
+                {
+                    "name": VERSION,
+                    "served": True,
+                    "storage": True,
+                    "subresources": {"status": {}},
+                    "additionalPrinterColumns": [
+                        {"name": column, "type": type_, "jsonPath": path, "priority": priority}
+                        for column, type_, path, priority in kind.columns
+                    ],
+                    "schema": {"openAPIV3Schema": schema},
+                }
+            ],
+        },
+    }
+
+
+def build_crds() -> dict[str, dict[str, Any]]:
+    """Build every CRD, keyed by its file name."""
+    return {f"{kind.plural}.yaml": build_crd(kind) for kind in _KINDS}
+
+
+def render_crds() -> dict[str, str]:
+    """Render every CRD as YAML, keyed by its file name."""
+    header = "# Generated from operator/scriptrun/models by `make generate`; edit the models.\n"
+    return {
+        name: header + yaml.safe_dump(crd, sort_keys=False, width=120, allow_unicode=True)
+        for name, crd in build_crds().items()
+    }

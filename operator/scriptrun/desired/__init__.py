@@ -1,0 +1,1 @@
+"""Pure: from a run, its Script and the settings to manifests and status patches."""

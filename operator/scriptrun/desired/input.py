@@ -1,0 +1,157 @@
+"""The immutable snapshot of what a run executes: the ConfigMap ``<run>-input``."""
+
+import base64
+import hashlib
+import json
+from typing import Any
+
+from scriptrun.desired.names import input_name, run_labels
+from scriptrun.models.base import API_VERSION
+from scriptrun.models.facts import RunFacts
+from scriptrun.models.script import Handler, ScriptSpec
+
+__all__ = [
+    "GRACE_PERIOD_SECONDS",
+    "build_input",
+    "build_owner",
+    "decide_file_name",
+    "decide_handler",
+    "dump_json",
+    "hash_input",
+]
+
+GRACE_PERIOD_SECONDS = 30
+_HANDLER_BY_ENDING: dict[str, Handler] = {
+    "py": "python",
+    "sh": "shell",
+    "bash": "shell",
+    "js": "node",
+    "mjs": "node",
+    "cjs": "node",
+}
+
+
+def dump_json(value: object) -> str:
+    """Write JSON compactly, text as it is."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def build_owner(run: RunFacts) -> dict[str, Any]:
+    """Build the owner reference that makes an object go when its run goes."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "ScriptRun",
+        "name": run.key[1],
+        "uid": run.uid,
+        "controller": True,
+        "blockOwnerDeletion": False,
+    }
+
+
+def decide_file_name(run: RunFacts, script: ScriptSpec) -> str:
+    """Decide the name under which the script is put into the pod: its key's, else its Script's."""
+    if script.source and script.source.config_map:
+        return script.source.config_map.key
+    if script.source and script.source.from_run and run.spec.get("source"):
+        return str(run.spec["source"]["configMap"]["key"])
+    return run.script
+
+
+def decide_handler(file_name: str, script: ScriptSpec) -> Handler:
+    """Decide what executes the source: the Script's handler, else by the file's ending."""
+    if script.handler:
+        return script.handler
+    if script.command:
+        return "exec"
+    ending = file_name.rsplit(".", 1)[-1].lower() if "." in file_name else ""
+    return _HANDLER_BY_ENDING.get(ending, "exec")
+
+
+def _build_task(run: RunFacts, variables: dict[str, Any]) -> dict[str, Any]:
+    """Build the document a ``stdio`` script reads: the orchestrator's own, else one made from the run."""
+    task = run.spec.get("task") or {}
+    if task.get("payload"):
+        return dict(task["payload"])
+    return {
+        "taskType": task.get("type") or run.script,
+        "taskId": task.get("id") or run.uid,
+        "workflowInstanceId": task.get("workflowId") or run.key[1],
+        "inputData": variables,
+    }
+
+
+def build_input(run: RunFacts, script: ScriptSpec, source: bytes | None, variables: dict[str, Any]) -> dict[str, Any]:
+    """Build the input ConfigMap.
+
+    Args:
+        run: the run.
+        script: its Script's spec.
+        source: bytes of the script; None for a program that is in the image.
+        variables: merged variables.
+    """
+    namespace, name = run.key
+    file_name = decide_file_name(run, script)
+    task = run.spec.get("task") or {}
+    document = _build_task(run, variables)
+    about = {
+        "schema": 1,
+        "namespace": namespace,
+        "name": name,
+        "uid": run.uid,
+        "script": run.script,
+        "fileName": file_name,
+        "handler": decide_handler(file_name, script),
+        "command": script.command,
+        "contract": script.contract,
+        "attemptDeadlineSeconds": script.attempt_deadline_seconds,
+        "outputLimitBytes": script.output.limit_bytes,
+        "outputTransport": script.output.transport,
+        "gracePeriodSeconds": GRACE_PERIOD_SECONDS,
+        "task": {
+            "type": document.get("taskType") or task.get("type") or run.script,
+            "id": document.get("taskId") or task.get("id") or run.uid,
+            "workflowId": document.get("workflowInstanceId") or task.get("workflowId") or name,
+            "domain": task.get("domain") or document.get("domain") or "",
+            "headers": task.get("headers") or {},
+        },
+    }
+    data = {
+        "run.json": dump_json(about),
+        "variables.json": dump_json(variables),
+        "task.json": dump_json(document),
+        "config.json": dump_json(script.config),
+    }
+    binary: dict[str, str] = {}
+    if source is not None:
+        try:
+            data["script"] = source.decode()
+        except UnicodeDecodeError:
+            binary["script"] = base64.b64encode(source).decode()
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": input_name(name),
+            "namespace": namespace,
+            "labels": run_labels(name, run.script),
+            "ownerReferences": [build_owner(run)],
+        },
+        "immutable": True,
+        "data": data,
+        **({"binaryData": binary} if binary else {}),
+    }
+
+
+def hash_input(config_map: dict[str, Any]) -> str:
+    """Hash what the pod will find in its input folder: each file's name, length and bytes, in order of names.
+
+    The runner computes the same before it starts anything. So a pod runs the very script and variables that its Job
+    was made for, also when somebody else made, or made anew, the ConfigMap of that name.
+    """
+    files = {key: value.encode() for key, value in config_map.get("data", {}).items()}
+    files |= {key: base64.b64decode(value) for key, value in config_map.get("binaryData", {}).items()}
+    digest = hashlib.sha256()
+    for name in sorted(files):
+        digest.update(f"{name}\0{len(files[name])}\0".encode())
+        digest.update(files[name])
+    return digest.hexdigest()

@@ -1,0 +1,146 @@
+"""The Job of a run. Callers chose nothing of it but its deadline and retries; the rest is the Script's."""
+
+from typing import Any
+
+from scriptrun.desired.input import GRACE_PERIOD_SECONDS, build_owner, dump_json
+from scriptrun.desired.names import CONTAINER, RUNNER_ACCOUNT, SNAPSHOT_ANNOTATION, input_name, run_labels
+from scriptrun.models.facts import RunFacts
+from scriptrun.models.script import ScriptSpec
+from scriptrun.settings import Settings
+
+__all__ = ["build_job"]
+
+_FAILURES = "metadata.annotations['batch.kubernetes.io/job-index-failure-count']"
+_IGNORED = "metadata.annotations['batch.kubernetes.io/job-index-ignored-failure-count']"
+_TOKEN_SECONDS = 3607  # 3607 and not 3600: the kubelet's own value, renewed at 80 %
+
+
+def _field_env(name: str, path: str) -> dict[str, Any]:
+    return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}
+
+
+def _build_env(run: RunFacts, script: ScriptSpec, input_sha256: str) -> dict[str, Any]:
+    env = [variable.model_dump(by_alias=True, exclude_none=True) for variable in script.env]
+    env += [
+        _field_env("SCRIPTRUN_POD", "metadata.name"),
+        _field_env("SCRIPTRUN_FAILED_ATTEMPTS", _FAILURES),
+        _field_env("SCRIPTRUN_IGNORED_ATTEMPTS", _IGNORED),
+        {"name": "SCRIPTRUN_INPUT_SHA256", "value": input_sha256},
+    ]
+    env_from = [source.model_dump(by_alias=True, exclude_none=True) for source in script.env_from]
+    if secret := run.spec.get("secretEnv"):
+        env_from.append({"secretRef": {"name": secret["name"]}})
+    return {"env": env, **({"envFrom": env_from} if env_from else {})}
+
+
+def _build_volumes(run: RunFacts, script: ScriptSpec) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Build volumes and their mounts. All are ready in one kubelet poll, however many there are."""
+    volumes: list[dict[str, Any]] = [
+        {"name": "input", "configMap": {"name": input_name(run.key[1]), "defaultMode": 0o444}},
+        {"name": "work", "emptyDir": {}},
+        {"name": "tmp", "emptyDir": {}},
+    ]
+    mounts: list[dict[str, Any]] = [
+        {"name": "input", "mountPath": "/scriptrun/input", "readOnly": True},
+        {"name": "work", "mountPath": "/scriptrun/work"},
+        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a mount of the pod's own
+    ]
+    if script.output.transport == "ConfigMap":
+        sources = [
+            {"serviceAccountToken": {"path": "token", "expirationSeconds": _TOKEN_SECONDS}},
+            {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        ]
+        volumes.append({"name": "token", "projected": {"sources": sources, "defaultMode": 0o444}})
+        mounts.append({"name": "token", "mountPath": "/scriptrun/token", "readOnly": True})
+    return volumes, mounts
+
+
+def _build_pod_spec(run: RunFacts, script: ScriptSpec, input_sha256: str, settings: Settings) -> dict[str, Any]:
+    volumes, mounts = _build_volumes(run, script)
+    resources = script.resources.model_dump(by_alias=True, exclude_none=True)
+    container = {
+        "name": CONTAINER,
+        "image": script.image or settings.runner_image,
+        "imagePullPolicy": settings.image_pull_policy,
+        "command": ["/opt/scriptrun/bin/runner"],
+        **_build_env(run, script, input_sha256),
+        **({"resources": resources} if resources else {}),
+        "volumeMounts": mounts,
+        "terminationMessagePolicy": "File",
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+    spec: dict[str, Any] = {
+        "restartPolicy": "Never",
+        "serviceAccountName": script.service_account_name or RUNNER_ACCOUNT,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": GRACE_PERIOD_SECONDS,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 65532,
+            "runAsGroup": 65532,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [container],
+        "volumes": volumes,
+    }
+    if script.node_selector:
+        spec["nodeSelector"] = script.node_selector
+    if script.tolerations:
+        spec["tolerations"] = [item.model_dump(by_alias=True, exclude_none=True) for item in script.tolerations]
+    if script.image_pull_secrets:
+        spec["imagePullSecrets"] = [item.model_dump(by_alias=True) for item in script.image_pull_secrets]
+    return spec
+
+
+def build_job(run: RunFacts, script: ScriptSpec, input_sha256: str, settings: Settings) -> dict[str, Any]:
+    """Build the Job.
+
+    It is Indexed with one completion: only then does Kubernetes tell a pod how often the ones before it failed
+    (KEP-3850, annotations on the pod), which is how a script learns the number of its attempt.
+
+    Args:
+        run: the run.
+        script: its Script's spec.
+        input_sha256: of the input ConfigMap this Job belongs to; the runner refuses any other (``hash_input``).
+        settings: the operator's.
+    """
+    namespace, name = run.key
+    labels = run_labels(name, run.script)
+    retries = run.spec.get("backoffLimit")
+    backoff_limit = script.backoff_limit if retries is None else retries
+    deadline = run.spec.get("activeDeadlineSeconds") or script.active_deadline_seconds
+    snapshot = {
+        "startDeadlineSeconds": script.start_deadline_seconds,
+        "outputSchema": script.output_schema,
+        "inputSha256": input_sha256,
+    }
+    disrupted = {"onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "labels": labels,
+            "annotations": {SNAPSHOT_ANNOTATION: dump_json(snapshot)},
+            "ownerReferences": [build_owner(run)],
+        },
+        "spec": {
+            "completionMode": "Indexed",
+            "completions": 1,
+            "parallelism": 1,
+            "backoffLimit": backoff_limit,
+            "backoffLimitPerIndex": backoff_limit,
+            "activeDeadlineSeconds": deadline,
+            "podReplacementPolicy": "Failed",
+            "podFailurePolicy": {
+                "rules": [{"action": "Ignore" if script.on_disruption == "Retry" else "FailJob", **disrupted}]
+            },
+            "template": {"metadata": {"labels": labels}, "spec": _build_pod_spec(run, script, input_sha256, settings)},
+        },
+    }

@@ -1,0 +1,88 @@
+"""Every error this project raises on purpose; each says what the user can do.
+
+ScriptRunError
+├── KubeError                 the API server refused or failed a request
+│   ├── NotFound              404
+│   ├── AlreadyExists         409 on create
+│   ├── Conflict              409 on update
+│   ├── Forbidden             403
+│   │   └── QuotaExceeded     403 by a ResourceQuota
+│   ├── Invalid               422 / 400
+│   └── Unavailable           no connection, 429, 5xx: try again
+├── UndeclaredAccess          the code used a verb that access.py does not declare
+├── ClusterUnsuitable         CRDs missing, rights missing, or older than 1.30
+└── UsageError                the command line was used wrongly
+"""
+
+__all__ = [
+    "AlreadyExists",
+    "ClusterUnsuitable",
+    "Conflict",
+    "Forbidden",
+    "Invalid",
+    "KubeError",
+    "NotFound",
+    "QuotaExceeded",
+    "ScriptRunError",
+    "Unavailable",
+    "UndeclaredAccess",
+    "UsageError",
+]
+
+
+class ScriptRunError(Exception):
+    """Root of the tree."""
+
+
+class KubeError(ScriptRunError):
+    """The API server refused or failed a request.
+
+    Attributes:
+        status: HTTP status; 0 when there was no answer.
+        reason: Kubernetes' machine-readable reason, such as ``AlreadyExists``.
+    """
+
+    def __init__(self, message: str, status: int = 0, reason: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+
+
+class NotFound(KubeError):
+    """No such object."""
+
+
+class AlreadyExists(KubeError):
+    """An object of that name exists."""
+
+
+class Conflict(KubeError):
+    """The object was changed by somebody else."""
+
+
+class Forbidden(KubeError):
+    """RBAC or an admission check refused it."""
+
+
+class QuotaExceeded(Forbidden):
+    """A ResourceQuota of the namespace is used up."""
+
+
+class Invalid(KubeError):
+    """The object is not valid."""
+
+
+class Unavailable(KubeError):
+    """No answer, or one that says: later."""
+
+
+class UndeclaredAccess(ScriptRunError):
+    """The code used a verb that ``kube/access.py`` does not declare: a defect."""
+
+
+class ClusterUnsuitable(ScriptRunError):
+    """This cluster can't be worked with; the message says what is missing."""
+
+
+class UsageError(ScriptRunError):
+    """The command line was used wrongly."""

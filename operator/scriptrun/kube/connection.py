@@ -1,0 +1,87 @@
+"""How to reach the API server: the library's kubeconfig and in-cluster rules, one HTTP session for everybody."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from kubernetes.aio.client import ApiClient, Configuration
+from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+from kubernetes.aio.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION
+
+from scriptrun.errors import ClusterUnsuitable
+
+__all__ = ["Connection", "open_connection"]
+
+_NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """An open connection: kopf, the client and the leader election share its one session and its authentication."""
+
+    session: aiohttp.ClientSession
+    server: str
+    namespace: str
+    api: ApiClient
+    request_options: dict[str, Any] = field(default_factory=dict)
+
+
+def _kubeconfig_exists(path: str) -> bool:
+    return any(Path(part).expanduser().is_file() for part in path.split(os.pathsep) if part)
+
+
+async def _load(configuration: Configuration, kubeconfig: str, context: str) -> str:
+    """Fill in the configuration; return the namespace that goes with it."""
+    location = kubeconfig or KUBE_CONFIG_DEFAULT_LOCATION
+    if kubeconfig or context or _kubeconfig_exists(location):
+        loader = await load_kube_config(location, context or None, configuration, persist_config=False)
+        chosen = loader.current_context["context"] if loader.current_context else {}
+        return str(chosen["namespace"]) if "namespace" in chosen else "default"
+    load_incluster_config(configuration)
+    return _NAMESPACE_FILE.read_text().strip() if _NAMESPACE_FILE.is_file() else "default"
+
+
+@asynccontextmanager
+async def open_connection(
+    kubeconfig: str = "", context: str = "", max_connections: int = 64
+) -> AsyncIterator[Connection]:
+    """Open a connection by kubectl's rules: the file given, else ``KUBECONFIG``, ``~/.kube/config``, or the pod's own.
+
+    Args:
+        kubeconfig: path; empty for the usual places.
+        context: name of a context in it; empty for the current one.
+        max_connections: sockets to the API server at one time.
+
+    Raises:
+        ClusterUnsuitable: no configuration is to be found, or it is broken.
+    """
+    configuration = Configuration()
+    try:
+        namespace = await _load(configuration, kubeconfig, context)
+    except (ConfigException, OSError) as error:
+        raise ClusterUnsuitable(
+            f"no cluster to talk to: {error}. Set KUBECONFIG or --kubeconfig, or run in a pod with a ServiceAccount"
+        ) from error
+
+    async def authenticate(
+        request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        # Asked anew for each request: tokens of pods and of exec plugins change under a long-lived session.
+        if header := await configuration.get_api_key_with_prefix("BearerToken", alias="authorization"):
+            request.headers["Authorization"] = header
+        return await handler(request)
+
+    configuration.connection_pool_maxsize = max_connections
+    configuration.client_session_kwargs = {"middlewares": (authenticate,)}
+    async with ApiClient(configuration) as api:
+        rest = api.rest_client
+        rest.pool_manager = rest._create_pool_manager()  # the library makes it at its first request only
+        options = {
+            **({"server_hostname": configuration.tls_server_name} if configuration.tls_server_name else {}),
+            **({"proxy": configuration.proxy} if configuration.proxy else {}),
+        }
+        yield Connection(rest.pool_manager, configuration.host, namespace, api, options)

@@ -1,0 +1,45 @@
+"""From an HTTP answer to one of this project's errors."""
+
+import json
+
+from scriptrun.errors import (
+    AlreadyExists,
+    Conflict,
+    Forbidden,
+    Invalid,
+    KubeError,
+    NotFound,
+    QuotaExceeded,
+    Unavailable,
+)
+
+__all__ = ["error_of_answer"]
+
+_BY_STATUS: dict[int, type[KubeError]] = {
+    400: Invalid,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    413: Invalid,
+    422: Invalid,
+    429: Unavailable,
+}
+
+
+def _pick(status: int, reason: str, message: str) -> type[KubeError]:
+    if reason == "AlreadyExists":
+        return AlreadyExists
+    if status == 403 and "exceeded quota" in message:
+        return QuotaExceeded
+    return _BY_STATUS.get(status, Unavailable if status >= 500 else KubeError)
+
+
+def error_of_answer(status: int, body: bytes) -> KubeError:
+    """Build the error for an answer of 400 and above; its message is the API server's own."""
+    reason, message = "", body[:500].decode(errors="replace")
+    try:
+        document = json.loads(body)
+        reason, message = str(document.get("reason") or ""), str(document.get("message") or message)
+    except (ValueError, AttributeError):
+        pass  # a proxy's page, not the API server's Status: shown as it is
+    return _pick(status, reason, message)(message or f"HTTP {status}", status, reason)

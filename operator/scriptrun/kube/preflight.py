@@ -1,0 +1,55 @@
+"""Is this a cluster the operator can work with? Asked once, before anything else, and answered in one line."""
+
+from scriptrun.errors import ClusterUnsuitable, Forbidden, KubeError, NotFound
+from scriptrun.kube.client import Client
+from scriptrun.kube.resources import SCRIPTRUNS, SCRIPTS
+
+__all__ = ["check_cluster"]
+
+_OLDEST = (1, 30)
+
+
+def _parse(number: str) -> int:
+    return int("".join(character for character in number if character.isdigit()) or 0)
+
+
+async def check_cluster(client: Client, namespaces: tuple[str, ...]) -> str:
+    """Check version, CRDs and rights.
+
+    Returns:
+        The API server's version.
+
+    Raises:
+        ClusterUnsuitable: with what is wrong and what to do.
+    """
+    try:
+        version = await client.read("/version")
+    except KubeError as error:
+        raise ClusterUnsuitable(f"the API server can't be asked for its version: {error}") from error
+    found = (_parse(version["major"]), _parse(version["minor"]))
+    if found < _OLDEST:
+        raise ClusterUnsuitable(
+            f"Kubernetes {version['gitVersion']} is too old: 1.30 is the oldest that has ValidatingAdmissionPolicy"
+        )
+    for resource in (SCRIPTS, SCRIPTRUNS):
+        for namespace in namespaces or ("",):
+            await _check_readable(client, resource.plural, namespace)
+    return str(version["gitVersion"])
+
+
+async def _check_readable(client: Client, plural: str, namespace: str) -> None:
+    resource = SCRIPTS if plural == SCRIPTS.plural else SCRIPTRUNS
+    try:
+        await client.list(resource, namespace, limit="1")
+    except NotFound as error:
+        raise ClusterUnsuitable(
+            f"the cluster has no {plural}.scriptrun.dev: install the CRDs first "
+            '("helm install", or "scriptrun crds | kubectl apply --server-side -f -")'
+        ) from error
+    except Forbidden as error:
+        raise ClusterUnsuitable(
+            f"the operator may not read {plural}: {error}. Install the chart's RBAC, or list the namespaces it may "
+            "work in (SCRIPTRUN_WATCH_NAMESPACES)"
+        ) from error
+    except KubeError as error:
+        raise ClusterUnsuitable(f"the API server does not answer for {plural}: {error}") from error

@@ -1,0 +1,135 @@
+"""What the operator knows of objects in the cluster, in the few fields that decisions read.
+
+A full Pod is 38 KB as a dict; the record here is under 2.5 KB. All instants are aware UTC datetimes.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from scriptrun.models.script import ScriptSpec
+
+__all__ = ["JobFacts", "Key", "OutputFacts", "PodFacts", "ResultFacts", "RunFacts", "ScriptFacts", "Snapshot"]
+
+Key = tuple[str, str]
+"""Namespace and name."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """A ScriptRun. Once it is finished, ``spec`` and ``status`` are emptied and only what its TTL needs stays."""
+
+    key: Key
+    uid: str
+    version: int
+    created: datetime
+    script: str
+    cancel: bool = False
+    deleting: bool = False
+    ttl_seconds: int | None = None
+    finished_at: datetime | None = None
+    spec: dict[str, Any] = field(default_factory=dict)
+    status: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run reached its end."""
+        return self.finished_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptFacts:
+    """A Script."""
+
+    key: Key
+    version: int
+    generation: int
+    spec: ScriptSpec
+    status: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What of its Script a run is held to once it has its Job, whatever becomes of the Script. Read from the Job."""
+
+    backoff_limit: int = 0
+    active_deadline_seconds: int = 0
+    start_deadline_seconds: int = 300
+    retry_disrupted: bool = True
+    output_schema: dict[str, Any] = field(default_factory=dict)
+    input_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobFacts:
+    """A Job, with the condition that ended it."""
+
+    key: Key
+    uid: str
+    version: int
+    owner_uid: str
+    created: datetime
+    complete: bool = False
+    failed: bool = False
+    failure_reason: str = ""
+    failure_message: str = ""
+    suspended: bool = False
+    deleting: bool = False
+    snapshot: Snapshot = field(default_factory=Snapshot)
+
+
+@dataclass(frozen=True, slots=True)
+class PodFacts:
+    """A pod of a run's Job: one attempt."""
+
+    key: Key
+    uid: str
+    version: int
+    job_uid: str
+    created: datetime
+    phase: str = "Pending"
+    deleting: bool = False
+    gone: bool = False
+    scheduling_message: str = ""
+    waiting_reason: str = ""
+    waiting_message: str = ""
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    exit_code: int | None = None
+    termination_reason: str = ""
+    termination_message: str = ""
+    disruption_reason: str = ""
+    disruption_message: str = ""
+
+    @property
+    def name(self) -> str:
+        """Name of the pod."""
+        return self.key[1]
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing of it runs any more."""
+        return self.gone or self.phase in ("Succeeded", "Failed")
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFacts:
+    """The output document of an attempt: where it is, and itself."""
+
+    raw: bytes
+    config_map: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultFacts:
+    """What the runner said of one attempt."""
+
+    status: str
+    exit_code: int | None
+    reason: str = ""
+    message: str = ""
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    output: OutputFacts | None = None
+    output_bytes: int = 0
+    output_sha256: str = ""

@@ -1,0 +1,250 @@
+"""Kind ``Script``: one entry of the allow-list."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from scriptrun.models.base import Condition, JsonObject, Model, cel
+from scriptrun.models.container import (
+    EnvFromSource,
+    EnvVar,
+    LocalObjectReference,
+    ResourceRequirements,
+    Toleration,
+)
+
+__all__ = ["ConfigMapSource", "Contract", "Handler", "Output", "Script", "ScriptSource", "ScriptSpec", "ScriptStatus"]
+
+Handler = Literal["python", "shell", "node", "exec"]
+Contract = Literal["files", "stdio", "stream", "package"]
+
+SOURCE_LIMIT_BYTES = 900_000
+
+
+class ConfigMapSource(Model):
+    """A key of a ConfigMap that holds a script's source."""
+
+    name: str = Field(min_length=1, max_length=253, description="Name of the ConfigMap, in the Script's namespace.")
+    key: str = Field(min_length=1, max_length=253, description="Key in its `data` or `binaryData`.")
+    sha256: str | None = Field(
+        default=None,
+        pattern="^[0-9a-f]{64}$",
+        description="SHA-256 of the source in lower-case hex. With this pin an edited source is refused "
+        "(reason DigestMismatch). Default: not pinned.",
+    )
+
+
+class FromRun(Model):
+    """Says that runs bring their own source."""
+
+
+class ScriptSource(Model):
+    """Where a script's source lives; exactly one."""
+
+    model_config = Model.model_config | {
+        "json_schema_extra": cel(
+            {
+                "rule": "[has(self.configMap), has(self.inline), has(self.fromRun)].exists_one(x, x)",
+                "message": "set exactly one of configMap, inline or fromRun",
+            }
+        )
+    }
+
+    config_map: ConfigMapSource | None = Field(default=None, description="A key of a ConfigMap: the usual place.")
+    inline: str | None = Field(
+        default=None, min_length=1, max_length=65536, description="The source itself; for small scripts."
+    )
+    from_run: FromRun | None = Field(
+        default=None,
+        description="Each run names its own ConfigMap in `spec.source`. Grants whoever may create runs of this "
+        "Script the right to run any code in it.",
+    )
+
+
+class Output(Model):
+    """How the output comes back."""
+
+    model_config = Model.model_config | {
+        "json_schema_extra": cel(
+            {
+                "rule": "self.transport != 'TerminationMessage' || self.limitBytes <= 4096 || self.limitBytes == 900000",
+                "message": "limitBytes is at most 4096 with transport TerminationMessage",
+            }
+        )
+    }
+
+    transport: Literal["ConfigMap", "TerminationMessage"] = Field(
+        default="ConfigMap",
+        description="ConfigMap, or TerminationMessage (at most about 3 KiB; the pod then gets no API token at all). "
+        "Default: ConfigMap.",
+    )
+    limit_bytes: int = Field(
+        default=900_000,
+        ge=1,
+        le=900_000,
+        description="A larger output ends the run with reason OutputTooLarge. Bytes; default 900000.",
+    )
+
+
+class ScriptSpec(Model):
+    """What runs of this script may do, and how they are run."""
+
+    model_config = Model.model_config | {
+        "json_schema_extra": cel(
+            {
+                "rule": "has(self.source) || (size(self.command) > 0 && !self.command.exists(c, c.contains('{script}')))",
+                "message": "source is missing; only a Script with a command that does not use {script} "
+                "(a program in its image) may leave it out",
+            },
+            {
+                "rule": "size(self.command) == 0 || !has(self.handler) || self.handler == 'exec'",
+                "message": "command belongs to handler exec",
+            },
+            {
+                "rule": "self.serviceAccountName == '' || self.output.transport == 'TerminationMessage'",
+                "message": "serviceAccountName needs output.transport TerminationMessage: "
+                "only the runner's own account may write output ConfigMaps",
+            },
+        )
+    }
+
+    description: str = Field(default="", max_length=1024, description="One line for people. Default: empty.")
+    source: ScriptSource | None = Field(
+        default=None, description="Where the source lives. Left out only for a `command` that is in the image."
+    )
+    handler: Handler | None = Field(
+        default=None,
+        description="What executes the source: python, shell, node or exec. Default: by the ending of the key "
+        "(or, without one, of the Script's name): .py python, .sh shell, .js .mjs .cjs node, else exec.",
+    )
+    command: list[Annotated[str, Field(max_length=4096)]] = Field(
+        default=[],
+        max_length=64,
+        description="Handler exec only: the argument vector, `{script}` stands for the script's path. "
+        "Default: the script itself, by its #! line or as a binary.",
+    )
+    contract: Contract = Field(
+        default="files",
+        description="How the script gets its variables and gives back its output: files, stdio, stream or package. "
+        "Default: files.",
+    )
+    image: str = Field(
+        default="",
+        max_length=512,
+        description="Container image; it must hold the runner (build it FROM the runner image). "
+        "Default: the operator's runner image.",
+    )
+    active_deadline_seconds: int = Field(
+        default=900,
+        ge=1,
+        le=604_800,
+        description="As in a Job: seconds the whole run may take, pending pods and retries included. Runs may lower "
+        "it. Default 900.",
+    )
+    attempt_deadline_seconds: int | None = Field(
+        default=None,
+        ge=1,
+        le=604_800,
+        description="Seconds one attempt may take; the runner then ends the script. Default: no limit of its own.",
+    )
+    backoff_limit: int = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="As in a Job: retries after a failed attempt. Runs may lower it. Default 0.",
+    )
+    on_disruption: Literal["Retry", "Fail"] = Field(
+        default="Retry",
+        description="When a node is drained or lost: Retry (does not use up backoffLimit) or Fail. Default: Retry.",
+    )
+    max_concurrent_runs: int | None = Field(
+        default=None,
+        ge=1,
+        description="Runs of this Script at one time; further ones wait as Queued, oldest first. Default: no limit.",
+    )
+    variables_schema: JsonObject = Field(
+        default_factory=dict, description="JSON Schema 2020-12 that a run's variables must match. Default: none."
+    )
+    output_schema: JsonObject = Field(
+        default_factory=dict, description="JSON Schema 2020-12 that the output must match. Default: none."
+    )
+    output: Output = Field(default=Output(), description="How the output comes back.")
+    env: list[EnvVar] = Field(
+        default_factory=list, max_length=256, description="Environment of the script; secrets live here. Default: none."
+    )
+    env_from: list[EnvFromSource] = Field(
+        default_factory=list, max_length=64, description="ConfigMaps and Secrets as environment. Default: none."
+    )
+    config: JsonObject = Field(
+        default_factory=dict, description="Key/value pairs for the package contract (its config.json). Default: none."
+    )
+    resources: ResourceRequirements = Field(
+        default_factory=ResourceRequirements, description="CPU and memory of the pod. Default: none."
+    )
+    node_selector: dict[str, str] = Field(default_factory=dict, description="As in a Pod. Default: none.")
+    tolerations: list[Toleration] = Field(
+        default_factory=list, max_length=64, description="As in a Pod. Default: none."
+    )
+    service_account_name: str = Field(
+        default="",
+        max_length=253,
+        description="ServiceAccount of the pod, for image pulls and workload identity; its token is not mounted. "
+        "Needs output.transport TerminationMessage, since only the runner's own account may write outputs. "
+        "Default: scriptrun-runner.",
+    )
+    image_pull_secrets: list[LocalObjectReference] = Field(
+        default_factory=list, max_length=16, description="As in a Pod. Default: none."
+    )
+    start_deadline_seconds: int = Field(
+        default=300,
+        ge=1,
+        le=604_800,
+        description="A run whose image can't be pulled, that fits no node, or whose ConfigMap is missing for so many "
+        "seconds fails. Default 300.",
+    )
+    ttl_seconds_after_finished: int = Field(
+        default=86_400,
+        ge=0,
+        le=31_536_000,
+        description="Seconds after its end when a run and everything it owns is deleted. Runs may set their own. "
+        "Default 86400.",
+    )
+
+
+class LastRun(Model):
+    """The run of this Script that ended last (written at most once a minute)."""
+
+    name: str = Field(description="Name of the run.")
+    phase: str = Field(description="Its phase.")
+    finished_at: str = Field(description="When it ended.", json_schema_extra={"format": "date-time"})
+
+
+class ScriptStatus(Model):
+    """What the operator says of a Script."""
+
+    conditions: list[Condition] = Field(
+        default_factory=list,
+        description="Ready: True, or False with reason SourceMissing, DigestMismatch or InvalidSchema.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    )
+    observed_generation: int | None = Field(
+        default=None, description="The metadata.generation this was said of.", json_schema_extra={"format": "int64"}
+    )
+    sha256: str | None = Field(default=None, description="SHA-256 of the source as last read.")
+    last_run: LastRun | None = Field(default=None, description="The run that ended last.")
+
+
+class Script(Model):
+    """An entry of the allow-list: where a script's source lives, how it runs, and what its runs may ask for."""
+
+    model_config = Model.model_config | {
+        "json_schema_extra": cel(
+            {
+                "rule": "size(self.metadata.name) <= 63",
+                "message": "metadata.name must be at most 63 characters: runs carry it as a label",
+            }
+        )
+    }
+
+    spec: ScriptSpec = Field(description="What runs of this script may do, and how they are run.")
+    status: ScriptStatus | None = Field(default=None, description="What the operator says of it.")

@@ -1,0 +1,134 @@
+"""May this run be run as it is? The checks between a ScriptRun and its Job."""
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from scriptrun.models.facts import RunFacts
+from scriptrun.models.reasons import Reason
+from scriptrun.models.script import ScriptSpec
+from scriptrun.policies.schema import check_against_schema, check_schema
+from scriptrun.policies.verdict import Verdict, Wait
+
+__all__ = [
+    "INPUT_LIMIT_BYTES",
+    "Inputs",
+    "Missing",
+    "check_digest",
+    "check_input_size",
+    "check_limits",
+    "check_variables",
+    "decide_missing_script",
+    "decide_missing_source",
+    "merge_variables",
+]
+
+INPUT_LIMIT_BYTES = 900_000
+_POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Something a run refers to that does not exist (yet), in words."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a run executes: the script's bytes (None: a program in its image) and its variables."""
+
+    source: bytes | None
+    variables: dict[str, Any] = field(default_factory=dict)
+
+
+def decide_missing_script(run: RunFacts, grace_seconds: float, now: datetime) -> Verdict | Wait:
+    """Wait a little for a Script that does not exist, so that manifests may be applied in any order."""
+    left = grace_seconds - (now - run.created).total_seconds()
+    what = f'Script "{run.script}" in namespace {run.key[0]}'
+    if left > 0:
+        return Wait("ScriptMissing", f"waiting for {what}", left)
+    return Verdict(
+        Reason.SCRIPT_NOT_ALLOWED,
+        f'there is no {what}; runs may only use Scripts that exist: see "kubectl get scripts -n {run.key[0]}"',
+    )
+
+
+def decide_missing_source(run: RunFacts, missing: Missing, deadline_seconds: float, now: datetime) -> Verdict | Wait:
+    """Wait for a ConfigMap or key until the start deadline."""
+    left = deadline_seconds - (now - run.created).total_seconds()
+    if left > 0:
+        return Wait(Reason.SOURCE_MISSING, f"waiting for {missing.what}", min(left, _POLL_SECONDS))
+    return Verdict(
+        Reason.SOURCE_MISSING, f"{missing.what} did not appear within startDeadlineSeconds ({deadline_seconds:g} s)"
+    )
+
+
+def check_limits(run: RunFacts, script: ScriptSpec) -> Verdict | None:
+    """Check that a run asks for no more than its Script allows."""
+    from_run = script.source is not None and script.source.from_run is not None
+    if run.spec.get("source") and not from_run:
+        return Verdict(
+            Reason.SCRIPT_NOT_ALLOWED,
+            f'spec.source: Script "{run.script}" does not let runs bring their own source (its source is not fromRun)',
+        )
+    if from_run and not run.spec.get("source"):
+        return Verdict(
+            Reason.SOURCE_MISSING, f'spec.source is missing: Script "{run.script}" has its source from the run'
+        )
+    for name, cap in (
+        ("activeDeadlineSeconds", script.active_deadline_seconds),
+        ("backoffLimit", script.backoff_limit),
+    ):
+        asked = run.spec.get(name)
+        if asked is not None and asked > cap:
+            return Verdict(
+                Reason.SCRIPT_NOT_ALLOWED,
+                f'spec.{name} is {asked}, Script "{run.script}" allows at most {cap}',
+            )
+    return None
+
+
+def check_digest(source: bytes, pin: str | None) -> Verdict | None:
+    """Check a source against its Script's pin."""
+    if pin is None:
+        return None
+    digest = hashlib.sha256(source).hexdigest()
+    if digest == pin:
+        return None
+    return Verdict(
+        Reason.DIGEST_MISMATCH,
+        f"the source has sha256 {digest}, the Script pins {pin}: review the source and pin it anew, or restore it",
+    )
+
+
+def merge_variables(parts: list[dict[str, Any]], own: dict[str, Any]) -> dict[str, Any]:
+    """Merge variables: a later source wins, the run's own win over all."""
+    merged: dict[str, Any] = {}
+    for part in parts:
+        merged.update(part)
+    return merged | own
+
+
+def check_variables(variables: dict[str, Any], script: ScriptSpec) -> Verdict | None:
+    """Check variables against the Script's schema."""
+    for name, schema in (("variablesSchema", script.variables_schema), ("outputSchema", script.output_schema)):
+        if wrong := check_schema(schema):
+            return Verdict(Reason.SCRIPT_NOT_ALLOWED, f"the Script's {name} is no JSON Schema: {wrong}")
+    if wrong := check_against_schema(variables, script.variables_schema, "variables"):
+        return Verdict(Reason.INVALID_VARIABLES, wrong)
+    return None
+
+
+def check_input_size(config_map: dict[str, Any]) -> Verdict | None:
+    """Check that the snapshot fits a ConfigMap."""
+    parts = {**config_map.get("data", {}), **config_map.get("binaryData", {})}
+    size = sum(len(key) + len(value.encode()) for key, value in parts.items())
+    if size <= INPUT_LIMIT_BYTES:
+        return None
+    return Verdict(
+        Reason.INPUT_TOO_LARGE,
+        f"script and variables together are {size} bytes, at most {INPUT_LIMIT_BYTES} are allowed; "
+        "pass large data by reference",
+    )

@@ -1,0 +1,142 @@
+"""What one attempt came to: from its pod and from what its runner said."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from scriptrun.models.facts import OutputFacts, PodFacts, ResultFacts
+from scriptrun.models.reasons import Reason
+from scriptrun.policies.verdict import Verdict
+
+__all__ = ["Attempt", "judge_attempt", "parse_instant", "parse_result", "parse_termination_message"]
+
+RUNNER_REASONS = {
+    reason.value: reason
+    for reason in (
+        Reason.SCRIPT_FAILED,
+        Reason.TIMEOUT,
+        Reason.OUT_OF_MEMORY,
+        Reason.INVALID_OUTPUT,
+        Reason.OUTPUT_TOO_LARGE,
+        Reason.OUTPUT_LOST,
+    )
+}
+TERMINATED = "Terminated"
+"""The runner's word for: I was told to stop before the script had ended. Whoever told it knows why."""
+
+_NODE_LOST = {"DeletionByTaintManager", "DeletionByPodGC", "NodeLost", "NodeShutdown"}
+_START_ERRORS = {"StartError", "ContainerCannotRun", "RunContainerError"}
+_STATUSES = {"COMPLETED", "FAILED", "IN_PROGRESS"}
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt and, once that can be said, what it came to.
+
+    ``verdict`` is None while it runs (or while only the Job can say why it was stopped); ``disrupted`` marks one that
+    does not use up ``backoffLimit``.
+    """
+
+    number: int
+    pod: PodFacts
+    result: ResultFacts | None
+    verdict: Verdict | None = None
+    disrupted: bool = False
+
+
+def parse_instant(text: object) -> datetime | None:
+    """Parse an RFC 3339 instant into an aware UTC datetime; None for anything else."""
+    if not isinstance(text, str):
+        return None
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return parsed if parsed.tzinfo else None
+
+
+def parse_result(document: object, output: OutputFacts | None) -> ResultFacts | None:
+    """Read the runner's ``result.json``; None when it is none (a script may have forged it: nothing is believed twice)."""
+    if not isinstance(document, dict) or document.get("status") not in _STATUSES:
+        return None
+    exit_code = document.get("exitCode")
+    size = document.get("outputBytes")
+    return ResultFacts(
+        status=document["status"],
+        exit_code=exit_code if isinstance(exit_code, int) else None,
+        reason=str(document.get("reason") or ""),
+        message=str(document.get("message") or "")[:2048],
+        started_at=parse_instant(document.get("startedAt")),
+        finished_at=parse_instant(document.get("finishedAt")),
+        output=output,
+        output_bytes=size if isinstance(size, int) and output is None else len(output.raw) if output else 0,
+        output_sha256=str(document.get("outputSha256") or "")[:64],
+    )
+
+
+def parse_termination_message(message: str) -> ResultFacts | None:
+    """Read the result a runner left in its termination message, with the output when it was small enough."""
+    try:
+        document: Any = json.loads(message)
+    except ValueError:
+        return None
+    if not isinstance(document, dict):
+        return None
+    output = None
+    if "output" in document:
+        output = OutputFacts(json.dumps(document["output"], ensure_ascii=False, separators=(",", ":")).encode())
+    return parse_result(document, output)
+
+
+def _judge_result(result: ResultFacts) -> Verdict | None:
+    """Judge what the runner said; None when it was stopped from outside and can't know why."""
+    if result.status in ("COMPLETED", "IN_PROGRESS"):
+        if result.output is None and result.output_bytes:
+            return Verdict(Reason.OUTPUT_LOST, "the script ended well, but its output ConfigMap is not there")
+        said = "the script says the task is still in progress" if result.status == "IN_PROGRESS" else ""
+        return Verdict(Reason.COMPLETED, result.message or said)
+    if result.reason == TERMINATED:
+        return None
+    reason = RUNNER_REASONS.get(result.reason, Reason.SCRIPT_FAILED)
+    return Verdict(reason, result.message or f"exit code {result.exit_code}")
+
+
+def _judge_pod(pod: PodFacts, result: ResultFacts | None) -> Verdict | None:
+    """Judge a pod whose runner said nothing final; None while it still runs."""
+    if not pod.ended:
+        return None
+    if pod.disruption_reason:
+        reason = Reason.NODE_LOST if pod.disruption_reason in _NODE_LOST else Reason.EVICTED
+        return Verdict(reason, pod.disruption_message or f"pod {pod.name}: {pod.disruption_reason}")
+    if pod.termination_reason == "OOMKilled":
+        return Verdict(Reason.OUT_OF_MEMORY, f"pod {pod.name} was killed for using more memory than it may")
+    if pod.termination_reason in _START_ERRORS:
+        said = pod.termination_message or pod.termination_reason
+        return Verdict(Reason.IMAGE_ERROR, f"the container could not be started: {said}")
+    if pod.gone or pod.deleting:
+        return Verdict(Reason.EVICTED, f"pod {pod.name} was deleted while the script ran")
+    if pod.phase == "Succeeded":
+        return Verdict(Reason.OUTPUT_LOST, f"pod {pod.name} ended well, but its output ConfigMap is not there")
+    if result is not None:
+        return Verdict(Reason.EVICTED, result.message or f"pod {pod.name} was told to stop")
+    said = pod.termination_reason or "no more is known"
+    return Verdict(Reason.SCRIPT_FAILED, f"the container ended with exit code {pod.exit_code} ({said})")
+
+
+def judge_attempt(number: int, pod: PodFacts, written: ResultFacts | None) -> Attempt:
+    """Judge one attempt.
+
+    Args:
+        number: 1 for the first.
+        pod: its pod.
+        written: the result in its output ConfigMap, if that is there.
+    """
+    result = written or parse_termination_message(pod.termination_message)
+    oom = pod.termination_reason == "OOMKilled" and result is not None and result.exit_code == 137
+    verdict = _judge_result(result) if result and not oom else None
+    verdict = verdict or _judge_pod(pod, result)
+    if verdict and verdict.reason is Reason.COMPLETED:
+        return Attempt(number, pod, result, verdict)
+    disrupted = bool(pod.disruption_reason) and (verdict is not None or pod.ended)
+    return Attempt(number, pod, result, verdict, disrupted)

@@ -1,0 +1,133 @@
+"""What to do with a run that has its Job: wait, stop it, or settle it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from scriptrun.models.facts import JobFacts, PodFacts, RunFacts, Snapshot
+from scriptrun.models.reasons import Reason
+from scriptrun.policies.attempts import Attempt
+from scriptrun.policies.schema import check_against_schema
+from scriptrun.policies.verdict import Verdict, Wait
+
+__all__ = ["Settle", "check_output", "decide_lost_job", "decide_outcome"]
+
+_IMAGE_REASONS = {
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "ErrImageNeverPull",
+    "ImageInspectError",
+    "RegistryUnavailable",
+    "SignatureValidationFailed",
+}
+_CONFIG_REASONS = {"CreateContainerConfigError", "CreateContainerError"}
+_HINT_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """The run is over: why, by which attempt, and whether its Job must be stopped first."""
+
+    verdict: Verdict
+    attempt: Attempt | None = None
+    stop_job: bool = False
+
+
+def decide_outcome(run: RunFacts, job: JobFacts, attempts: Sequence[Attempt], now: datetime) -> Settle | Wait:
+    """Decide what a run with a Job comes to.
+
+    Args:
+        run: the run.
+        job: its Job.
+        attempts: in the order their pods were made.
+        now: aware UTC.
+    """
+    last, limits = attempts[-1] if attempts else None, job.snapshot
+    for attempt in attempts:
+        if attempt.verdict and attempt.verdict.reason is Reason.COMPLETED:
+            return Settle(attempt.verdict, attempt)
+    if run.cancel:
+        return Settle(Verdict(Reason.CANCELED, "canceled by spec.cancel"), last, stop_job=not job.failed)
+    if job.failed:
+        return Settle(_judge_failed_job(job, last, limits), last)
+    if job.complete:
+        return _settle_complete(last)
+    if last is not None and last.verdict is not None and _is_final(attempts, limits):
+        return Settle(last.verdict, last)
+    return _decide_start(last.pod if last and not last.verdict else None, last, limits, now)
+
+
+def _is_final(attempts: Sequence[Attempt], limits: Snapshot) -> bool:
+    """Whether no retry follows: the Job controller will say the same a second or two later."""
+    if any(attempt.verdict is None for attempt in attempts):
+        return False
+    if not limits.retry_disrupted and attempts[-1].disrupted:
+        return True
+    # An attempt ended from outside may yet turn out to be a disruption; the Job's own word is awaited then.
+    if attempts[-1].verdict and attempts[-1].verdict.reason in (Reason.EVICTED, Reason.NODE_LOST):
+        return False
+    return sum(not attempt.disrupted for attempt in attempts) > limits.backoff_limit
+
+
+def _judge_failed_job(job: JobFacts, last: Attempt | None, limits: Snapshot) -> Verdict:
+    if job.failure_reason == "DeadlineExceeded":
+        tail = last.result.message if last and last.result else ""
+        text = f"the run took longer than activeDeadlineSeconds ({limits.active_deadline_seconds} s)"
+        return Verdict(Reason.TIMEOUT, f"{text}\n{tail}".rstrip())
+    if last is not None and last.verdict is not None:
+        return last.verdict
+    return Verdict(Reason.OUTPUT_LOST, f"Job {job.key[1]} failed ({job.failure_reason}): {job.failure_message}")
+
+
+def _settle_complete(last: Attempt | None) -> Settle:
+    if last is not None and last.verdict is not None:
+        return Settle(last.verdict, last)
+    return Settle(Verdict(Reason.OUTPUT_LOST, "the Job is complete, but its pod and output are not there"), last)
+
+
+def _decide_start(pod: PodFacts | None, last: Attempt | None, limits: Snapshot, now: datetime) -> Settle | Wait:
+    """Wait for the Job, saying what for; give up on a pod that can't start."""
+    if pod is None:
+        if last is not None and last.verdict is not None:
+            return Wait("Retrying", f"attempt {last.number}: {last.verdict.reason}: {last.verdict.message}")
+        return Wait("PodPending", "waiting for the Job's pod", _HINT_SECONDS)
+    if pod.started_at is not None or pod.deleting:
+        return Wait("", "")
+    obstacle = _find_obstacle(pod)
+    if obstacle is None:
+        return Wait("PodPending", f"pod {pod.name} is starting")
+    left = (pod.created + timedelta(seconds=limits.start_deadline_seconds) - now).total_seconds()
+    if left > 0:
+        return Wait(obstacle.reason, obstacle.message, left)
+    message = f"{obstacle.message} (startDeadlineSeconds {limits.start_deadline_seconds} is over)"
+    return Settle(Verdict(obstacle.reason, message), last, stop_job=True)
+
+
+def _find_obstacle(pod: PodFacts) -> Verdict | None:
+    if pod.scheduling_message:
+        return Verdict(Reason.UNSCHEDULABLE, pod.scheduling_message)
+    if pod.waiting_reason in _IMAGE_REASONS:
+        return Verdict(Reason.IMAGE_ERROR, f"{pod.waiting_reason}: {pod.waiting_message}")
+    if pod.waiting_reason in _CONFIG_REASONS:
+        return Verdict(Reason.SOURCE_MISSING, f"{pod.waiting_reason}: {pod.waiting_message}")
+    return None
+
+
+def decide_lost_job(run: RunFacts, attempts: Sequence[Attempt]) -> Settle:
+    """Decide what a run comes to whose Job is gone."""
+    for attempt in attempts:
+        if attempt.verdict and attempt.verdict.reason is Reason.COMPLETED:
+            return Settle(attempt.verdict, attempt)
+    last = attempts[-1] if attempts else None
+    if run.cancel:
+        return Settle(Verdict(Reason.CANCELED, "canceled by spec.cancel"), last)
+    return Settle(Verdict(Reason.OUTPUT_LOST, f'Job "{run.key[1]}" was deleted before the run had ended'), last)
+
+
+def check_output(output: object, schema: dict[str, Any]) -> Verdict | None:
+    """Check an output against the schema its Script asked for when the run started."""
+    if wrong := check_against_schema(output, schema, "output"):
+        return Verdict(Reason.INVALID_OUTPUT, wrong)
+    return None

@@ -1,0 +1,47 @@
+"""Is a Script fit to be run?"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from scriptrun.models.reasons import Reason
+from scriptrun.models.script import ScriptSpec
+from scriptrun.policies.acceptance import Missing, check_digest
+from scriptrun.policies.schema import check_schema
+
+__all__ = ["SCHEMA_LIMIT_BYTES", "NotReady", "decide_readiness"]
+
+SCHEMA_LIMIT_BYTES = 65_536
+"""A schema travels with each Job as an annotation; Kubernetes allows 256 KiB of those in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotReady:
+    """Why a Script is not ready: SourceMissing, DigestMismatch or InvalidSchema."""
+
+    reason: str
+    message: str
+
+
+def decide_readiness(script: ScriptSpec, source: bytes | None | Missing) -> tuple[NotReady | None, str]:
+    """Decide whether a Script is ready.
+
+    Args:
+        script: its spec.
+        source: what was found of its source; None where there is none to find.
+
+    Returns:
+        What is wrong (None: it is ready), and the SHA-256 of the source in hex ("" without one).
+    """
+    if isinstance(source, Missing):
+        return NotReady(Reason.SOURCE_MISSING, f"{source.what} is not there"), ""
+    digest = hashlib.sha256(source).hexdigest() if source is not None else ""
+    if source is not None and script.source and script.source.config_map:
+        if wrong := check_digest(source, script.source.config_map.sha256):
+            return NotReady(wrong.reason, wrong.message), digest
+    for name, schema in (("variablesSchema", script.variables_schema), ("outputSchema", script.output_schema)):
+        if wrong_schema := check_schema(schema):
+            return NotReady("InvalidSchema", f"{name}: {wrong_schema}"), digest
+        if (size := len(json.dumps(schema))) > SCHEMA_LIMIT_BYTES:
+            return NotReady("InvalidSchema", f"{name} is {size} bytes, at most {SCHEMA_LIMIT_BYTES}"), digest
+    return None, digest
