@@ -1,4 +1,5 @@
-// One binary that holds a whole Kubernetes: the first argument names the component.
+// One binary that holds a whole Kubernetes: its own file name (through a link) or the first argument
+// names the component.
 //
 // The components are the upstream ones, imported from their own modules, so the tests run
 // against the real API server, controllers and kubelet on machines without a container registry.
@@ -8,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 	"go.etcd.io/etcd/server/v3/etcdmain"
@@ -50,13 +52,16 @@ func newCommand(component string) *cobra.Command {
 }
 
 func main() {
-	if len(os.Args) < 2 {
-		fmt.Fprintf(os.Stderr, usage, os.Args[0])
-		os.Exit(2)
+	component := filepath.Base(os.Args[0])
+	if component != "kubectl" {
+		if len(os.Args) < 2 {
+			fmt.Fprintf(os.Stderr, usage, os.Args[0])
+			os.Exit(2)
+		}
+		// Every component reads its own name and flags from os.Args.
+		os.Args = os.Args[1:]
+		component = os.Args[0]
 	}
-	component := os.Args[1]
-	// Every component reads its own name and flags from os.Args.
-	os.Args = append([]string{component}, os.Args[2:]...)
 	if component == "etcd" {
 		etcdmain.Main(os.Args)
 		return

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from .network import remove_network
@@ -19,6 +20,7 @@ MARKER = "scriptrun-localcluster"
 LEGACY_POD_LOGS = Path("/var/log/containers")
 CNI_RESULTS = Path("/var/lib/cni/results")
 SHIM_SOCKETS = Path("/run/containerd/s")
+DEVICE_PLUGINS = Path("/var/lib/kubelet/device-plugins")
 
 
 def remove_everything(settings: Settings) -> None:
@@ -82,10 +84,8 @@ def _remove_cgroups() -> None:
     """Removes the empty cgroups of ended pods. The kernel refuses those in use, so another kubelet's stay."""
     for root in Path("/sys/fs/cgroup").glob("**/kubepods"):
         for folder, _, _ in os.walk(root, topdown=False):
-            try:
+            with suppress(OSError):
                 os.rmdir(folder)
-            except OSError:
-                continue
 
 
 def _remove_dangling_files(settings: Settings) -> None:
@@ -97,9 +97,13 @@ def _remove_dangling_files(settings: Settings) -> None:
         if result.name.startswith("scriptrun-"):
             result.unlink()
     in_use = Path("/proc/net/unix").read_text()
-    for socket in _entries(SHIM_SOCKETS):
-        if str(socket) not in in_use:
+    for socket in [*_entries(SHIM_SOCKETS), *_entries(DEVICE_PLUGINS)]:
+        if socket.is_socket() and str(socket) not in in_use:
             socket.unlink()
+    for folder in (DEVICE_PLUGINS, DEVICE_PLUGINS.parent, CNI_RESULTS, CNI_RESULTS.parent):
+        # Only when nothing of anybody else's is in it.
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def _entries(folder: Path) -> list[Path]:

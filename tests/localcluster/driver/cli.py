@@ -1,24 +1,28 @@
 """The command line."""
 
 import argparse
-import sys
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from . import lifecycle
+from . import lifecycle, release
+from .clusters import Cluster, choose_cluster
 from .errors import LocalClusterError
 from .gobuild import PROGRAMS, ensure_program
 from .progress import say
 from .settings import Settings, read_settings
+
+Command = Callable[[Settings, Cluster, argparse.Namespace], int]
 
 
 def main(argv: Sequence[str]) -> int:
     """Runs one command; returns the exit code."""
     arguments = _build_parser().parse_args(argv)
     settings = read_settings()
+    run: Command = arguments.run
     try:
         with lifecycle.locked(settings):
-            code: int = arguments.run(settings, arguments)
-            return code
+            return run(settings, choose_cluster(settings), arguments)
     except LocalClusterError as error:
         say(f"error: {error}")
         return 1
@@ -28,49 +32,72 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python3 tests/localcluster", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python3 tests/localcluster",
+        description="The cluster the tests and the demo run on: SCRIPTRUN_KUBECONFIG where given, "
+        "kind where a Docker engine answers, else a local one.",
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def add(name: str, run: object, text: str) -> argparse.ArgumentParser:
+    def add(name: str, run: Command, text: str) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text)
         command.set_defaults(run=run)
         return command
 
     add("up", _up, "bring the cluster up; prints the path of its kubeconfig")
     add("down", _down, "stop the cluster and remove every trace of it")
-    add("status", _status, "say what runs; exit code 0 when the cluster is up")
+    add("status", _status, "exit code 0 when the cluster is up")
     add("kubeconfig", _kubeconfig, "print the path of the kubeconfig")
+    add("build-images", _build_images, "build and load the project's images; prints their exact names as JSON")
+    add("install", _install, "install or upgrade the chart, and wait until the operator is ready")
+    load = add("load-image", _load_image, "load an image: a folder laid over the runner image (or with a Dockerfile), or an archive")
+    load.add_argument("name", help="image name with tag")
+    load.add_argument("source", type=Path, help="folder or archive")
     tool = add("tool", _tool, "print the path of a tool, built on first use")
-    tool.add_argument("name", choices=sorted(PROGRAMS))
+    tool.add_argument("name", choices=["kubectl", *sorted(PROGRAMS)])
     return parser
 
 
-def _up(settings: Settings, _: argparse.Namespace) -> int:
-    lifecycle.up(settings)
-    print(settings.kubeconfig)
+def _up(settings: Settings, cluster: Cluster, _: argparse.Namespace) -> int:
+    cluster.up()
+    print(cluster.kubeconfig)
     return 0
 
 
-def _down(settings: Settings, _: argparse.Namespace) -> int:
-    lifecycle.down(settings)
+def _down(settings: Settings, cluster: Cluster, _: argparse.Namespace) -> int:
+    cluster.down()
     return 0
 
 
-def _status(settings: Settings, _: argparse.Namespace) -> int:
-    status = lifecycle.observe(settings)
-    print(f"components: {', '.join(status.running) or 'none'}\nserving: {status.serving}\ncurrent: {status.current}")
-    return 0 if status.up else 1
+def _status(settings: Settings, cluster: Cluster, _: argparse.Namespace) -> int:
+    up = cluster.is_up()
+    print("up" if up else "down")
+    return 0 if up else 1
 
 
-def _kubeconfig(settings: Settings, _: argparse.Namespace) -> int:
-    print(settings.kubeconfig)
+def _kubeconfig(settings: Settings, cluster: Cluster, _: argparse.Namespace) -> int:
+    print(cluster.kubeconfig)
     return 0
 
 
-def _tool(settings: Settings, arguments: argparse.Namespace) -> int:
-    print(ensure_program(settings, PROGRAMS[arguments.name]))
+def _build_images(settings: Settings, cluster: Cluster, _: argparse.Namespace) -> int:
+    print(json.dumps(release.ensure_images(settings, cluster)))
     return 0
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+def _install(settings: Settings, cluster: Cluster, _: argparse.Namespace) -> int:
+    release.install(settings, cluster)
+    return 0
+
+
+def _load_image(settings: Settings, cluster: Cluster, arguments: argparse.Namespace) -> int:
+    release.load_image(settings, cluster, arguments.name, arguments.source.resolve())
+    return 0
+
+
+def _tool(settings: Settings, cluster: Cluster, arguments: argparse.Namespace) -> int:
+    name: str = arguments.name
+    print(cluster.kubectl() if name == "kubectl" else ensure_program(settings, PROGRAMS[name]))
+    return 0
+
+

@@ -88,6 +88,7 @@ def build_controller_manager_args(settings: Settings) -> list[str]:
         f"--root-ca-file={settings.pki}/ca.crt",
         f"--cluster-signing-cert-file={settings.pki}/ca.crt",
         f"--cluster-signing-key-file={settings.pki}/ca.key",
+        f"--flex-volume-plugin-dir={settings.state}/kubelet/volume-plugins",
         "--controllers=*,-cloud-node-lifecycle-controller",
         "--kube-api-qps=500",
         "--kube-api-burst=1000",

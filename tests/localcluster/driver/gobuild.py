@@ -134,6 +134,21 @@ def ensure_go(settings: Settings) -> Path:
     return go
 
 
+def link_kubectl(settings: Settings) -> Path:
+    """Returns a ``kubectl``: the Kubernetes binary under that name."""
+    kube = ensure_program(settings, KUBE)
+    link = kube.with_name("kubectl")
+    if not link.is_symlink():
+        link.symlink_to(kube.name)
+    return link
+
+
+def find_kubectl(settings: Settings) -> Path:
+    """Returns the machine's kubectl, or else the one we build."""
+    found = shutil.which("kubectl")
+    return Path(found) if found else link_kubectl(settings)
+
+
 def parse_go_version(text: str) -> tuple[int, int]:
     """Reads ``go1.25.3`` as ``(1, 25)``; anything else as ``(0, 0)``."""
     match = re.match(r"go(\d+)\.(\d+)", text.strip())

@@ -1,94 +1,88 @@
-"""OCI images without a registry."""
+"""The project's images: which there are, what they are made of, what they are called."""
 
-import hashlib
-import io
-import json
-import tarfile
-from collections.abc import Callable
+import re
+import stat
+import tomllib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from .api import wait_until
-from .errors import LocalClusterError
-from .node import PAUSE_IMAGE
-from .settings import Settings
-from .shell import run_logged, succeeds
+from .gobuild import compute_key
+from .settings import ROOT
 
-NAMESPACE = "k8s.io"
-RUNTIME_SECONDS = 30.0
+REPOSITORY = "scriptrun.dev"
+LEFT_OUT = ("__pycache__",)
 
 
-def import_pause_image(settings: Settings, pause: Path, alive: Callable[[], bool]) -> None:
-    """Gives the runtime the image of the sandbox container, as soon as it answers."""
-    layer = io.BytesIO()
-    with tarfile.open(fileobj=layer, mode="w") as archive:
-        entry = tarfile.TarInfo("pause")
-        entry.size = pause.stat().st_size
-        entry.mode = 0o755
-        with pause.open("rb") as binary:
-            archive.addfile(entry, binary)
-    image = settings.state / "pause.tar"
-    image.write_bytes(build_oci_archive(PAUSE_IMAGE, layer.getvalue(), {"Entrypoint": ["/pause"], "User": "65535:65535"}))
-    wait_until("containerd to answer", lambda: succeeds(*_ctr(settings), "version"), alive, RUNTIME_SECONDS)
-    import_archive(settings, image)
+@dataclass(frozen=True)
+class Image:
+    """One image and what it is built from.
 
-
-def import_archive(settings: Settings, archive: Path) -> None:
-    """Imports an OCI or Docker archive into the cluster's runtime."""
-    run_logged([*_ctr(settings), "images", "import", archive], settings.logs / "import.log")
-
-
-def build_oci_archive(name: str, layer: bytes, config: dict[str, object], architecture: str = "amd64") -> bytes:
-    """Builds an OCI image layout tar with one layer.
-
-    Args:
-        name: Full image name with tag.
-        layer: An uncompressed tar.
-        config: The image's ``config``: Entrypoint, User and so on.
-        architecture: As Go names it.
+    Attributes:
+        short_name: ``operator`` or ``runner``.
+        dockerfile: Its Dockerfile.
+        root: The build context.
     """
-    diff_id = f"sha256:{hashlib.sha256(layer).hexdigest()}"
-    image = {
-        "architecture": architecture,
-        "os": "linux",
-        "config": config,
-        "rootfs": {"type": "layers", "diff_ids": [diff_id]},
-    }
-    blobs: list[bytes] = []
 
-    def describe(media_type: str, blob: bytes) -> dict[str, object]:
-        blobs.append(blob)
-        return {"mediaType": media_type, "digest": f"sha256:{hashlib.sha256(blob).hexdigest()}", "size": len(blob)}
+    short_name: str
+    dockerfile: Path
+    root: Path = ROOT
 
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "config": describe("application/vnd.oci.image.config.v1+json", json.dumps(image).encode()),
-        "layers": [describe("application/vnd.oci.image.layer.v1.tar", layer)],
-    }
-    entry = describe("application/vnd.oci.image.manifest.v1+json", json.dumps(manifest).encode())
-    entry["annotations"] = {"io.containerd.image.name": name, "org.opencontainers.image.ref.name": name}
-    index = json.dumps({"schemaVersion": 2, "manifests": [entry]}).encode()
+    @property
+    def key(self) -> str:
+        """Changes with every file that goes into the image."""
+        return compute_image_key(self.dockerfile, self.root)
 
-    files = {"oci-layout": b'{"imageLayoutVersion":"1.0.0"}', "index.json": index}
-    files |= {f"blobs/sha256/{hashlib.sha256(blob).hexdigest()}": blob for blob in blobs}
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as archive:
-        for path, data in files.items():
-            member = tarfile.TarInfo(path)
-            member.size = len(data)
-            archive.addfile(member, io.BytesIO(data))
-    return out.getvalue()
+    @property
+    def plain_name(self) -> str:
+        """The name people and the chart's defaults use."""
+        return f"{REPOSITORY}/{self.short_name}:{read_version(self.root)}"
+
+    @property
+    def name(self) -> str:
+        """The exact name: changes with the content, so that a Deployment that names it rolls over."""
+        return f"{self.plain_name}-{self.key}"
 
 
-def _ctr(settings: Settings) -> tuple[str, ...]:
-    return ("ctr", "--address", str(settings.containerd_socket), "--namespace", NAMESPACE)
+OPERATOR = Image("operator", ROOT / "operator" / "Dockerfile")
+RUNNER = Image("runner", ROOT / "runner-image" / "Dockerfile")
+IMAGES = (RUNNER, OPERATOR)
 
 
-def require_runtime(settings: Settings) -> None:
-    """Raises unless the cluster's runtime answers.
+def read_version(root: Path) -> str:
+    """Returns the project's version."""
+    version: str = tomllib.loads((root / "pyproject.toml").read_text())["project"]["version"]
+    return version
 
-    Raises:
-        LocalClusterError: Says how to start it.
-    """
-    if not succeeds(*_ctr(settings), "version"):
-        raise LocalClusterError("The local cluster is not up: run `make up` first.")
+
+def compute_image_key(dockerfile: Path, context: Path) -> str:
+    """Keys an image by its Dockerfile and by path, mode and content of every file it copies."""
+    text = dockerfile.read_text()
+    sources = [context / source for source in parse_copied(text)]
+    return compute_key([text.encode(), *(part for path in _walk(sources) for part in _describe(path, context))])
+
+
+def compute_folder_key(folder: Path) -> str:
+    """Keys a folder by path, mode and content of every file in it."""
+    return compute_key(part for path in _walk([folder]) for part in _describe(path, folder))
+
+
+def parse_copied(dockerfile: str) -> list[str]:
+    """Returns what a Dockerfile copies from its context, in order. COPYs from other stages don't count."""
+    lines = re.sub(r"\\\n", " ", dockerfile).splitlines()
+    copies = [line.split()[1:] for line in lines if line.startswith("COPY ")]
+    return [source for words in copies if not words[0].startswith("--from") for source in words[:-1]]
+
+
+def _walk(sources: Iterable[Path]) -> Iterator[Path]:
+    for source in sources:
+        if source.is_dir():
+            inside = sorted(path for path in source.rglob("*") if path.is_file())
+            yield from (path for path in inside if not set(path.relative_to(source).parts) & set(LEFT_OUT))
+        else:
+            yield source
+
+
+def _describe(path: Path, root: Path) -> tuple[bytes, bytes, bytes]:
+    executable = bool(path.stat().st_mode & stat.S_IXUSR)
+    return str(path.relative_to(root)).encode(), str(executable).encode(), path.read_bytes()

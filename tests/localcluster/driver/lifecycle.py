@@ -13,7 +13,7 @@ from .api import Api, wait_until
 from .cleanup import MARKER, remove_everything
 from .errors import LocalClusterError
 from .gobuild import KUBE, PAUSE, compute_key, compute_program_key, ensure_program
-from .images import import_pause_image
+from .oci import import_pause_image
 from .network import MASQUERADE, create_network
 from .packages import CLUSTER_PACKAGES, ensure_packages
 from .pki import ADMIN, create_pki, write_kubeconfig
@@ -104,7 +104,8 @@ def down(settings: Settings) -> None:
 def compute_fingerprint(settings: Settings) -> str:
     """Names the exact cluster this driver would start: binary, flags and files."""
     parts = [compute_program_key(KUBE), MASQUERADE, *(" ".join(argv) for argv in _build_commands(settings).values())]
-    parts += _render_files(settings).values()
+    # Name servers come and go with the network a laptop is in; that is no reason for a new cluster.
+    parts += _render_files(settings, node.Resolver(Path("/etc/resolv.conf"), ())).values()
     return compute_key(part.encode() for part in parts)
 
 
@@ -133,7 +134,7 @@ def _start(settings: Settings, kube: Path, pause: Path) -> None:
     settings.logs.mkdir()
     create_pki(settings)
     write_kubeconfig(settings, ADMIN, settings.kubeconfig)
-    for name, text in _render_files(settings).items():
+    for name, text in _render_files(settings, node.find_resolver()).items():
         path = settings.state / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
@@ -178,12 +179,12 @@ def _build_commands(settings: Settings) -> dict[str, list[str]]:
     }
 
 
-def _render_files(settings: Settings) -> dict[str, str]:
+def _render_files(settings: Settings, resolver: node.Resolver) -> dict[str, str]:
     return {
         "audit-policy.yaml": controlplane.AUDIT_POLICY,
         "scheduler.yaml": controlplane.render_scheduler_config(settings),
         "containerd.toml": node.render_containerd_config(settings),
-        "kubelet.yaml": node.render_kubelet_config(settings),
+        "kubelet.yaml": node.render_kubelet_config(settings, resolver),
         "cni/net.d/10-scriptrun.conflist": node.render_cni_config(settings),
     }
 

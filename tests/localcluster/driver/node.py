@@ -1,6 +1,9 @@
 """Command lines and files of the container runtime, the pod network, the kubelet and kube-proxy."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from .settings import (
     BRIDGE,
@@ -15,6 +18,7 @@ from .settings import (
 
 PAUSE_IMAGE = "scriptrun.dev/pause:1"
 MAX_PODS = 250
+RESOLV_CONFS = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
 
 
 def render_containerd_config(settings: Settings) -> str:
@@ -66,8 +70,39 @@ def render_cni_config(settings: Settings) -> str:
     return json.dumps({"cniVersion": "0.4.0", "name": "scriptrun", "plugins": [bridge]}, indent=2)
 
 
-def render_kubelet_config(settings: Settings) -> str:
-    """KubeletConfiguration for a small machine: no eviction before the disk is full, no image is ever collected."""
+@dataclass(frozen=True)
+class Resolver:
+    """How names are looked up on this machine, and so in its pods: there is no DNS server in the cluster.
+
+    Attributes:
+        resolv_conf: The file to read.
+        nameservers: The servers it names that pods can reach.
+    """
+
+    resolv_conf: Path
+    nameservers: tuple[str, ...]
+
+
+def find_resolver(candidates: Sequence[Path] = RESOLV_CONFS) -> Resolver:
+    """Takes the first file that names a server beyond loopback (a local stub is out of a pod's reach)."""
+    for path in candidates:
+        if path.exists() and (nameservers := parse_nameservers(path.read_text())):
+            return Resolver(path, nameservers)
+    return Resolver(candidates[0], ())
+
+
+def parse_nameservers(text: str) -> tuple[str, ...]:
+    """Returns the servers a resolv.conf names, without those on loopback."""
+    words = (line.split() for line in text.splitlines())
+    servers = [word[1] for word in words if len(word) > 1 and word[0] == "nameserver"]
+    return tuple(server for server in servers if not server.startswith("127.") and server != "::1")
+
+
+def render_kubelet_config(settings: Settings, resolver: Resolver) -> str:
+    """KubeletConfiguration for a small machine: no eviction before the disk is full, no image is ever collected.
+
+    The machine's own name servers stand in for a cluster DNS: without any the kubelet warns on every pod.
+    """
     return f"""\
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
@@ -85,8 +120,11 @@ authentication:
   webhook: {{enabled: true}}
   x509: {{clientCAFile: {settings.pki}/ca.crt}}
 authorization: {{mode: Webhook}}
-resolvConf: /etc/resolv.conf
+resolvConf: {resolver.resolv_conf}
+clusterDNS: [{", ".join(resolver.nameservers)}]
 podLogsDir: {settings.state}/pods
+volumePluginDir: {settings.state}/kubelet/volume-plugins
+makeIPTablesUtilChains: false
 maxPods: {MAX_PODS}
 kubeAPIQPS: 200
 kubeAPIBurst: 400
@@ -113,6 +151,7 @@ def build_kubelet_args(settings: Settings) -> list[str]:
         f"--config={settings.state}/kubelet.yaml",
         f"--kubeconfig={settings.pki}/kubelet.kubeconfig",
         f"--root-dir={settings.state}/kubelet",
+        f"--cert-dir={settings.state}/kubelet/pki",
         f"--hostname-override={NODE_NAME}",
         f"--node-ip={NODE_IP}",
     ]

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 KUBERNETES_VERSION = "1.35.4"
@@ -27,6 +27,8 @@ KUBELET_HEALTH_PORT = 11248
 PROXY_HEALTH_PORT = 11256
 PROXY_METRICS_PORT = 11249
 
+IMAGE_VARIABLES = {"operator": "SCRIPTRUN_OPERATOR_IMAGE", "runner": "SCRIPTRUN_RUNNER_IMAGE"}
+DEBIAN_MIRROR = ""
 API_URL = f"https://{NODE_IP}:{API_PORT}"
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -41,13 +43,15 @@ class Settings:
         state: Everything the running cluster writes; gone after ``down``. Kept short, because it holds unix sockets.
         cache: Binaries, base file systems and images, kept between runs and outside the source tree.
         given_kubeconfig: A cluster somebody else runs, or None.
-        interactive: Whether progress may redraw its line.
+        images: Names of images a given cluster pulls, by short name (``operator``, ``runner``).
+        debian_mirror: Where the base of locally built images comes from.
     """
 
     state: Path
     cache: Path
     given_kubeconfig: Path | None = None
-    interactive: bool = False
+    images: Mapping[str, str] = field(default_factory=dict)
+    debian_mirror: str = DEBIAN_MIRROR
 
     @property
     def kubeconfig(self) -> Path:
@@ -70,10 +74,11 @@ class Settings:
         return self.state / "containerd.sock"
 
 
-def read_settings(environ: Mapping[str, str] = os.environ, *, interactive: bool = False) -> Settings:
-    """Reads the three variables that move things elsewhere.
+def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Reads the variables that move things elsewhere.
 
-    ``SCRIPTRUN_LOCALCLUSTER_STATE`` and ``SCRIPTRUN_CACHE`` name folders, ``SCRIPTRUN_KUBECONFIG`` a cluster to use as it is.
+    ``SCRIPTRUN_LOCALCLUSTER_STATE`` and ``SCRIPTRUN_CACHE`` name folders, ``SCRIPTRUN_KUBECONFIG`` a cluster to use
+    as it is (with ``SCRIPTRUN_OPERATOR_IMAGE`` and ``SCRIPTRUN_RUNNER_IMAGE``), ``SCRIPTRUN_DEBIAN_MIRROR`` a mirror.
     """
     home = Path(environ.get("HOME", "/root"))
     user_cache = Path(environ.get("XDG_CACHE_HOME") or home / ".cache")
@@ -82,5 +87,6 @@ def read_settings(environ: Mapping[str, str] = os.environ, *, interactive: bool 
         state=Path(environ.get("SCRIPTRUN_LOCALCLUSTER_STATE") or "/var/lib/scriptrun").absolute(),
         cache=Path(environ.get("SCRIPTRUN_CACHE") or user_cache / "scriptrun").absolute(),
         given_kubeconfig=Path(given).absolute() if given else None,
-        interactive=interactive,
+        images={name: environ[key] for name, key in IMAGE_VARIABLES.items() if environ.get(key)},
+        debian_mirror=environ.get("SCRIPTRUN_DEBIAN_MIRROR") or DEBIAN_MIRROR,
     )

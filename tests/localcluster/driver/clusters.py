@@ -1,0 +1,60 @@
+"""What the commands need of a cluster, and the one place that chooses which it is.
+
+``SCRIPTRUN_KUBECONFIG`` names a cluster: it is used as it is. A Docker engine answers: kind. Else: the local cluster.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from .given import GivenCluster
+from .kind import KindCluster
+from .local import LocalCluster
+from .settings import Settings
+from .shell import succeeds
+
+
+class Cluster(Protocol):
+    """What the commands need of a cluster."""
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The administrator's kubeconfig."""
+
+    def up(self) -> None:
+        """Makes sure the cluster runs."""
+
+    def down(self) -> None:
+        """Removes the cluster, if it is ours."""
+
+    def is_up(self) -> bool:
+        """Tells whether the cluster can be used as it is."""
+
+    def ensure_image(self, name: str, dockerfile: Path, context: Path, build_args: Mapping[str, str]) -> None:
+        """Makes sure pods can run this image, building and loading it where they can't yet."""
+
+    def load_archive(self, archive: Path) -> None:
+        """Loads an image archive under the names it carries."""
+
+    def tag(self, name: str, alias: str) -> None:
+        """Gives an image a second name."""
+
+    def kubectl(self) -> Path:
+        """A kubectl for this cluster."""
+
+
+def choose_cluster(settings: Settings, docker_answers: Callable[[], bool] | None = None) -> Cluster:
+    """Chooses the cluster for this machine.
+
+    Args:
+        settings: Says whether a cluster was named.
+        docker_answers: Asked only when none was named; by default asks ``docker info``.
+    """
+    given = settings.given_kubeconfig
+    if given is not None and given != settings.kubeconfig:
+        return GivenCluster(settings, given)
+    ask = docker_answers or (lambda: succeeds("docker", "info"))
+    # Somebody who names the local cluster's own kubeconfig means the local cluster.
+    if given is None and ask():
+        return KindCluster(settings)
+    return LocalCluster(settings)
