@@ -34,7 +34,7 @@ def _read_key(config_map: dict[str, Any], name: str, key: str) -> bytes | Missin
 
 async def observe_source(
     client: Client, namespace: str, script: ScriptSpec, run: RunFacts | None = None
-) -> bytes | None | Missing:
+) -> bytes | Missing | None:
     """Read a Script's source; None for a program that is in the image, or one that each run brings along.
 
     Args:

@@ -122,7 +122,7 @@ def observe_pod(body: dict[str, Any]) -> PodFacts:
     scheduled = conditions.get("PodScheduled", {})
     disrupted = conditions.get("DisruptionTarget", {})
     disrupted = disrupted if disrupted.get("status") == "True" else {}
-    container = next(iter(status.get("containerStatuses") or ()), {})
+    container: dict[str, Any] = next(iter(status.get("containerStatuses") or ()), {})
     state = container.get("state") or {}
     waiting, ended, running = state.get("waiting") or {}, state.get("terminated") or {}, state.get("running") or {}
     node_lost = status.get("reason") in ("NodeLost", "Shutdown", "Terminated", "NodeShutdown")

@@ -61,7 +61,7 @@ class WorkQueue(Generic[K]):
         """Ask for a key again after a failure; each one in a row doubles the wait. Returns the wait in seconds."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        delay = min(_FIRST_RETRY_SECONDS * 2 ** min(failures, 16), _LONGEST_RETRY_SECONDS)
+        delay: float = min(_FIRST_RETRY_SECONDS * 2 ** min(failures, 16), _LONGEST_RETRY_SECONDS)
         self.add_after(key, delay)
         return delay
 

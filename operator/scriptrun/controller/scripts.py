@@ -66,6 +66,6 @@ class ScriptKeeper:
         return (written + _LAST_RUN_EVERY - now).total_seconds() if written else 0.0
 
 
-def _source_again(source: bytes | None | Missing) -> float | None:
+def _source_again(source: bytes | Missing | None) -> float | None:
     """A source that is missing is asked for again soon: ConfigMaps at large are not watched."""
     return 5.0 if isinstance(source, Missing) else None

@@ -41,7 +41,7 @@ def _condition(
     status: dict[str, Any], type_: str, value: str, reason: str, now: datetime, message: str = ""
 ) -> dict[str, Any]:
     """Build a condition; its transition time stays as long as its value does."""
-    before = next((item for item in status.get("conditions") or () if item["type"] == type_), {})
+    before: dict[str, Any] = next((item for item in status.get("conditions") or () if item["type"] == type_), {})
     since = before.get("lastTransitionTime") if before.get("status") == value else None
     return {
         "type": type_,

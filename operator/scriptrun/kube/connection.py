@@ -34,6 +34,10 @@ def _kubeconfig_exists(path: str) -> bool:
     return any(Path(part).expanduser().is_file() for part in path.split(os.pathsep) if part)
 
 
+def _read_own_namespace() -> str:
+    return _NAMESPACE_FILE.read_text().strip() if _NAMESPACE_FILE.is_file() else "default"
+
+
 async def _load(configuration: Configuration, kubeconfig: str, context: str) -> str:
     """Fill in the configuration; return the namespace that goes with it."""
     location = kubeconfig or KUBE_CONFIG_DEFAULT_LOCATION
@@ -42,7 +46,7 @@ async def _load(configuration: Configuration, kubeconfig: str, context: str) -> 
         chosen = loader.current_context["context"] if loader.current_context else {}
         return str(chosen["namespace"]) if "namespace" in chosen else "default"
     load_incluster_config(configuration)
-    return _NAMESPACE_FILE.read_text().strip() if _NAMESPACE_FILE.is_file() else "default"
+    return _read_own_namespace()
 
 
 @asynccontextmanager

@@ -19,7 +19,7 @@ __all__ = ["lead"]
 _log = structlog.get_logger(__name__)
 
 
-class _Lock(LeaseLock):
+class _Lock(LeaseLock):  # type: ignore[misc]  # the library has no types
     async def create(self, name: str, namespace: str, election_record: LeaderElectionRecord) -> bool:
         # The library's own passes `pretty=True`, which its generated client (37.0) refuses: it wants a string.
         body = V1Lease(metadata=V1ObjectMeta(name=name), spec=self.update_lease(election_record))
@@ -31,7 +31,7 @@ class _Lock(LeaseLock):
         return True
 
 
-class _Election(LeaderElection):
+class _Election(LeaderElection):  # type: ignore[misc]  # the library has no types
     async def try_acquire_or_renew(self) -> bool:
         # The library lets connection errors through, which would end the process at each blink of the API server.
         try:

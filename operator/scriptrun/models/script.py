@@ -67,7 +67,7 @@ class Output(Model):
     model_config = Model.model_config | {
         "json_schema_extra": cel(
             {
-                "rule": "self.transport != 'TerminationMessage' || self.limitBytes <= 4096 || self.limitBytes == 900000",
+                "rule": "self.transport == 'ConfigMap' || self.limitBytes <= 4096 || self.limitBytes == 900000",
                 "message": "limitBytes is at most 4096 with transport TerminationMessage",
             }
         )
@@ -92,7 +92,8 @@ class ScriptSpec(Model):
     model_config = Model.model_config | {
         "json_schema_extra": cel(
             {
-                "rule": "has(self.source) || (size(self.command) > 0 && !self.command.exists(c, c.contains('{script}')))",
+                "rule": "has(self.source) || "
+                "(size(self.command) > 0 && !self.command.exists(word, word.contains('{script}')))",
                 "message": "source is missing; only a Script with a command that does not use {script} "
                 "(a program in its image) may leave it out",
             },

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from scriptrun.models.base import AnyJson, Condition, JsonObject, Model, cel
 from scriptrun.models.container import LocalObjectReference
@@ -10,10 +10,10 @@ from scriptrun.models.container import LocalObjectReference
 __all__ = ["NAME_LIMIT", "ScriptRun", "ScriptRunSpec", "ScriptRunStatus", "Task"]
 
 NAME_LIMIT = 55
-"""Longest name of a run. Pods are named ``<run>-0-<5 characters>`` within 63, so the run of a pod is known by its name."""
+"""Longest name of a run. Its pods are named ``<run>-0-<5 characters>`` within 63: so a pod's name tells its run."""
 
-_DATE = {"format": "date-time"}
-_INT64 = {"format": "int64"}
+_DATE: dict[str, JsonValue] = {"format": "date-time"}
+_INT64: dict[str, JsonValue] = {"format": "int64"}
 _FIXED = [
     "scriptRef",
     "variables",

@@ -57,7 +57,7 @@ def parse_instant(text: object) -> datetime | None:
 
 
 def parse_result(document: object, output: OutputFacts | None) -> ResultFacts | None:
-    """Read the runner's ``result.json``; None when it is none (a script may have forged it: nothing is believed twice)."""
+    """Read the runner's ``result.json``; None when it is none. A script may have forged it: every field is checked."""
     if not isinstance(document, dict) or document.get("status") not in _STATUSES:
         return None
     exit_code = document.get("exitCode")

@@ -23,7 +23,7 @@ class NotReady:
     message: str
 
 
-def decide_readiness(script: ScriptSpec, source: bytes | None | Missing) -> tuple[NotReady | None, str]:
+def decide_readiness(script: ScriptSpec, source: bytes | Missing | None) -> tuple[NotReady | None, str]:
     """Decide whether a Script is ready.
 
     Args:
