@@ -4,6 +4,7 @@ import http.client
 import json
 import ssl
 import time
+from collections.abc import Callable
 from typing import Any
 
 from .errors import LocalClusterError
@@ -73,7 +74,7 @@ def decide_node_ready(node: dict[str, Any]) -> bool:
     return conditions.get("Ready") == "True" and not any(key.startswith("node.kubernetes.io/not-") for key in taints)
 
 
-def wait_until(what: str, condition: Any, alive: Any, seconds: float) -> None:
+def wait_until(what: str, condition: Callable[[], bool], alive: Callable[[], bool], seconds: float) -> None:
     """Waits for ``condition()``; gives up at once when ``alive()`` is no longer true.
 
     Raises:

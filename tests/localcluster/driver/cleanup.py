@@ -43,7 +43,11 @@ def find_strays(settings: Settings) -> list[Identity]:
 
     A shim names our socket on its command line; a container's root file system is an overlay in our folder.
     """
-    return [p for p in list_processes() if is_our_shim(p.argv, settings.containerd_socket) or _is_our_container(p, settings.state)]
+    return [
+        p
+        for p in list_processes()
+        if is_our_shim(p.argv, settings.containerd_socket) or _is_our_container(p, settings.state)
+    ]
 
 
 def is_our_shim(argv: Iterable[str], socket: Path) -> bool:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from . import lifecycle, release
-from .clusters import Cluster, choose_cluster
+from .clusters import choose_cluster
 from .errors import LocalClusterError
 from .gobuild import PROGRAMS, ensure_program
 from .progress import say
 from .settings import Settings, read_settings
+from .venv import ensure_venv
 
-Command = Callable[[Settings, Cluster, argparse.Namespace], int]
+Command = Callable[[Settings, argparse.Namespace], int]
 
 
 def main(argv: Sequence[str]) -> int:
@@ -21,8 +22,10 @@ def main(argv: Sequence[str]) -> int:
     settings = read_settings()
     run: Command = arguments.run
     try:
+        if run in READ_ONLY:
+            return run(settings, arguments)
         with lifecycle.locked(settings):
-            return run(settings, choose_cluster(settings), arguments)
+            return run(settings, arguments)
     except LocalClusterError as error:
         say(f"error: {error}")
         return 1
@@ -46,58 +49,70 @@ def _build_parser() -> argparse.ArgumentParser:
 
     add("up", _up, "bring the cluster up; prints the path of its kubeconfig")
     add("down", _down, "stop the cluster and remove every trace of it")
-    add("status", _status, "exit code 0 when the cluster is up")
+    add("status", _status, "print up or down; exit code 0 when up")
     add("kubeconfig", _kubeconfig, "print the path of the kubeconfig")
     add("build-images", _build_images, "build and load the project's images; prints their exact names as JSON")
-    add("install", _install, "install or upgrade the chart, and wait until the operator is ready")
-    load = add("load-image", _load_image, "load an image: a folder laid over the runner image (or with a Dockerfile), or an archive")
+    load = add("load-image", _load_image, "load a test's image: built from a folder, or an archive")
     load.add_argument("name", help="image name with tag")
-    load.add_argument("source", type=Path, help="folder or archive")
+    load.add_argument("source", type=Path, help="folder (laid over the runner image, or with a Dockerfile), or archive")
+    add("install", _install, "install or upgrade the chart, and wait until the operator is ready")
+    add("venv", _venv, "make or update the project's virtualenv")
     tool = add("tool", _tool, "print the path of a tool, built on first use")
     tool.add_argument("name", choices=["kubectl", *sorted(PROGRAMS)])
     return parser
 
 
-def _up(settings: Settings, cluster: Cluster, _: argparse.Namespace) -> int:
+def _up(settings: Settings, _: argparse.Namespace) -> int:
+    cluster = choose_cluster(settings)
     cluster.up()
     print(cluster.kubeconfig)
     return 0
 
 
-def _down(settings: Settings, cluster: Cluster, _: argparse.Namespace) -> int:
-    cluster.down()
+def _down(settings: Settings, _: argparse.Namespace) -> int:
+    choose_cluster(settings).down()
     return 0
 
 
-def _status(settings: Settings, cluster: Cluster, _: argparse.Namespace) -> int:
-    up = cluster.is_up()
+def _status(settings: Settings, _: argparse.Namespace) -> int:
+    up = choose_cluster(settings).is_up()
     print("up" if up else "down")
     return 0 if up else 1
 
 
-def _kubeconfig(settings: Settings, cluster: Cluster, _: argparse.Namespace) -> int:
-    print(cluster.kubeconfig)
+def _kubeconfig(settings: Settings, _: argparse.Namespace) -> int:
+    print(choose_cluster(settings).kubeconfig)
     return 0
 
 
-def _build_images(settings: Settings, cluster: Cluster, _: argparse.Namespace) -> int:
-    print(json.dumps(release.ensure_images(settings, cluster)))
+def _build_images(settings: Settings, _: argparse.Namespace) -> int:
+    print(json.dumps(release.ensure_images(settings, choose_cluster(settings))))
     return 0
 
 
-def _install(settings: Settings, cluster: Cluster, _: argparse.Namespace) -> int:
-    release.install(settings, cluster)
+def _load_image(settings: Settings, arguments: argparse.Namespace) -> int:
+    release.load_image(settings, choose_cluster(settings), arguments.name, arguments.source.resolve())
     return 0
 
 
-def _load_image(settings: Settings, cluster: Cluster, arguments: argparse.Namespace) -> int:
-    release.load_image(settings, cluster, arguments.name, arguments.source.resolve())
+def _install(settings: Settings, _: argparse.Namespace) -> int:
+    release.install(settings, choose_cluster(settings))
     return 0
 
 
-def _tool(settings: Settings, cluster: Cluster, arguments: argparse.Namespace) -> int:
+def _venv(settings: Settings, _: argparse.Namespace) -> int:
+    ensure_venv(settings)
+    return 0
+
+
+def _tool(settings: Settings, arguments: argparse.Namespace) -> int:
     name: str = arguments.name
-    print(cluster.kubectl() if name == "kubectl" else ensure_program(settings, PROGRAMS[name]))
+    if name == "kubectl":
+        print(choose_cluster(settings).kubectl())
+    else:
+        print(ensure_program(settings, PROGRAMS[name]))
     return 0
 
 
+# These change nothing and wait for nobody.
+READ_ONLY = (_status, _kubeconfig)

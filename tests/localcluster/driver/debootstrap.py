@@ -33,7 +33,14 @@ def ensure_base(settings: Settings) -> Path:
     log = settings.cache / "log" / "debootstrap.log"
     root = unfinished / "rootfs"
     root.mkdir(parents=True)
-    command = ["debootstrap", "--variant=minbase", f"--include={INCLUDE}", SUITE, root, settings.debian_mirror]
+    command: list[str | Path] = [
+        "debootstrap",
+        "--variant=minbase",
+        f"--include={INCLUDE}",
+        SUITE,
+        root,
+        settings.debian_mirror,
+    ]
     advice = f"Check that this machine reaches {settings.debian_mirror}, or set SCRIPTRUN_DEBIAN_MIRROR to one it does."
     with step("Making the Debian base of the images", note="(the first time only: about a minute)"):
         try:

@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,7 +102,17 @@ def ensure_program(settings: Settings, program: Program) -> Path:
 
 def _build(go: Path, program: Program, target: Path, log: Path) -> None:
     target.parent.mkdir(parents=True)
-    command = [go, "build", "-mod=readonly", "-trimpath", "-ldflags", program.ldflags, "-o", target, program.package]
+    command: list[str | Path] = [
+        go,
+        "build",
+        "-mod=readonly",
+        "-trimpath",
+        "-ldflags",
+        program.ldflags,
+        "-o",
+        target,
+        program.package,
+    ]
     advice = "Check that this machine reaches a Go module proxy and has 3 GB of disk and memory free, then try again."
     run_logged(command, log, cwd=program.module, environ={"CGO_ENABLED": "0"}, advice=advice)
 

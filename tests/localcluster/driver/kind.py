@@ -30,7 +30,9 @@ class KindCluster:
             return
         with step("Creating the kind cluster", note="(the first time pulls the node image)"):
             succeeds(self._kind(), "delete", "cluster", "--name", KIND_NAME)
-            self._run("create", "cluster", "--name", KIND_NAME, "--kubeconfig", str(self.kubeconfig), "--wait", KIND_WAIT)
+            self._run(
+                "create", "cluster", "--name", KIND_NAME, "--kubeconfig", str(self.kubeconfig), "--wait", KIND_WAIT
+            )
 
     def down(self) -> None:
         """Deletes the kind cluster."""
@@ -47,7 +49,7 @@ class KindCluster:
         """Builds with Docker and loads into the kind node, each unless done before."""
         if not succeeds("docker", "image", "inspect", name):
             arguments = [f"--build-arg={key}={value}" for key, value in build_args.items()]
-            command = ["docker", "build", *arguments, "--file", dockerfile, "--tag", name, context]
+            command: list[str | Path] = ["docker", "build", *arguments, "--file", dockerfile, "--tag", name, context]
             with step(f"Building image {name}"):
                 run_logged(command, self._log(f"image-{log_name(name)}"))
         if not self._node_has(name):

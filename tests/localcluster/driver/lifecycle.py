@@ -13,8 +13,8 @@ from .api import Api, wait_until
 from .cleanup import MARKER, remove_everything
 from .errors import LocalClusterError
 from .gobuild import KUBE, PAUSE, compute_key, compute_program_key, ensure_program
-from .oci import import_pause_image
 from .network import MASQUERADE, create_network
+from .oci import import_pause_image
 from .packages import CLUSTER_PACKAGES, ensure_packages
 from .pki import ADMIN, create_pki, write_kubeconfig
 from .processes import Processes

@@ -34,7 +34,9 @@ def create_network(settings: Settings) -> None:
     _ip("link", "add", BRIDGE, "type", "bridge")
     _ip("address", "add", f"{NODE_IP}/{prefix}", "dev", BRIDGE)
     _ip("link", "set", BRIDGE, "up")
-    done = subprocess.run([find_program("nft") or "nft", "-f", "-"], input=MASQUERADE.encode(), capture_output=True, check=False)
+    done = subprocess.run(
+        [find_program("nft") or "nft", "-f", "-"], input=MASQUERADE.encode(), capture_output=True, check=False
+    )
     if done.returncode != 0:
         raise LocalClusterError(f"nft refused the pod network's table: {done.stderr.decode(errors='replace').strip()}")
 

@@ -39,7 +39,7 @@ path = "{settings.state}/containerd/opt"
 sandbox_image = "{PAUSE_IMAGE}"
 stream_server_address = "127.0.0.1"
 disable_tcp_service = true
-# Inside a container or a small virtual machine CAP_SYS_RESOURCE is often missing; without this line every sandbox dies there.
+# A container or a small virtual machine often lacks CAP_SYS_RESOURCE; without this line every sandbox dies there.
 restrict_oom_score_adj = true
 netns_mounts_under_state_dir = true
 

@@ -1,7 +1,7 @@
 """Installs the Debian packages the cluster and the image builds stand on, when they are missing."""
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .errors import LocalClusterError
@@ -19,7 +19,6 @@ CLUSTER_PACKAGES: Mapping[str, str] = {
     "openssl": "openssl",
 }
 IMAGE_PACKAGES: Mapping[str, str] = {"debootstrap": "debootstrap", "buildah": "buildah"}
-PYTHON_PACKAGES: Mapping[str, str] = {"python3-venv": "/usr/lib/python3/dist-packages/../../python3.11/ensurepip"}
 
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -39,14 +38,17 @@ def list_missing(packages: Mapping[str, str]) -> list[str]:
 
 
 def ensure_packages(settings: Settings, packages: Mapping[str, str]) -> None:
-    """Installs what is missing with apt-get.
+    """Installs what is missing."""
+    if missing := list_missing(packages):
+        install_packages(settings, missing)
+
+
+def install_packages(settings: Settings, missing: Sequence[str]) -> None:
+    """Installs packages with apt-get.
 
     Raises:
         LocalClusterError: On a machine without apt-get; names what to install.
     """
-    missing = list_missing(packages)
-    if not missing:
-        return
     if find_program("apt-get") is None:
         raise LocalClusterError(
             f"Missing on this machine: {', '.join(missing)}. There is no apt-get to install them with: "
@@ -56,7 +58,7 @@ def ensure_packages(settings: Settings, packages: Mapping[str, str]) -> None:
         _install(settings, missing)
 
 
-def _install(settings: Settings, names: Iterable[str]) -> None:
+def _install(settings: Settings, names: Sequence[str]) -> None:
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
     install = ["apt-get", "install", "-y", "--no-install-recommends", *names]
     # The lists of a long-lived machine may be old or empty: try once as is, then with fresh ones.

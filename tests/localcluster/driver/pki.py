@@ -47,7 +47,9 @@ def create_pki(settings: Settings) -> None:
     settings.pki.mkdir(mode=0o700, parents=True)
     openssl = _OpenSsl(settings)
     openssl("ecparam", "-genkey", "-name", "prime256v1", "-noout", "-out", "ca.key")
-    openssl("req", "-x509", "-new", "-key", "ca.key", "-subj", "/CN=scriptrun-local", "-days", VALID_DAYS, "-out", "ca.crt")
+    openssl(
+        "req", "-x509", "-new", "-key", "ca.key", "-subj", "/CN=scriptrun-local", "-days", VALID_DAYS, "-out", "ca.crt"
+    )
     openssl("ecparam", "-genkey", "-name", "prime256v1", "-noout", "-out", "sa.key")
     openssl("ec", "-in", "sa.key", "-pubout", "-out", "sa.pub")
     for identity in IDENTITIES:

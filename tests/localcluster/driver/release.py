@@ -1,5 +1,6 @@
 """Images and chart of the project in a cluster."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from .clusters import Cluster
@@ -71,28 +72,34 @@ def install(settings: Settings, cluster: Cluster) -> None:
     names = ensure_images(settings, cluster)
     helm = ensure_program(settings, HELM)
     log = settings.cache / "log" / "helm.log"
-    command = [helm, "upgrade", "--install", RELEASE, CHART, "--namespace", NAMESPACE, "--create-namespace"]
+    command: list[str | Path] = [
+        helm,
+        "upgrade",
+        "--install",
+        RELEASE,
+        CHART,
+        "--namespace",
+        NAMESPACE,
+        "--create-namespace",
+    ]
     command += ["--kubeconfig", cluster.kubeconfig, "--wait", "--timeout", READY_TIMEOUT]
-    command += build_image_values(names)
+    # The CRDs may be there already, from a test or by hand.
+    command += ["--take-ownership", "--force-conflicts", *build_image_values(names)]
     with step("Installing the chart"):
-        _apply_crds(settings, cluster)
         try:
             run_logged(command, log)
         except CommandFailedError as error:
             raise LocalClusterError(f"{error}\n{_describe_operator(cluster)}") from error
 
 
-def build_image_values(names: dict[str, str]) -> list[str]:
+def build_image_values(names: Mapping[str, str]) -> list[str]:
     """Builds helm's ``--set`` arguments that name the images."""
-    operator, _, tag = names[OPERATOR.short_name].rpartition(":")
-    runner = names[RUNNER.short_name]
-    return ["--set", f"image.repository={operator}", "--set", f"image.tag={tag}", "--set", f"runner.image={runner}"]
-
-
-def _apply_crds(settings: Settings, cluster: Cluster) -> None:
-    """Helm installs a chart's CRDs once and never upgrades them; this does."""
-    command = [cluster.kubectl(), "--kubeconfig", cluster.kubeconfig, "apply", "--server-side", "--force-conflicts"]
-    run_logged([*command, "--filename", CHART / "crds"], settings.cache / "log" / "crds.log")
+    places = {"image": OPERATOR, "runner.image": RUNNER}
+    values = []
+    for place, image in places.items():
+        repository, _, tag = names[image.short_name].rpartition(":")
+        values += ["--set", f"{place}.repository={repository}", "--set-string", f"{place}.tag={tag}"]
+    return values
 
 
 def _describe_operator(cluster: Cluster) -> str:

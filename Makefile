@@ -1,0 +1,81 @@
+# Everything starts here; `make` alone says what there is.
+
+PYTHON ?= python3
+BIN := .venv/bin
+CLUSTER := $(PYTHON) tests/localcluster
+PYTEST := $(BIN)/python -m pytest
+# Tests find the cluster through this; set it yourself to use one of yours.
+WITH_CLUSTER = SCRIPTRUN_KUBECONFIG=$$($(CLUSTER) kubeconfig)
+GENERATED := crds charts/scriptrun/files/crds
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up down kubeconfig images setup check format generate verify test test-unit test-cluster test-e2e bench clean
+
+help: ## Say what there is
+	@echo "make demo    a cluster, the chart, and three scripts run before your eyes"
+	@echo "make test    everything checked and tested"
+	@echo
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | sort | \
+		while IFS="$$(printf '\t')" read -r name text; do printf '  %-14s %s\n' "$$name" "$$text"; done
+	@echo
+	@echo "The cluster is SCRIPTRUN_KUBECONFIG where given, kind where a Docker engine answers, else a local one."
+
+demo: up ## Run the examples on a cluster, step by step
+	@$(CLUSTER) demo
+
+up: setup ## Bring up the cluster and install the chart
+	@$(CLUSTER) up >/dev/null
+	@$(CLUSTER) install
+
+down: ## Remove the cluster and all it left
+	@$(CLUSTER) down
+
+kubeconfig: ## Print the path of the cluster's kubeconfig
+	@$(CLUSTER) kubeconfig
+
+images: setup ## Build the images and load them into the cluster
+	@$(CLUSTER) up >/dev/null
+	@$(CLUSTER) build-images
+
+setup: ## Make or update the virtualenv .venv
+	@$(CLUSTER) venv
+
+check: setup ## Format, lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/mypy --explicit-package-bases tests/localcluster/driver
+	$(BIN)/lint-imports
+
+format: setup ## Format the source and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+generate: setup ## Write the generated files anew: CRDs and documentation tables
+	@$(BIN)/python -m scriptrun crds --output-dir crds
+	@mkdir -p charts/scriptrun/files/crds
+	@cp crds/*.yaml charts/scriptrun/files/crds/
+
+verify: setup ## Fail when a generated file is not what its source says
+	@before=$$(mktemp -d) && cp -r --parents $(GENERATED) "$$before" && $(MAKE) --no-print-directory generate && \
+		for path in $(GENERATED); do diff -ru "$$before/$$path" "$$path" || \
+			{ echo "error: $$path was out of date; it has been generated anew: commit it." >&2; exit 1; }; done && \
+		rm -r "$$before"
+
+test: check verify test-unit test-cluster test-e2e ## Check and test everything
+
+test-unit: setup ## Run the unit tests
+	$(PYTEST) tests/unit
+
+test-cluster: up ## Run the tests on a real cluster
+	$(WITH_CLUSTER) $(PYTEST) tests/cluster
+
+test-e2e: up ## Run the tests that install the chart
+	$(WITH_CLUSTER) $(PYTEST) tests/e2e
+
+bench: up ## Measure; ONLY=latency runs one benchmark
+	$(WITH_CLUSTER) $(BIN)/python tests/bench $(ONLY)
+
+clean: ## Remove what was built inside the source tree
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
