@@ -23,8 +23,8 @@ from .settings import KUBERNETES_VERSION, NODE_NAME, Settings
 from .shell import succeeds
 
 COMPONENTS = ("etcd", "apiserver", "controller-manager", "scheduler", "containerd", "kubelet", "proxy")
-# From the first to go to the last: nothing is restarted by something that still runs.
-STOP_ORDER = ("kubelet", "controller-manager", "scheduler", "proxy", "apiserver", "etcd", "containerd")
+# Nothing is restarted by something that still runs.
+STOP_ORDER = (("kubelet", "controller-manager", "scheduler", "proxy"), ("apiserver", "containerd"), ("etcd",))
 
 API_SECONDS = 60.0
 NODE_SECONDS = 90.0
@@ -162,8 +162,8 @@ def _start(settings: Settings, kube: Path, pause: Path) -> None:
 
 def _clear(settings: Settings) -> None:
     processes = Processes(settings)
-    for name in STOP_ORDER:
-        processes.stop(name)
+    for names in STOP_ORDER:
+        processes.stop(names)
     remove_everything(settings)
 
 

@@ -103,12 +103,12 @@ class Processes:
         remembered = self.recall(name)
         return remembered is not None and is_same_process(remembered)
 
-    def stop(self, name: str) -> None:
-        """Ends a component and forgets it."""
-        remembered = self.recall(name)
-        if remembered is not None:
-            end_processes([remembered])
-        (self._pids / f"{name}.json").unlink(missing_ok=True)
+    def stop(self, names: Iterable[str]) -> None:
+        """Ends components, all at once, and forgets them."""
+        remembered = {name: self.recall(name) for name in names}
+        end_processes(process for process in remembered.values() if process is not None)
+        for name in remembered:
+            (self._pids / f"{name}.json").unlink(missing_ok=True)
 
 
 def _observe_started(pid: int) -> Identity:

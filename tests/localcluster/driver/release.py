@@ -5,7 +5,7 @@ from pathlib import Path
 
 from .clusters import Cluster
 from .errors import CommandFailedError, LocalClusterError
-from .gobuild import HELM, ensure_program
+from .gobuild import HELM, compute_key, ensure_program
 from .images import IMAGES, OPERATOR, RUNNER, compute_folder_key
 from .progress import step
 from .settings import ROOT, Settings
@@ -15,6 +15,8 @@ NAMESPACE = "scriptrun-system"
 RELEASE = "scriptrun"
 CHART = ROOT / "charts" / "scriptrun"
 READY_TIMEOUT = "120s"
+KEY_LABEL = "scriptrun.dev/key"
+SELECTOR = ("--selector", f"app.kubernetes.io/instance={RELEASE}")
 
 OVERLAY = """\
 ARG BASE
@@ -64,32 +66,37 @@ def load_image(settings: Settings, cluster: Cluster, name: str, source: Path) ->
 
 
 def install(settings: Settings, cluster: Cluster) -> None:
-    """Installs or upgrades the chart and waits until the operator is ready.
+    """Installs or upgrades the chart and waits until the operator is ready. Does nothing when it is there as it is.
 
     Raises:
         LocalClusterError: With what the pods and the operator say, when it does not get ready.
     """
     names = ensure_images(settings, cluster)
     helm = ensure_program(settings, HELM)
-    log = settings.cache / "log" / "helm.log"
-    command: list[str | Path] = [
-        helm,
-        "upgrade",
-        "--install",
-        RELEASE,
-        CHART,
-        "--namespace",
-        NAMESPACE,
-        "--create-namespace",
-    ]
-    command += ["--kubeconfig", cluster.kubeconfig, "--wait", "--timeout", READY_TIMEOUT]
+    values = build_image_values(names)
+    key = compute_key([compute_folder_key(CHART).encode(), *(value.encode() for value in values)])
+    if _is_installed(cluster, key):
+        return
+    command: list[str | Path] = [helm, "upgrade", "--install", RELEASE, CHART, "--namespace", NAMESPACE]
+    command += ["--create-namespace", "--kubeconfig", cluster.kubeconfig, "--wait", "--timeout", READY_TIMEOUT]
     # The CRDs may be there already, from a test or by hand.
-    command += ["--take-ownership", "--force-conflicts", *build_image_values(names)]
+    command += ["--take-ownership", "--force-conflicts", "--labels", f"{KEY_LABEL}={key}", *values]
     with step("Installing the chart"):
         try:
-            run_logged(command, log)
+            run_logged(command, settings.cache / "log" / "helm.log")
         except CommandFailedError as error:
             raise LocalClusterError(f"{error}\n{_describe_operator(cluster)}") from error
+
+
+def _is_installed(cluster: Cluster, key: str) -> bool:
+    """Tells whether this very chart with these images is deployed and every operator pod is available."""
+    release = f"owner=helm,name={RELEASE},status=deployed,{KEY_LABEL}={key}"
+    if not _ask(cluster, "get", "secrets", "--selector", release, "--output", "name"):
+        return False
+    template = "{.items[*].spec.replicas}={.items[*].status.availableReplicas}"
+    replicas = _ask(cluster, "get", "deployments", *SELECTOR, "--output", f"jsonpath={template}")
+    wanted, _, available = replicas.partition("=")
+    return wanted != "" and wanted == available
 
 
 def build_image_values(names: Mapping[str, str]) -> list[str]:
@@ -103,18 +110,15 @@ def build_image_values(names: Mapping[str, str]) -> list[str]:
 
 
 def _describe_operator(cluster: Cluster) -> str:
-    def ask(*arguments: str) -> str:
-        kubectl = (cluster.kubectl(), "--kubeconfig", cluster.kubeconfig, "--namespace", NAMESPACE)
-        return read_output(*kubectl, *arguments).rstrip() or "(nothing)"
+    parts = {
+        "The operator's pods:": ("get", "pods", *SELECTOR, "--output", "wide"),
+        "Their last events:": ("get", "events", "--sort-by", ".lastTimestamp"),
+        "The end of their logs:": ("logs", *SELECTOR, "--tail", "20", "--prefix"),
+    }
+    return "\n".join(f"{title}\n{_ask(cluster, *arguments) or '(nothing)'}" for title, arguments in parts.items())
 
-    selector = ("--selector", f"app.kubernetes.io/instance={RELEASE}")
-    return "\n".join(
-        [
-            "The operator's pods:",
-            ask("get", "pods", *selector, "--output", "wide"),
-            "Their last events:",
-            ask("get", "events", "--sort-by", ".lastTimestamp"),
-            "The end of their logs:",
-            ask("logs", *selector, "--tail", "20", "--prefix"),
-        ]
-    )
+
+def _ask(cluster: Cluster, *arguments: str) -> str:
+    """Returns what kubectl prints about the operator's namespace; nothing when it fails."""
+    kubectl = (cluster.kubectl(), "--kubeconfig", cluster.kubeconfig, "--namespace", NAMESPACE)
+    return read_output(*kubectl, *arguments).rstrip()
