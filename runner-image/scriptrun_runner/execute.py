@@ -1,0 +1,178 @@
+"""Executing one script under its contract: the whole of it but signals, the API server and the exit code.
+
+Safe in any number of threads at once, each with a working folder of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from _thread import allocate_lock
+
+from scriptrun_runner.contracts import load_contract
+from scriptrun_runner.handlers import CANNOT_EXECUTE, StartError, build_command
+from scriptrun_runner.process import STDERR, STDOUT, spawn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Mapping
+
+    from scriptrun_runner.contracts import Contract
+    from scriptrun_runner.paths import Paths
+    from scriptrun_runner.process import Child
+    from scriptrun_runner.result import Result
+    from scriptrun_runner.spec import RunSpec
+    from scriptrun_runner.stop import Stop
+    from scriptrun_runner.tail import Capture, Tail
+
+    Sink = Callable[[int, bytes], object]
+
+__all__ = ["execute"]
+
+_LOG_BYTES = 65_536
+_STDERR_BYTES = 2048
+_TERMINATED_BY_SIGTERM = 128 + 15
+# A program can't be executed while anybody has it open for writing, and for a moment each new process has open what
+# the other threads are writing just then: so one script at a time is laid out and started.
+_START = allocate_lock()
+_PRIVATE = ("SCRIPTRUN_POD", "SCRIPTRUN_FAILED_ATTEMPTS", "SCRIPTRUN_IGNORED_ATTEMPTS")
+
+
+def _do_nothing() -> None:
+    pass
+
+
+def execute(
+    spec: RunSpec,
+    paths: Paths,
+    environ: Mapping[str, str],
+    sink: Sink,
+    stop: Stop,
+    on_started: Callable[[], object] = _do_nothing,
+) -> Result:
+    """Run the script to its end.
+
+    Args:
+        spec: what to run.
+        paths: its input, which is only read, and its working folder, which must exist.
+        environ: the environment it starts from, as of the container: with the Script's `env`.
+        sink: gets (1 or 2, data) of what the script writes for people, from several threads, while it comes. After an
+            OSError from it that stream goes on without it.
+        stop: ends the script early.
+        on_started: called once the script runs.
+
+    Returns:
+        How it ended; a script that can't be started has a result like any other.
+    """
+    started_at = time.time()
+    contract = load_contract(spec, paths)
+    try:
+        with _START:
+            child = _start(contract, environ, stop)
+    except StartError as error:
+        return _build_unstarted(error, stop, started_at)
+    on_started()
+    return _finish(child, contract, sink, stop, started_at)
+
+
+def _start(contract: Contract, environ: Mapping[str, str], stop: Stop) -> Child:
+    spec, paths = contract.spec, contract.paths
+    if stop.requested_at is not None:
+        raise StartError(_TERMINATED_BY_SIGTERM, "the pod was told to stop before the script was started")
+    try:
+        script = paths.put_script(spec.file_name)
+        contract.prepare()
+        arguments = contract.arguments()
+    except (OSError, ValueError) as error:
+        raise StartError(CANNOT_EXECUTE, f"the script could not be laid out: {error}") from error
+    environment = _build_environment(contract, environ)
+    command = build_command(spec, script, environment.get("PATH", os.defpath))
+    return spawn([*command, *arguments], environment, paths.work, contract.stdin(), merge_stderr=contract.merges_stderr)
+
+
+def _build_environment(contract: Contract, environ: Mapping[str, str]) -> dict[str, str]:
+    spec, paths = contract.spec, contract.paths
+    environment = {name: value for name, value in environ.items() if name not in _PRIVATE}
+    if not os.access(environment.get("HOME") or "", os.W_OK):
+        environment["HOME"] = paths.work
+    if spec.handler == "python":
+        environment.setdefault("PYTHONUNBUFFERED", "1")  # else the log would show lines only at the end
+    environment.update(
+        SCRIPTRUN_NAME=spec.name,
+        SCRIPTRUN_NAMESPACE=spec.namespace,
+        SCRIPTRUN_ATTEMPT=str(1 + _count(environ, _PRIVATE[1]) + _count(environ, _PRIVATE[2])),
+        SCRIPTRUN_VARIABLES=paths.variables,
+        SCRIPTRUN_OUTPUT=paths.output,
+    )
+    environment.update(contract.environment())
+    return environment
+
+
+def _count(environ: Mapping[str, str], name: str) -> int:
+    value = environ.get(name, "")
+    return int(value) if value.isdigit() else 0
+
+
+def _build_unstarted(error: StartError, stop: Stop, started_at: float) -> Result:
+    from scriptrun_runner.conclusion import Conclusion
+    from scriptrun_runner.ending import TERMINATED
+    from scriptrun_runner.result import Result
+
+    conclusion = Conclusion.script_failed(str(error))
+    if stop.requested_at is not None:
+        conclusion.fail(TERMINATED, str(error))
+    return Result(conclusion, error.exit_code, started_at, f"{error}\n")
+
+
+def _finish(child: Child, contract: Contract, sink: Sink, stop: Stop, started_at: float) -> Result:
+    """See the script to its end and build its result; by now it runs, and imports cost it nothing."""
+    from scriptrun_runner.conclusion import Conclusion
+    from scriptrun_runner.output import OutputError
+    from scriptrun_runner.pumps import Pumps
+    from scriptrun_runner.result import Result, build_message
+    from scriptrun_runner.supervise import supervise
+    from scriptrun_runner.tail import Capture, Tail
+
+    log, stderr, stdout = Tail(_LOG_BYTES), Tail(_STDERR_BYTES), Capture(contract.captured_bytes)
+    pumps = Pumps(child.pipes, _build_consumers(contract, sink, log, stderr, stdout))
+    ending = supervise(child, pumps, contract.spec, stop)
+    try:
+        conclusion = contract.conclude(ending, stdout)
+    except OutputError as error:
+        conclusion = Conclusion("FAILED", error.reason, str(error))
+    if conclusion.log:
+        _show(conclusion.log, sink, log)
+    if ending.cause:
+        conclusion.fail(ending.cause, _explain_cause(ending.cause, contract.spec, ending.describe()))
+    if conclusion.status == "FAILED":
+        conclusion.message = build_message(conclusion.message, stderr.text())
+    return Result(conclusion, ending.exit_code, started_at, log.labelled_text())
+
+
+def _build_consumers(
+    contract: Contract, sink: Sink, log: Tail, stderr: Tail, stdout: Capture
+) -> dict[int, list[Callable[[bytes], object]]]:
+    from functools import partial
+
+    to_stdout: list[Callable[[bytes], object]] = []
+    if contract.captured_bytes:
+        to_stdout.append(stdout.write)
+    if contract.shows_stdout:
+        to_stdout += [log.write, partial(sink, STDOUT)]
+    if contract.merges_stderr:
+        to_stdout.append(stderr.write)
+    return {STDOUT: to_stdout, STDERR: [log.write, stderr.write, partial(sink, STDERR)]}
+
+
+def _show(data: bytes, sink: Sink, log: Tail) -> None:
+    log.write(data)
+    try:
+        sink(STDERR, data)
+    except OSError:
+        pass  # nobody listens; the log still has it
+
+
+def _explain_cause(cause: str, spec: RunSpec, ending: str) -> str:
+    if cause == "Timeout":
+        return f"the attempt took longer than attemptDeadlineSeconds ({spec.attempt_deadline_seconds:g} s): {ending}"
+    return f"the pod was told to stop before the script ended: {ending}"

@@ -1,0 +1,57 @@
+"""The C halves of `json` and `signal`, for what must happen before the script is started.
+
+The modules around them import `re` and `enum`, and that takes as long as the whole rest of the runner's start.
+An interpreter without these halves gets the real modules.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
+
+__all__ = ["SIGINT", "SIGTERM", "parse_json", "set_signal_handler"]
+
+SIGINT = 2
+SIGTERM = 15
+
+
+class _Context:
+    """What `json.JSONDecoder` is to its scanner."""
+
+    strict = True
+    object_hook = None
+    object_pairs_hook = None
+    array_hook = None
+    parse_float = float
+    parse_int = int
+    parse_constant = float
+    memo: dict[str, str] = {}  # noqa: RUF012 - only the scanner written in Python would use it
+
+
+def parse_json(text: str) -> Any:
+    """Parse JSON that the operator wrote.
+
+    Raises:
+        ValueError: `text` is no JSON document.
+    """
+    try:
+        from _json import make_scanner
+
+        value, end = make_scanner(_Context)(text, 0)  # type: ignore[arg-type]
+        if end == len(text):
+            return value
+    except Exception:  # noqa: S110 - whatever it was, the real parser says it better
+        pass
+    import json
+
+    return json.loads(text)
+
+
+def set_signal_handler(number: int, handler: Callable[..., object]) -> None:
+    """Call `handler(number, frame)` in the main thread when signal `number` arrives."""
+    try:
+        from _signal import signal  # type: ignore[import-not-found]
+    except ImportError:
+        from signal import signal
+    signal(number, handler)

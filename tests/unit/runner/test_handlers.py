@@ -1,0 +1,134 @@
+"""What executes a source, and what is said when nothing can."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from unit.runner.harness import Execution, Input, RunScript
+
+
+def test_python_names_the_file_in_its_traceback(run_script: RunScript) -> None:
+    done = run_script("x = 1\nif x\n", handler="python", fileName="report.py")
+    assert (done.result.reason, done.result.exit_code) == ("ScriptFailed", 1)
+    assert '.scriptrun/report.py", line 2' in done.result.message
+    assert "SyntaxError" in done.result.message
+
+
+def test_python_runs_apart_from_the_working_folder(run_script: RunScript) -> None:
+    script = "import os\nassert os.listdir('.') == ['.scriptrun'], os.listdir('.')\nprint(os.getcwd())"
+    done = run_script(script, handler="python")
+    assert done.result.message == ""
+    assert done.shown[1].decode().strip() == done.paths.work
+
+
+def test_shell_without_a_first_line_is_bash(run_script: RunScript) -> None:
+    assert run_script('[[ abc == a* ]] && echo "$0"').shown[1].endswith(b".scriptrun/hello\n")
+
+
+def test_shell_without_bash_is_sh(run_script: RunScript, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "sh").symlink_to(shutil.which("sh") or "")
+    done = run_script('echo "${BASH_VERSION:-none}"', environ={"PATH": str(tmp_path / "bin")})
+    assert done.shown[1] == b"none\n"
+
+
+def test_shell_follows_the_script_s_first_line(run_script: RunScript) -> None:
+    done = run_script("#!/bin/sh -eu\nfalse\necho unreachable")
+    assert (done.result.exit_code, done.shown[1]) == (1, b"")
+    assert "unbound" in run_script("#!/bin/bash -u\necho $nothing").result.message
+
+
+def test_node_modules_by_their_ending(run_script: RunScript) -> None:
+    assert shutil.which("node"), "install nodejs: the runner image has it"
+    script = (
+        "import { writeFileSync } from 'fs';\nwriteFileSync(process.argv[3], JSON.stringify({a: import.meta.url}));"
+    )
+    done = run_script(script, handler="node", fileName="module.mjs")
+    assert done.result.message == ""
+    assert done.output()["a"].endswith(".scriptrun/module.mjs")
+
+
+def test_exec_of_a_source_with_a_first_line(run_script: RunScript) -> None:
+    assert run_script("#!/usr/bin/env python3\nprint(1 + 1)", handler="exec").shown[1] == b"2\n"
+
+
+def test_exec_of_a_program(run_script: RunScript) -> None:
+    program = Path("/bin/echo").read_bytes()
+    done = run_script(program, handler="exec")
+    assert done.shown[1].decode() == f"{done.paths.variables} {done.paths.output}\n"
+
+
+def test_exec_of_a_command_with_the_script_in_it(run_script: RunScript) -> None:
+    done = run_script("print(__file__)", handler="exec", command=["python3", "-B", "{script}"], fileName="a.txt")
+    assert done.shown[1].endswith(b".scriptrun/a.txt\n")
+
+
+def test_exec_of_a_command_of_the_image(run_script: RunScript) -> None:
+    done = run_script(None, handler="exec", command=["/bin/echo", "hi"])
+    assert done.shown[1].decode() == f"hi {done.paths.variables} {done.paths.output}\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "fields", "code", "message"),
+    [
+        (None, {"handler": "python"}, 127, "Script 'hello' has no source to execute with handler 'python'"),
+        (None, {"handler": "exec"}, 127, "has no source"),
+        (None, {"handler": "exec", "command": ["sh", "{script}"]}, 127, "has no source"),
+        ("x", {"handler": "exec"}, 126, "is no program of this machine and has no #! line"),
+        ("#!/bin/nosuch -x\n", {"handler": "exec"}, 126, "bad interpreter '/bin/nosuch': not in the image"),
+        ("#!\n", {"handler": "exec"}, 126, "bad interpreter ''"),
+        ("#!/bin/sh\r\necho\r\n", {}, 126, "has Windows line endings: save it with LF"),
+        ("", {"handler": "exec", "command": ["/no/such"]}, 127, "/no/such does not exist in the image"),
+        ("", {"handler": "exec", "command": ["nosuch"]}, 127, "'nosuch' is not in the image: none of PATH="),
+        ("", {"handler": "exec", "command": ["/etc/passwd"]}, 126, "/etc/passwd is not executable: its mode lacks x"),
+        ("", {"handler": "exec", "command": ["/etc"]}, 126, "/etc is a folder"),
+        ("", {"handler": "python", "environ": {"PATH": "/nowhere"}}, 127, "'python3' is not in the image"),
+        ("", {"handler": "node", "environ": {"PATH": "/nowhere"}}, 127, "'node' is not in the image"),
+        ("", {"environ": {"PATH": "/nowhere"}}, 127, "'sh' is not in the image"),
+    ],
+)
+def test_what_can_not_be_started(
+    run_script: RunScript, source: str | None, fields: dict[str, object], code: int, message: str
+) -> None:
+    done = run_script(source, **fields)
+    assert (done.result.status, done.result.reason) == ("FAILED", "ScriptFailed")
+    assert done.result.exit_code == code
+    assert message in done.result.message
+    assert done.result.runner_exit_code == code
+    assert message in done.result.log
+    assert not done.started.is_set()
+
+
+def test_starting_is_the_same_when_the_process_is_in_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The way of a pod, by posix_spawn; the other tests go by subprocess."""
+    Input(tmp_path / "input", "x", {}, handler="exec")
+    execution = Execution(tmp_path)
+    monkeypatch.chdir(tmp_path / "work")
+    assert execution.run().result.exit_code == 126
+    assert "is no program of this machine" in execution.result.message
+    Input(tmp_path / "input", "grep SigIgn /proc/self/status; pwd", {})
+    words = Execution(tmp_path).run().shown[1].decode().split()
+    assert int(words[1], 16) & (1 << signal.SIGPIPE - 1 | 1 << signal.SIGXFSZ - 1) == 0
+    assert words[2] == str(tmp_path / "work")
+
+
+def test_a_working_folder_that_can_not_be_written(run_script: RunScript, tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / ".scriptrun").write_text("in the way")
+    done = run_script("true")
+    assert (done.result.reason, done.result.exit_code) == ("ScriptFailed", 126)
+    assert "the script could not be laid out" in done.result.message
+
+
+def test_descriptors_are_not_left_open(run_script: RunScript) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    run_script("true")
+    run_script("x", handler="exec")
+    assert len(os.listdir("/proc/self/fd")) == before
