@@ -69,6 +69,8 @@ def build_kopf_settings() -> kopf.OperatorSettings:
     settings.watching.client_timeout = 310
     settings.watching.chunk_size = _PAGE
     settings.queueing.idle_timeout = 0.5
+    # Its defaults grow to 21 s, for which a watch would stay blind after the API server is back.
+    settings.networking.error_backoffs = (0.2, 0.5, 1, 1, 1, 1, 1, 1)
     # Without server-side selectors kopf would list every Job and pod of the cluster. What succeeded is left out too:
     # its output says all there is to say, and thousands of such are kept until their TTL.
     settings.watching.label_selectors["jobs.v1.batch"] = RUN_LABEL

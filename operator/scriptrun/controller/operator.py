@@ -126,18 +126,17 @@ class _Operator:
             await asyncio.sleep(_HEARTBEAT_SECONDS)
 
     async def _watch(self) -> None:
-        """Run kopf on our session and registry; it keeps the cache."""
+        """Run kopf on our authentication and registry; it keeps the cache."""
         registry = self._informer.registry
 
         async def login(**_: object) -> kopf.AiohttpSession:
-            return kopf.AiohttpSession(server=self._connection.server, aiohttp_session=self._connection.session)
-
-        async def take_signals_back(**_: object) -> None:
-            self._take_signals()  # kopf has just put its own handlers in their place, and would stop before us
+            # kopf closes the session it was given when the API server was away or refused it, and logs in again.
+            session = self._connection.open_session()
+            return kopf.AiohttpSession(server=self._connection.server, aiohttp_session=session)
 
         kopf.on.login(registry=registry, id="login")(login)
-        kopf.on.startup(registry=registry, id="signals")(take_signals_back)
-        await kopf.operator(
+        others = asyncio.all_tasks()
+        tasks = await kopf.spawn_tasks(
             registry=registry,
             settings=build_kopf_settings(),
             memories=ForgetfulMemories(),
@@ -145,8 +144,9 @@ class _Operator:
             clusterwide=not self._settings.namespaces,
             namespaces=self._settings.namespaces,
             ready_flag=self._started,
-            stop_flag=asyncio.Event(),  # signals are ours; it ends by being cancelled
         )
+        self._take_signals()  # kopf has put its own handlers in their place, and would stop before our workers do
+        await kopf.run_tasks(tasks, ignored=others)
 
     async def _lead(self) -> None:
         if not self._settings.leader_election:

@@ -1,7 +1,7 @@
-"""How to reach the API server: the library's kubeconfig and in-cluster rules, one HTTP session for everybody."""
+"""How to reach the API server: by the library's kubeconfig and in-cluster rules, its TLS and its authentication."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,12 +21,16 @@ _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """An open connection: kopf, the client and the leader election share its one session and its authentication."""
+    """An open connection: the client and the leader election share its one session.
+
+    ``open_session`` makes further ones, authenticated alike, for those that want one to close (kopf does).
+    """
 
     session: aiohttp.ClientSession
     server: str
     namespace: str
     api: ApiClient
+    open_session: Callable[[], aiohttp.ClientSession]
     request_options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -83,9 +87,10 @@ async def open_connection(
     configuration.client_session_kwargs = {"middlewares": (authenticate,)}
     async with ApiClient(configuration) as api:
         rest = api.rest_client
-        rest.pool_manager = rest._create_pool_manager()  # the library makes it at its first request only
+        open_session: Callable[[], aiohttp.ClientSession] = rest._create_pool_manager
+        rest.pool_manager = open_session()  # the library makes it at its first request only
         options = {
             **({"server_hostname": configuration.tls_server_name} if configuration.tls_server_name else {}),
             **({"proxy": configuration.proxy} if configuration.proxy else {}),
         }
-        yield Connection(rest.pool_manager, configuration.host, namespace, api, options)
+        yield Connection(rest.pool_manager, configuration.host, namespace, api, open_session, options)

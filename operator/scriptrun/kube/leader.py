@@ -93,22 +93,20 @@ async def lead(
         finished.cancel()
         await asyncio.gather(running, finished, return_exceptions=True)
         if done.is_set():
-            await _release(election, lock)
+            await _release(lock)
     if failure:
         raise failure[0]
     if running.done() and not running.cancelled() and (error := running.exception()):
         raise error
 
 
-async def _release(election: LeaderElection, lock: LeaseLock) -> None:
-    """Make the Lease free at once, as client-go's ReleaseOnCancel does, so that a replica takes over without a wait."""
-    record = election.observed_record
-    if record is None or record.holder_identity != lock.identity:
-        return
+async def _release(lock: LeaseLock) -> None:
+    """Give up the Lease, as client-go's ReleaseOnCancel does: without a holder, a replica takes it at its next look."""
     try:
-        held, current = await lock.get(lock.name, lock.namespace)
-        if held and current is not None and getattr(current, "holder_identity", None) == lock.identity:
-            record.lease_duration = "1"
-            await lock.update(lock.name, lock.namespace, record)
+        held, record = await lock.get(lock.name, lock.namespace)
+        if held and record is not None and record.holder_identity == lock.identity:
+            lease = lock.lease_reference
+            lease.spec.holder_identity = None
+            await lock.api_instance.replace_namespaced_lease(lock.name, lock.namespace, lease)
     except (ApiException, aiohttp.ClientError, OSError) as error:
         _log.warning("lease not released", error=str(error))
