@@ -54,6 +54,14 @@ class Api:
         configuration.ca_cert_data = self._configuration.ca_cert_data
         return Api(configuration, {"Authorization": f"Bearer {token}"})
 
+    def log_in(self, namespace: str, account: str, pod: str = "") -> "Api":
+        """The holder of a fresh token of a ServiceAccount, bound to a pod where one is given."""
+        bound = {"boundObjectRef": {"apiVersion": "v1", "kind": "Pod", "name": pod}} if pod else {}
+        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
+        answer = self.post(path, {"spec": bound})
+        assert answer.status == 201, answer
+        return self.with_token(answer.body["status"]["token"])
+
     def impersonate(self, user: str, extra: Mapping[str, str] | None = None) -> "Api":
         """This caller, acting as another one."""
         headers = {f"Impersonate-Extra-{key.replace('/', '%2f')}": value for key, value in (extra or {}).items()}

@@ -24,6 +24,15 @@ def _job(name: str, **metadata: Any) -> Manifest:
     return {"metadata": {"name": name, **metadata}, "spec": {"suspend": True, "template": {"spec": pod}}}
 
 
+def _bind(api: Api, namespace: str, account: str, role: str) -> None:
+    binding = {
+        "metadata": {"name": account},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
+    }
+    assert api.post(f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings", binding).status == 201
+
+
 @pytest.fixture
 def config_maps(namespace: str) -> str:
     """Path of the namespace's ConfigMaps."""
@@ -32,14 +41,10 @@ def config_maps(namespace: str) -> str:
 
 @pytest.fixture
 def editor(api: Api, namespace: str, config_maps: str) -> Api:
-    """A person with Kubernetes' own role ``edit`` in the namespace."""
-    binding = {
-        "metadata": {"name": "ada"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit"},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "ada"}],
-    }
-    assert api.post(f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings", binding).status == 201
-    ada = api.impersonate("ada")
+    """Somebody with Kubernetes' own role ``edit`` in the namespace."""
+    assert api.post(f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": "ada"}}).status == 201
+    _bind(api, namespace, "ada", "edit")
+    ada = api.log_in(namespace, "ada")
     wait_for("the role edit", lambda: ada.get(config_maps).status == 200)
     return ada
 
@@ -53,11 +58,18 @@ def test_an_output_can_not_be_made_by_hand(editor: Api, config_maps: str) -> Non
     assert _is_refused(editor.post(config_maps, forged), "only the pod of a run may create")
 
 
-def test_nor_by_acting_as_the_runner(editor: Api, namespace: str, config_maps: str) -> None:
+def test_nor_by_acting_as_the_runner(api: Api, editor: Api, namespace: str, config_maps: str) -> None:
     """``edit`` may impersonate the namespace's accounts, but not say which pod it is."""
-    runner = editor.impersonate(f"system:serviceaccount:{namespace}:scriptrun-runner")
+    _bind(api, namespace, "scriptrun-runner", "scriptrun-runner")
+    user = f"system:serviceaccount:{namespace}:scriptrun-runner"
     forged = _config_map("hello-1-0-abcde-output", labels=OUTPUT, ownerReferences=[OWNER])
-    assert runner.post(config_maps, forged).status == 403
+    runner = editor.impersonate(user)
+    wait_for("the runner's role", lambda: "AdmissionPolicy" in runner.post(config_maps, forged).message)
+    assert _is_refused(runner.post(config_maps, forged), "only the pod of a run may create")
+    pod = editor.impersonate(user, {"authentication.kubernetes.io/pod-name": "hello-1-0-abcde"})
+    answer = pod.post(config_maps, forged)
+    assert answer.status == 403
+    assert "cannot impersonate resource" in answer.message
 
 
 @pytest.mark.parametrize("labels", [OUTPUT, {"scriptrun.dev/output": ""}])
@@ -103,9 +115,16 @@ def test_administrators_restore_backups(api: Api, config_maps: str, build: Calla
     assert api.post(config_maps, body).status == 201
 
 
-def test_what_is_a_runs_may_be_changed_as_far_as_kubernetes_lets(api: Api, editor: Api, config_maps: str) -> None:
+def test_what_is_a_runs_may_be_changed(api: Api, editor: Api, namespace: str, config_maps: str) -> None:
     """Labels of one's own on an output, and the garbage collector's hand on its owner."""
-    body = _config_map("hello-1-0-abcde-output", labels=OUTPUT, ownerReferences=[OWNER])
+    run = {
+        "apiVersion": "scriptrun.dev/v1alpha1",
+        "kind": "ScriptRun",
+        "metadata": {"name": "hello-1"},
+        "spec": {"scriptRef": {"name": "no-such-script"}},
+    }
+    owner = api.post(f"/apis/scriptrun.dev/v1alpha1/namespaces/{namespace}/scriptruns", run).body["metadata"]["uid"]
+    body = _config_map("hello-1-0-abcde-output", labels=OUTPUT, ownerReferences=[OWNER | {"uid": owner}])
     assert api.post(config_maps, body).status == 201
     path = f"{config_maps}/hello-1-0-abcde-output"
     assert editor.patch(path, {"metadata": {"labels": {"team": "blue"}}}).status == 200

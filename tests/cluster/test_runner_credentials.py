@@ -29,6 +29,7 @@ class Pod:
     namespace: str
     name: str
     run: str
+    run_uid: str
     api: Api
 
     @property
@@ -37,7 +38,7 @@ class Pod:
 
     def build_output(self) -> Manifest:
         """What the runner writes."""
-        owner = {"apiVersion": "scriptrun.dev/v1alpha1", "kind": "ScriptRun", "name": self.run, "uid": "0-0-0-0"}
+        owner = {"apiVersion": "scriptrun.dev/v1alpha1", "kind": "ScriptRun", "name": self.run, "uid": self.run_uid}
         return {
             "apiVersion": "v1",
             "kind": "ConfigMap",
@@ -68,6 +69,19 @@ def _create_pod(api: Api, namespace: str, name: str, account: str = ACCOUNT) -> 
     assert answer.status == 201, answer
 
 
+def _create_run(api: Api, namespace: str, name: str) -> str:
+    """A real one, of no Script: the garbage collector takes what has an owner that does not exist."""
+    run = {
+        "apiVersion": "scriptrun.dev/v1alpha1",
+        "kind": "ScriptRun",
+        "metadata": {"name": name},
+        "spec": {"scriptRef": {"name": "no-such-script"}},
+    }
+    answer = api.post(f"/apis/scriptrun.dev/v1alpha1/namespaces/{namespace}/scriptruns", run)
+    assert answer.status == 201, answer
+    return str(answer.body["metadata"]["uid"])
+
+
 def _create_account(api: Api, namespace: str) -> None:
     """What the operator makes where the first run appears."""
     rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings"
@@ -82,13 +96,6 @@ def _create_account(api: Api, namespace: str) -> None:
         assert answer.status in (201, 409), answer
 
 
-def _request_token(api: Api, namespace: str, pod: str = "", account: str = ACCOUNT) -> Api:
-    bound = {"boundObjectRef": {"apiVersion": "v1", "kind": "Pod", "name": pod}} if pod else {}
-    path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
-    answer = wait_for("a token", lambda: a if (a := api.post(path, {"spec": bound})).status == 201 else None)
-    return api.with_token(answer.body["status"]["token"])
-
-
 @pytest.fixture
 def start(api: Api, namespace: str) -> Callable[[str], Pod]:
     """Makes a script pod of a run and waits until its token counts for something."""
@@ -97,7 +104,7 @@ def start(api: Api, namespace: str) -> Callable[[str], Pod]:
         _create_account(api, namespace)
         name = f"{run}-0-abcde"
         _create_pod(api, namespace, name)
-        pod = Pod(namespace, name, run, _request_token(api, namespace, name))
+        pod = Pod(namespace, name, run, _create_run(api, namespace, run), api.log_in(namespace, ACCOUNT, name))
         # The authorizer learns of a new RoleBinding a moment later.
         wait_for("the runner's role", lambda: pod.create(pod.build_output(), dry_run=True).status == 201)
         return pod
@@ -114,7 +121,8 @@ def pod(start: Callable[[str], Pod]) -> Iterator[Pod]:
 def test_it_creates_its_own_output_once(pod: Pod) -> None:
     assert pod.create(pod.build_output()).status == 201
     again = pod.create(pod.build_output())
-    assert (again.status, again.body["reason"]) == (409, "AlreadyExists")
+    assert again.status == 409
+    assert again.body["reason"] == "AlreadyExists"
 
 
 def test_it_may_leave_out_what_the_script_did_not_give(pod: Pod) -> None:
@@ -285,7 +293,7 @@ def test_more_roles_let_it_write_no_more(api: Api, pod: Pod) -> None:
 
 
 def test_a_token_without_a_pod_writes_nothing(api: Api, pod: Pod) -> None:
-    unbound = _request_token(api, pod.namespace)
+    unbound = api.log_in(pod.namespace, ACCOUNT)
     answer = unbound.post(pod.config_maps, pod.build_output())
     assert answer.status == 403
     assert "only the pod of a run may create" in answer.message
@@ -296,7 +304,7 @@ def test_a_pod_that_is_no_runs_pod_writes_nothing(api: Api, pod: Pod) -> None:
     _create_pod(api, pod.namespace, "web-7")
     body = pod.build_output()
     body["metadata"]["name"] = "web-7-output"
-    answer = _request_token(api, pod.namespace, "web-7").post(pod.config_maps, body)
+    answer = api.log_in(pod.namespace, ACCOUNT, "web-7").post(pod.config_maps, body)
     assert answer.status == 403
     assert "only the pod of a run may create" in answer.message
 
@@ -314,7 +322,7 @@ def test_another_account_is_no_runner(api: Api, pod: Pod) -> None:
         api.post(f"/apis/rbac.authorization.k8s.io/v1/namespaces/{pod.namespace}/rolebindings", binding).status == 201
     )
     _create_pod(api, pod.namespace, "hello-3-0-abcde", account="builder")
-    builder = _request_token(api, pod.namespace, "hello-3-0-abcde", "builder")
+    builder = api.log_in(pod.namespace, "builder", "hello-3-0-abcde")
     wait_for("the builder's role", lambda: builder.get(pod.config_maps).status == 200)
     body = pod.build_output()
     body["metadata"]["name"] = "hello-3-0-abcde-output"
