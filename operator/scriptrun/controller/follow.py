@@ -1,6 +1,5 @@
 """From a run with a Job to what it came to: gather its pods and results, decide."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,7 +14,7 @@ from scriptrun.models.facts import JobFacts, RunFacts
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import Attempt, judge_attempt
 from scriptrun.policies.outcome import Settle, check_output, decide_lost_job, decide_outcome
-from scriptrun.policies.verdict import Verdict, Wait
+from scriptrun.policies.verdict import Wait
 
 __all__ = ["Followed", "Follower"]
 
@@ -141,9 +140,5 @@ def _check(settle: Settle, job: JobFacts) -> Settle:
     result = settle.attempt.result if settle.attempt else None
     if settle.verdict.reason is not Reason.COMPLETED or result is None or result.output is None:
         return settle
-    try:
-        output = json.loads(result.output.raw)
-    except (ValueError, RecursionError) as error:
-        return replace(settle, verdict=Verdict(Reason.INVALID_OUTPUT, f"output.json is not JSON: {error}"))
-    wrong = check_output(output, job.snapshot.output_schema)
+    wrong = check_output(result.output.raw, job.snapshot.output_schema)
     return replace(settle, verdict=wrong) if wrong else settle

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import json
 from typing import Any
 
 from scriptrun.errors import NotFound
@@ -12,6 +11,7 @@ from scriptrun.models.facts import RunFacts
 from scriptrun.models.reasons import Reason
 from scriptrun.models.script import ScriptSpec
 from scriptrun.policies.acceptance import Inputs, Missing, check_digest, merge_variables
+from scriptrun.policies.documents import parse_document
 from scriptrun.policies.verdict import Verdict
 
 __all__ = ["observe_inputs", "observe_source"]
@@ -73,8 +73,8 @@ async def _observe_variables(
         return raw
     where = f'key "{key}" of ConfigMap "{name}" (spec.variablesFrom)'
     try:
-        document = json.loads(raw)
-    except (ValueError, RecursionError) as error:
+        document = parse_document(raw)
+    except ValueError as error:
         return Verdict(Reason.INVALID_VARIABLES, f"{where} is not JSON: {error}")
     if not isinstance(document, dict):
         return Verdict(Reason.INVALID_VARIABLES, f"{where} must hold a JSON object, not {type(document).__name__}")

@@ -1,7 +1,8 @@
 """Status patches: what is said of a run and of a Script. Applied whole, by server-side apply, with our own manager."""
 
-import json
+import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from scriptrun.models.base import API_VERSION
 from scriptrun.models.facts import RunFacts, ScriptFacts
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import Attempt
+from scriptrun.policies.documents import parse_document
 from scriptrun.policies.readiness import NotReady
 from scriptrun.policies.verdict import Verdict
 
@@ -118,13 +120,15 @@ def _build_output(attempt: Attempt) -> dict[str, Any]:
         return {}
     entry: dict[str, Any] = {}
     if len(result.output.raw) <= INLINE_LIMIT_BYTES:
-        entry["output"] = json.loads(result.output.raw)
+        # Of a run that failed nobody has checked the output, and a script may have written anything.
+        with suppress(ValueError):
+            entry["output"] = parse_document(result.output.raw)
     if result.output.config_map:
         entry["outputRef"] = {
             "configMap": output_name(attempt.pod.name),
             "key": "output.json",
             "bytes": len(result.output.raw),
-            "sha256": result.output_sha256,
+            "sha256": hashlib.sha256(result.output.raw).hexdigest(),
         }
     return entry
 

@@ -132,4 +132,3 @@ class ResultFacts:
     finished_at: datetime | None = None
     output: OutputFacts | None = None
     output_bytes: int = 0
-    output_sha256: str = ""

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from scriptrun.models.facts import OutputFacts, PodFacts, ResultFacts
@@ -20,14 +20,17 @@ RUNNER_REASONS = {
         Reason.INVALID_OUTPUT,
         Reason.OUTPUT_TOO_LARGE,
         Reason.OUTPUT_LOST,
+        Reason.DIGEST_MISMATCH,
     )
 }
 TERMINATED = "Terminated"
 """The runner's word for: I was told to stop before the script had ended. Whoever told it knows why."""
 
+_SIGKILLED = 128 + 9
 _NODE_LOST = {"DeletionByTaintManager", "DeletionByPodGC", "NodeLost", "NodeShutdown"}
 _START_ERRORS = {"StartError", "ContainerCannotRun", "RunContainerError"}
-_STATUSES = {"COMPLETED", "FAILED", "IN_PROGRESS"}
+_STATUSES = ("COMPLETED", "FAILED", "IN_PROGRESS")
+_LARGEST = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,27 +54,35 @@ def parse_instant(text: object) -> datetime | None:
         return None
     try:
         parsed = datetime.fromisoformat(text)
-    except ValueError:
+        return parsed.astimezone(UTC) if parsed.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return parsed if parsed.tzinfo else None
+
+
+def _read_number(value: object, largest: int) -> int | None:
+    """Read a number from 0 up; True is none, though Python says so."""
+    return value if type(value) is int and 0 <= value <= largest else None
+
+
+def _read_text(value: object, limit: int) -> str:
+    """Read a text, without what can't be written as UTF-8."""
+    return value[:limit].encode(errors="replace").decode() if isinstance(value, str) else ""
 
 
 def parse_result(document: object, output: OutputFacts | None) -> ResultFacts | None:
     """Read the runner's ``result.json``; None when it is none. A script may have forged it: every field is checked."""
     if not isinstance(document, dict) or document.get("status") not in _STATUSES:
         return None
-    exit_code = document.get("exitCode")
-    size = document.get("outputBytes")
+    size = _read_number(document.get("outputBytes"), _LARGEST) or 0
     return ResultFacts(
         status=document["status"],
-        exit_code=exit_code if isinstance(exit_code, int) else None,
-        reason=str(document.get("reason") or ""),
-        message=str(document.get("message") or "")[:2048],
+        exit_code=_read_number(document.get("exitCode"), 255),
+        reason=_read_text(document.get("reason"), 64),
+        message=_read_text(document.get("message"), 2048),
         started_at=parse_instant(document.get("startedAt")),
         finished_at=parse_instant(document.get("finishedAt")),
         output=output,
-        output_bytes=size if isinstance(size, int) and output is None else len(output.raw) if output else 0,
-        output_sha256=str(document.get("outputSha256") or "")[:64],
+        output_bytes=len(output.raw) if output else size,
     )
 
 
@@ -79,13 +90,15 @@ def parse_termination_message(message: str) -> ResultFacts | None:
     """Read the result a runner left in its termination message, with the output when it was small enough."""
     try:
         document: Any = json.loads(message)
-    except ValueError:
+        if not isinstance(document, dict):
+            return None
+        output = None
+        if "output" in document:
+            # What of it is no JSON that can be kept is said when the output is checked.
+            text = json.dumps(document["output"], ensure_ascii=False, separators=(",", ":"))
+            output = OutputFacts(text.encode(errors="surrogatepass"))
+    except (ValueError, RecursionError):
         return None
-    if not isinstance(document, dict):
-        return None
-    output = None
-    if "output" in document:
-        output = OutputFacts(json.dumps(document["output"], ensure_ascii=False, separators=(",", ":")).encode())
     return parse_result(document, output)
 
 
@@ -133,7 +146,10 @@ def judge_attempt(number: int, pod: PodFacts, written: ResultFacts | None) -> At
         written: the result in its output ConfigMap, if that is there.
     """
     result = written or parse_termination_message(pod.termination_message)
-    oom = pod.termination_reason == "OOMKilled" and result is not None and result.exit_code == 137
+    sigkilled = result is not None and result.exit_code == _SIGKILLED and result.reason == Reason.SCRIPT_FAILED
+    if sigkilled and not pod.ended and not pod.termination_reason:
+        return Attempt(number, pod, result)  # whether it was for its memory, the kubelet says a second later
+    oom = sigkilled and pod.termination_reason == "OOMKilled"
     verdict = _judge_result(result) if result and not oom else None
     verdict = verdict or _judge_pod(pod, result)
     if verdict and verdict.reason is Reason.COMPLETED:

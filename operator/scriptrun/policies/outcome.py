@@ -8,6 +8,7 @@ from typing import Any
 from scriptrun.models.facts import JobFacts, PodFacts, RunFacts, Snapshot
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import Attempt
+from scriptrun.policies.documents import parse_document
 from scriptrun.policies.schema import check_against_schema
 from scriptrun.policies.verdict import Verdict, Wait
 
@@ -21,8 +22,9 @@ _IMAGE_REASONS = {
     "ImageInspectError",
     "RegistryUnavailable",
     "SignatureValidationFailed",
+    "CreateContainerError",
 }
-_CONFIG_REASONS = {"CreateContainerConfigError", "CreateContainerError"}
+_CONFIG_REASONS = {"CreateContainerConfigError"}
 _HINT_SECONDS = 2.0
 
 
@@ -126,8 +128,12 @@ def decide_lost_job(run: RunFacts, attempts: Sequence[Attempt]) -> Settle:
     return Settle(Verdict(Reason.OUTPUT_LOST, f'Job "{run.key[1]}" was deleted before the run had ended'), last)
 
 
-def check_output(output: object, schema: dict[str, Any]) -> Verdict | None:
-    """Check an output against the schema its Script asked for when the run started."""
+def check_output(raw: bytes, schema: dict[str, Any]) -> Verdict | None:
+    """Check an output: that it is JSON, and matches the schema its Script asked for when the run started."""
+    try:
+        output = parse_document(raw)
+    except ValueError as error:
+        return Verdict(Reason.INVALID_OUTPUT, f"the output is no JSON document that can be kept: {error}")
     if wrong := check_against_schema(output, schema, "output"):
         return Verdict(Reason.INVALID_OUTPUT, wrong)
     return None
