@@ -31,6 +31,7 @@ from scriptrun.settings import Settings
 __all__ = ["Starter"]
 
 _QUOTA_SECONDS = 5.0
+_NAME_SECONDS = 0.5
 
 
 class Starter:
@@ -106,7 +107,7 @@ class Starter:
                 return Wait("QuotaExceeded", str(made), _QUOTA_SECONDS)
             if isinstance(made, BaseException):
                 raise made
-            if isinstance(made, Verdict):
+            if isinstance(made, (Verdict, Wait)):
                 return made
         assert isinstance(job, JobFacts)  # noqa: S101 - for the type checker
         if found != wanted == job.snapshot.input_sha256:
@@ -115,17 +116,18 @@ class Starter:
             await self._client.create(CONFIGMAPS, run.key[0], config_map)
         return job
 
-    async def _create_job(self, run: RunFacts, body: dict[str, Any]) -> JobFacts | Verdict:
+    async def _create_job(self, run: RunFacts, body: dict[str, Any]) -> JobFacts | Verdict | Wait:
         try:
             job = observe_job(await self._client.create(JOBS, run.key[0], body))
         except AlreadyExists:
-            job = observe_job(await self._client.get(JOBS, *run.key))
+            found = await self._client.get(JOBS, *run.key)
+            job = observe_job(found)
             if job.owner_uid != run.uid:
-                return _foreign(f'Job "{run.key[1]}"')
+                return _decide_taken(run, found)
         self._cache.put_job(job)
         return job
 
-    async def _create_input(self, run: RunFacts, body: dict[str, Any], wanted: str) -> str | Verdict:
+    async def _create_input(self, run: RunFacts, body: dict[str, Any], wanted: str) -> str | Verdict | Wait:
         """Make the input; return the hash of what is there."""
         namespace, name = run.key[0], input_name(run.key[1])
         try:
@@ -134,11 +136,18 @@ class Starter:
             found = await self._client.get(CONFIGMAPS, namespace, name)
             if any(owner["uid"] == run.uid for owner in found["metadata"].get("ownerReferences") or ()):
                 return hash_input(found)
-            return _foreign(f'ConfigMap "{name}"')
+            return _decide_taken(run, found)
         return wanted
 
 
-def _foreign(what: str) -> Verdict:
+def _decide_taken(run: RunFacts, found: dict[str, Any]) -> Verdict | Wait:
+    """Decide what to do when an object of the run's name is not the run's."""
+    what = f'{found.get("kind", "object")} "{found["metadata"]["name"]}"'
+    owners = found["metadata"].get("ownerReferences") or ()
+    if any(owner["kind"] == "ScriptRun" and owner["name"] == run.key[1] for owner in owners):
+        # Of a run of the same name that was deleted a moment ago; the garbage collector is at it.
+        return Wait("NameTaken", f"waiting for {what} of an earlier run of this name to be gone", _NAME_SECONDS)
     return Verdict(
-        Reason.SCRIPT_NOT_ALLOWED, f"{what} exists and belongs to somebody else: delete it, or name the run otherwise"
+        Reason.SCRIPT_NOT_ALLOWED,
+        f"{what} exists and belongs to somebody else: delete it, or name the run otherwise",
     )
