@@ -34,6 +34,12 @@ def _head(body: dict[str, Any]) -> tuple[Key, str, int, datetime, bool]:
     )
 
 
+def _parse_moment(text: object) -> datetime | None:
+    """Parse an instant of a container's life; of one that could not be started the runtime says 1970."""
+    moment = parse_instant(text)
+    return None if moment == _EPOCH else moment
+
+
 def observe_run(body: dict[str, Any]) -> RunFacts:
     """Observe a ScriptRun; of a finished one hardly anything is kept."""
     key, uid, version, created, deleting = _head(body)
@@ -137,8 +143,8 @@ def observe_pod(body: dict[str, Any]) -> PodFacts:
         scheduling_message=scheduled.get("message", "") if scheduled.get("status") == "False" else "",
         waiting_reason=waiting.get("reason", ""),
         waiting_message=waiting.get("message", ""),
-        started_at=parse_instant(running.get("startedAt") or ended.get("startedAt")),
-        finished_at=parse_instant(ended.get("finishedAt")),
+        started_at=_parse_moment(running.get("startedAt") or ended.get("startedAt")),
+        finished_at=_parse_moment(ended.get("finishedAt")),
         exit_code=ended.get("exitCode"),
         termination_reason=ended.get("reason", ""),
         termination_message=ended.get("message", ""),
@@ -155,5 +161,5 @@ def observe_result(config_map: dict[str, Any]) -> ResultFacts | None:
         output = OutputFacts(data["output.json"].encode(), config_map["metadata"]["name"])
     try:
         return parse_result(json.loads(data.get("result.json", "")), output)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
