@@ -1,0 +1,57 @@
+"""The chart as the tests need it: everything but the operator, which is a process of theirs."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from helm import CHART, ROOT, HelmError, helm
+from kubeapi import Api, wait_for
+
+NAMESPACE = "scriptrun-system"
+RELEASE = "scriptrun"
+OPERATOR = (NAMESPACE, "scriptrun-operator")
+
+
+@contextmanager
+def install_without_operator(kubeconfig: Path) -> Iterator[None]:
+    """Install or upgrade the chart with no operator in it; afterwards its release is what it was."""
+    where = ("--namespace", NAMESPACE)
+    before = _find_revision(kubeconfig)
+    helm(
+        "upgrade",
+        "--install",
+        RELEASE,
+        str(CHART),
+        *where,
+        "--create-namespace",
+        "--take-ownership",
+        "--force-conflicts",
+        "--wait",
+        values={"operator": {"replicas": 0}},
+        kubeconfig=kubeconfig,
+    )
+    pods = f"/api/v1/namespaces/{NAMESPACE}/pods?labelSelector=app.kubernetes.io/component=operator"
+    api = Api.from_kubeconfig(kubeconfig)
+    wait_for("the operator's pods to be gone", lambda: not api.get(pods).body["items"], 60)
+    yield
+    if before:
+        helm("rollback", RELEASE, before, *where, kubeconfig=kubeconfig)
+
+
+def _find_revision(kubeconfig: Path) -> str:
+    """The release's revision; "" when there is no release."""
+    try:
+        text = helm("status", RELEASE, "--namespace", NAMESPACE, "--output", "json", kubeconfig=kubeconfig)
+    except HelmError:
+        return ""
+    return str(json.loads(text)["version"])
+
+
+def ensure_runner_image() -> str:
+    """Build and load the runner's image where that is due; returns its exact name."""
+    command = [sys.executable, str(ROOT / "tests" / "localcluster"), "build-images"]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return str(json.loads(done.stdout)["runner"])
