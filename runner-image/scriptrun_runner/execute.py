@@ -35,7 +35,7 @@ _TERMINATED_BY_SIGTERM = 128 + 15
 # A program can't be executed while anybody has it open for writing, and for a moment each new process has open what
 # the other threads are writing just then: so one script at a time is laid out and started.
 _START = allocate_lock()
-_PRIVATE = ("SCRIPTRUN_POD", "SCRIPTRUN_FAILED_ATTEMPTS", "SCRIPTRUN_IGNORED_ATTEMPTS")
+_PRIVATE = ("SCRIPTRUN_POD", "SCRIPTRUN_FAILED_ATTEMPTS", "SCRIPTRUN_IGNORED_ATTEMPTS", "SCRIPTRUN_INPUT_SHA256")
 
 
 def _do_nothing() -> None:

@@ -11,6 +11,7 @@ from scriptrun_runner.lean import SIGINT, SIGTERM, set_signal_handler
 from scriptrun_runner.paths import Paths
 from scriptrun_runner.process import STDERR
 from scriptrun_runner.report import ApiAccess, OutputWriter, build_output_config_map
+from scriptrun_runner.snapshot import check_snapshot
 from scriptrun_runner.spec import RunSpec
 from scriptrun_runner.stop import Stop
 
@@ -59,9 +60,12 @@ def run(layout: Layout) -> int:
     paths = Paths(os.path.join(layout.root, "input"), os.path.join(layout.root, "work"))
     started_at = time.time()
     try:
-        spec = RunSpec.load(os.path.join(paths.input, "run.json"))
-        os.chdir(paths.work)
-        result = _run(spec, paths, layout, stop)
+        if problem := check_snapshot(paths.input, os.environ.get("SCRIPTRUN_INPUT_SHA256", "")):
+            result = _build_broken(problem, started_at, "DigestMismatch")
+        else:
+            spec = RunSpec.load(os.path.join(paths.input, "run.json"))
+            os.chdir(paths.work)
+            result = _run(spec, paths, layout, stop)
     except (OSError, ValueError) as error:
         result = _build_broken(f"the runner can't read what to run: {error}", started_at)
     except Exception:
@@ -104,12 +108,12 @@ def _make_clock(spec: RunSpec, stop: Stop) -> Callable[[], float]:
     return left_seconds
 
 
-def _build_broken(message: str, started_at: float) -> Result:
+def _build_broken(message: str, started_at: float, reason: str = "ScriptFailed") -> Result:
     from scriptrun_runner.conclusion import Conclusion
     from scriptrun_runner.result import Result
 
     _say(message)
-    return Result(Conclusion.script_failed(message), CANNOT_EXECUTE, started_at)
+    return Result(Conclusion("FAILED", reason, message), CANNOT_EXECUTE, started_at)
 
 
 def _leave(termination_log: str, result: Result) -> None:

@@ -1,0 +1,48 @@
+"""Is the mounted input the very one that the operator made this pod for?"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["check_snapshot", "hash_snapshot"]
+
+
+def _sha256() -> Any:
+    try:
+        from _sha256 import sha256  # the interpreter's own: hashlib loads all of OpenSSL, which is not needed yet
+    except ImportError:
+        from hashlib import sha256
+    return sha256()
+
+
+def hash_snapshot(folder: str) -> str:
+    """Hash each file's name, length and bytes, in order of names (the operator's `hash_input` does the same)."""
+    digest = _sha256()
+    for name in sorted(entry for entry in os.listdir(folder) if not entry.startswith("..")):
+        with open(os.path.join(folder, name), "rb") as file:
+            content = file.read()
+        digest.update(f"{name}\0{len(content)}\0".encode())
+        digest.update(content)
+    return str(digest.hexdigest())
+
+
+def check_snapshot(folder: str, expected: str) -> str:
+    """Check the input folder; return what is wrong, or "".
+
+    Args:
+        folder: the mounted ConfigMap; the kubelet's own `..data` in it is passed over.
+        expected: SHA-256 in hex that the operator gave the pod; "" when it gave none.
+    """
+    if not expected:
+        return ""
+    found = hash_snapshot(folder)
+    if found == expected:
+        return ""
+    return (
+        f"the input has sha256 {found}, this pod was made for {expected}: "
+        "somebody replaced the run's input ConfigMap; nothing was executed"
+    )
