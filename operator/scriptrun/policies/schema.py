@@ -11,6 +11,7 @@ __all__ = ["check_against_schema", "check_schema"]
 
 _REGISTRY: Registry[Any] = Registry()
 _QUOTED_LIMIT = 200
+_WITHOUT_VALUES = ("required", "dependentRequired", "additionalProperties")
 
 
 def _shorten(text: str) -> str:
@@ -23,13 +24,30 @@ def check_schema(schema: dict[str, Any]) -> str:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         return f"at {error.json_path}: {_shorten(error.message)}"
+    except RecursionError:
+        return "it is nested too deeply"
     return ""
 
 
-def _describe(error: ValidationError, root: str) -> str:
-    # A schema's author may mark what must not be shown; the value then stays out of the message.
-    secret = isinstance(error.schema, dict) and error.schema.get("writeOnly")
-    text = f"does not match {error.validator}" if secret else _shorten(error.message)
+def _has_secrets(schema: dict[str, Any]) -> bool:
+    """Whether a schema's author marked anything that must not be shown."""
+    rest: list[object] = [schema]
+    while rest:
+        part = rest.pop()
+        if isinstance(part, dict):
+            if part.get("writeOnly") is True:
+                return True
+            rest.extend(part.values())
+        elif isinstance(part, list):
+            rest.extend(part)
+    return False
+
+
+def _describe(error: ValidationError, schema: dict[str, Any], root: str) -> str:
+    # Messages quote what does not match, up to the whole document. The secret in it need not be marked where the
+    # error is, so with any secret only those messages are passed on that name keys and no values.
+    shown = error.validator in _WITHOUT_VALUES or not _has_secrets(schema)
+    text = _shorten(error.message) if shown else f"does not match {error.validator}"
     return f"{root}{error.json_path.removeprefix('$')}: {text}"
 
 
@@ -50,4 +68,6 @@ def check_against_schema(document: object, schema: dict[str, Any], root: str) ->
         return f"{root}: the schema has a $ref that can't be resolved within it: {_shorten(str(unresolvable))}"
     except RecursionError:
         return f"{root}: nested too deeply"
-    return _describe(error, root) if error else ""
+    except ArithmeticError:
+        return f"{root}: a number is too large to be checked against the schema"
+    return _describe(error, schema, root) if error else ""

@@ -1,0 +1,53 @@
+"""Is a Script fit to be run."""
+
+import hashlib
+from typing import Any
+
+import pytest
+
+from builders import script_spec
+from scriptrun.policies.acceptance import Missing
+from scriptrun.policies.readiness import SCHEMA_LIMIT_BYTES, decide_readiness
+
+DIGEST = hashlib.sha256(b"x").hexdigest()
+
+
+def source(**pin: str) -> dict[str, Any]:
+    return {"configMap": {"name": "scripts", "key": "hello.py", **pin}}
+
+
+def test_ready_with_the_digest_of_its_source() -> None:
+    assert decide_readiness(script_spec(source=source()), b"x") == (None, DIGEST)
+    assert decide_readiness(script_spec(source=source(sha256=DIGEST)), b"x") == (None, DIGEST)
+
+
+def test_a_program_in_the_image_has_no_digest() -> None:
+    assert decide_readiness(script_spec(source=None, command=["/bin/true"]), None) == (None, "")
+
+
+def test_a_missing_source_is_named() -> None:
+    wrong, digest = decide_readiness(script_spec(source=source()), Missing('ConfigMap "scripts"'))
+    assert wrong is not None
+    assert (wrong.reason, wrong.message, digest) == ("SourceMissing", 'ConfigMap "scripts" is not there', "")
+
+
+def test_an_edited_source() -> None:
+    wrong, digest = decide_readiness(script_spec(source=source(sha256="0" * 64)), b"x")
+    assert wrong is not None
+    assert (wrong.reason, digest) == ("DigestMismatch", DIGEST)
+
+
+@pytest.mark.parametrize("field", ["variablesSchema", "outputSchema"])
+def test_a_schema_that_is_none(field: str) -> None:
+    wrong, _ = decide_readiness(script_spec(**{field: {"properties": {"a": {"type": 7}}}}), b"x")
+    assert wrong is not None
+    assert wrong.reason == "InvalidSchema"
+    assert wrong.message.startswith(f"{field}: at $.properties.a.type: ")
+
+
+def test_a_schema_that_would_not_fit_a_jobs_annotations() -> None:
+    fitting = {"description": "x" * (SCHEMA_LIMIT_BYTES - len('{"description": ""}'))}
+    assert decide_readiness(script_spec(outputSchema=fitting), b"x")[0] is None
+    wrong, _ = decide_readiness(script_spec(outputSchema={"description": fitting["description"] + "x"}), b"x")
+    assert wrong is not None
+    assert (wrong.reason, "65537 bytes, at most 65536" in wrong.message) == ("InvalidSchema", True)
