@@ -118,8 +118,9 @@ def build_input(run: RunFacts, script: ScriptSpec, source: bytes | None, variabl
     data = {
         "run.json": dump_json(about),
         "variables.json": dump_json(variables),
-        "task.json": dump_json(document),
         "config.json": dump_json(script.config),
+        # It holds the variables once more, so only those get it who read it.
+        **({"task.json": dump_json(document)} if script.contract == "stdio" else {}),
     }
     binary: dict[str, str] = {}
     if source is not None:

@@ -1,5 +1,6 @@
 """May this run be run as it is? The checks between a ScriptRun and its Job."""
 
+import base64
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -123,8 +124,8 @@ def check_variables(variables: dict[str, Any], script: ScriptSpec) -> Verdict | 
 
 def check_input_size(config_map: dict[str, Any]) -> Verdict | None:
     """Check that the snapshot fits a ConfigMap."""
-    parts = {**config_map.get("data", {}), **config_map.get("binaryData", {})}
-    size = sum(len(key) + len(value.encode()) for key, value in parts.items())
+    size = sum(len(key) + len(value.encode()) for key, value in config_map.get("data", {}).items())
+    size += sum(len(key) + len(base64.b64decode(value)) for key, value in config_map.get("binaryData", {}).items())
     if size <= INPUT_LIMIT_BYTES:
         return None
     return Verdict(
