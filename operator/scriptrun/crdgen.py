@@ -142,7 +142,8 @@ def build_crd(kind: _Kind) -> dict[str, Any]:
                 "plural": kind.plural,
                 "singular": name.lower(),
                 "shortNames": list(kind.short_names),
-                "categories": ["scriptrun"],
+                # Not "scriptrun": a category of a kind's own name makes `kubectl get scriptrun NAME` ambiguous.
+                "categories": ["scriptrun-all"],
             },
             "versions": [
                 {
