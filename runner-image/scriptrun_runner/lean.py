@@ -1,16 +1,17 @@
-"""The C halves of `json` and `signal`, for what must happen before the script is started.
+"""The C halves of `json`, `signal` and `hashlib`, for what must happen before the script is started.
 
-The modules around them import `re` and `enum`, and that takes as long as the whole rest of the runner's start.
-An interpreter without these halves gets the real modules.
+The modules around them import `re`, `enum` and OpenSSL, and that takes as long as the whole rest of the runner's
+start. An interpreter without these halves gets the real modules.
 """
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from hashlib import _Hash
     from typing import Any, Callable
 
-__all__ = ["SIGINT", "SIGTERM", "parse_json", "set_signal_handler"]
+__all__ = ["SIGINT", "SIGTERM", "make_sha256", "parse_json", "set_signal_handler"]
 
 SIGINT = 2
 SIGTERM = 15
@@ -55,3 +56,16 @@ def set_signal_handler(number: int, handler: Callable[..., object]) -> None:
     except ImportError:
         from signal import signal
     signal(number, handler)
+
+
+def make_sha256(data: bytes = b"") -> _Hash:
+    """Make a SHA-256 digest, as `hashlib.sha256` does."""
+    for name in ("_sha256", "_sha2"):  # the latter since Python 3.12
+        try:
+            digest: _Hash = __import__(name).sha256(data)
+        except ImportError:
+            continue
+        return digest
+    import hashlib
+
+    return hashlib.sha256(data)

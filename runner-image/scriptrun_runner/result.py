@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from hashlib import sha256
 
+from scriptrun_runner.lean import make_sha256
 from scriptrun_runner.tail import cut_front
 
 TYPE_CHECKING = False
@@ -75,7 +75,7 @@ class Result:
             "startedAt": _format_time(self.started_at),
             "finishedAt": _format_time(self.finished_at),
             "outputBytes": len(self.output or b""),
-            "outputSha256": "" if self.output is None else sha256(self.output).hexdigest(),
+            "outputSha256": "" if self.output is None else make_sha256(self.output).hexdigest(),
         }
 
 

@@ -4,24 +4,14 @@ from __future__ import annotations
 
 import os
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+from scriptrun_runner.lean import make_sha256
 
 __all__ = ["check_snapshot", "hash_snapshot"]
 
 
-def _sha256() -> Any:
-    try:
-        from _sha256 import sha256  # the interpreter's own: hashlib loads all of OpenSSL, which is not needed yet
-    except ImportError:
-        from hashlib import sha256
-    return sha256()
-
-
 def hash_snapshot(folder: str) -> str:
     """Hash each file's name, length and bytes, in order of names (the operator's `hash_input` does the same)."""
-    digest = _sha256()
+    digest = make_sha256()
     for name in sorted(entry for entry in os.listdir(folder) if not entry.startswith("..")):
         with open(os.path.join(folder, name), "rb") as file:
             content = file.read()

@@ -180,9 +180,13 @@ def test_a_script_deaf_to_the_stop_is_killed_within_the_grace_period(tmp_path: P
     assert 0.5 < time.monotonic() - began < 0.8
 
 
-def test_a_stop_after_the_deadline_makes_the_end_come_sooner_only(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("timeout_grace", "stop_grace"), [(5.0, 0.4), (0.3, 30)])
+def test_a_stop_after_the_deadline_makes_the_end_come_sooner_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, timeout_grace: float, stop_grace: float
+) -> None:
+    monkeypatch.setattr(supervise, "_TIMEOUT_GRACE_SECONDS", timeout_grace)
     script = "trap 'echo deaf' TERM; while :; do sleep 0.01; done"
-    execution, thread = _start(tmp_path, script, attemptDeadlineSeconds=0.2, gracePeriodSeconds=0.4)
+    execution, thread = _start(tmp_path, script, attemptDeadlineSeconds=0.2, gracePeriodSeconds=stop_grace)
     _wait_until(lambda: bool(execution.shown[1]))
     execution.stop.request()
     thread.join(2)
