@@ -61,6 +61,14 @@ def _render(values: str, release: str, namespace: str) -> str:
     return json.dumps(manifests)
 
 
+def read_notes(values: Values | None = None, release: str = "scriptrun", namespace: str = "scriptrun-system") -> str:
+    """What Helm prints after an install with these values."""
+    # An address where nobody is: a client's dry run asks no cluster.
+    nowhere = ("--dry-run=client", "--kube-apiserver", "https://localhost:1")
+    text = helm("install", release, str(CHART), "--namespace", namespace, *nowhere, values=values)
+    return text.partition("\nNOTES:\n")[2]
+
+
 def select(manifests: list[Manifest], kind: str, name: str = "") -> list[Manifest]:
     """The manifests of a kind, and of a name where one is given."""
     return [m for m in manifests if m["kind"] == kind and name in ("", m["metadata"]["name"])]

@@ -1,0 +1,71 @@
+"""The admission policies speak of the names that the code uses. What they refuse is tested on a real API server."""
+
+import json
+from typing import Any
+
+from helm import Manifest, render, select
+from scriptrun.desired.names import MANAGED_BY, OUTPUT_LABEL, RUNNER_ACCOUNT, input_name, output_name, run_of_pod
+from scriptrun.models.base import API_VERSION
+
+ENDINGS = ("outputs", "runner", "runs")
+
+
+def _get(kind: str, ending: str, values: dict[str, Any] | None = None) -> Manifest:
+    [manifest] = select(render(values), kind, f"scriptrun-{ending}")
+    return manifest
+
+
+def test_each_policy_is_bound_denies_and_fails_closed() -> None:
+    for ending in ENDINGS:
+        policy = _get("ValidatingAdmissionPolicy", ending)
+        binding = _get("ValidatingAdmissionPolicyBinding", ending)
+        assert policy["spec"]["failurePolicy"] == "Fail"
+        assert binding["spec"] == {"policyName": f"scriptrun-{ending}", "validationActions": ["Deny"]}
+
+
+def test_each_refusal_has_words() -> None:
+    for ending in ENDINGS:
+        for validation in _get("ValidatingAdmissionPolicy", ending)["spec"]["validations"]:
+            assert len(validation["message"]) > 20
+
+
+def test_they_speak_of_the_names_in_the_code() -> None:
+    outputs = json.dumps(_get("ValidatingAdmissionPolicy", "outputs"))
+    assert f"'{OUTPUT_LABEL}' in object.metadata.labels" in outputs
+    assert f":{RUNNER_ACCOUNT}'" in outputs
+    assert f"['app.kubernetes.io/managed-by'] == '{MANAGED_BY}'" in outputs
+    assert f"owner.apiVersion == '{API_VERSION}'" in outputs
+    assert output_name("pod") == "pod-output"
+    assert "variables.name == variables.pod + '-output'" in outputs
+    assert run_of_pod("a-b-0-c3d4e") == "a-b"  # a run's pod, less eight characters
+    assert "size(variables.pod) - 8" in outputs
+    assert f"endsWith(':{RUNNER_ACCOUNT}')" in json.dumps(_get("ValidatingAdmissionPolicy", "runner"))
+    assert input_name("run") == "run-input"
+    assert "'-input'" in json.dumps(_get("ValidatingAdmissionPolicy", "runs"))
+
+
+def test_the_runner_is_confined_in_every_kind_and_namespace() -> None:
+    [rule] = _get("ValidatingAdmissionPolicy", "runner")["spec"]["matchConstraints"]["resourceRules"]
+    assert rule == {"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["*"], "resources": ["*/*"]}
+    listed = _get("ValidatingAdmissionPolicyBinding", "runner", {"watchNamespaces": ["team-a"]})
+    assert "matchResources" not in listed["spec"]
+
+
+def test_with_listed_namespaces_the_others_speak_of_those() -> None:
+    for ending in ("outputs", "runs"):
+        binding = _get("ValidatingAdmissionPolicyBinding", ending, {"watchNamespaces": ["team-a", "team-b"]})
+        [expression] = binding["spec"]["matchResources"]["namespaceSelector"]["matchExpressions"]
+        assert expression == {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["team-a", "team-b"]}
+
+
+def test_keys_that_webhooks_add_can_be_allowed() -> None:
+    values = {"admissionPolicy": {"allowedMetadataKeys": ["example.com/cost-centre"]}}
+    variables = _get("ValidatingAdmissionPolicy", "outputs", values)["spec"]["variables"]
+    allowing = [v["name"] for v in variables if '!(key in ["example.com/cost-centre"])' in v["expression"]]
+    assert allowing == ["labels", "annotations"]
+
+
+def test_they_can_be_somebody_elses_job() -> None:
+    manifests = render({"admissionPolicy": {"create": False}})
+    assert select(manifests, "ValidatingAdmissionPolicy") == []
+    assert select(manifests, "ValidatingAdmissionPolicyBinding") == []

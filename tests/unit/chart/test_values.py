@@ -1,0 +1,199 @@
+"""values.yaml, values.schema.json and the operator's settings say the same."""
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+
+from helm import CHART, HelmError, Manifest, render, select
+from scriptrun.settings import Settings
+
+VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
+SCHEMA = json.loads((CHART / "values.schema.json").read_text())
+# Settings that other values of the chart decide, and by which.
+DERIVED = {
+    "runner_image": {"runner": {"image": {"repository": "a.b/c", "tag": "1"}}},
+    "image_pull_policy": {"runner": {"image": {"pullPolicy": "Always"}}},
+    "watch_namespaces": {"watchNamespaces": ["a", "b"]},
+}
+# One value for each setting that is not its default.
+OTHER: dict[str, Any] = {
+    "workers": 3,
+    "resync_seconds": 1_000_000,
+    "script_grace_seconds": 0,
+    "progress_delay_seconds": 0.25,
+    "leader_election": False,
+    "lease_name": "other",
+    "lease_namespace": "leases",
+    "lease_duration_seconds": 60,
+    "graceful_stop_seconds": 90,
+    "http_port": 9090,
+    "http_host": "::1",
+    "max_connections": 8,
+    "log_level": "debug",
+    "log_format": "console",
+}
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+def _read_environment(values: dict[str, Any] | None = None) -> dict[str, str]:
+    [deployment] = select(render(values), "Deployment")
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    names = [variable["name"] for variable in container["env"]]
+    assert len(names) == len(set(names))
+    return {variable["name"]: variable["value"] for variable in container["env"]}
+
+
+def _load_settings(monkeypatch: pytest.MonkeyPatch, values: dict[str, Any] | None = None) -> Settings:
+    for name, value in _read_environment(values).items():
+        monkeypatch.setenv(name, value)
+    return Settings()
+
+
+def test_every_variable_is_a_setting_and_every_setting_a_variable() -> None:
+    known = {f"SCRIPTRUN_{name.upper()}" for name in Settings.model_fields}
+    assert set(_read_environment()) == known
+
+
+def test_as_it_comes_the_chart_changes_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _load_settings(monkeypatch) == Settings()
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_can_be_set(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = DERIVED.get(name) or {"operator": {"replicas": 1, "settings": {_camel(name): OTHER[name]}}}
+    expected = Settings().model_dump()
+    got = _load_settings(monkeypatch, values).model_dump()
+    changed = {key for key in expected if got[key] != expected[key]}
+    assert changed == {name}
+    if name in OTHER:
+        assert got[name] == OTHER[name]
+
+
+def test_the_derived_ones_arrive_as_the_operator_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = "sha256:" + "0" * 64
+    image = {"repository": "a.b/c", "tag": "1", "digest": digest}
+    settings = _load_settings(monkeypatch, {"watchNamespaces": ["a", "b"], "runner": {"image": image}})
+    assert settings.namespaces == ("a", "b")
+    assert settings.runner_image == f"a.b/c:1@{digest}"
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_the_schema_has_the_settings_bounds(name: str) -> None:
+    settings = SCHEMA["properties"]["operator"]["properties"]["settings"]["properties"]
+    field = Settings.model_json_schema()["properties"][name]
+    ours = settings[_camel(name)]
+    for bound in ("minimum", "maximum", "enum"):
+        if name == "http_port" and bound == "minimum":
+            assert ours[bound] == 1024  # stricter: no privileged port, no port of the system's choice
+        else:
+            assert ours.get(bound) == field.get(bound)
+    if "type" in field:
+        assert ours.get("type", "string") == field["type"]
+
+
+def test_the_schema_knows_every_value_and_no_other() -> None:
+    def compare(values: Any, schema: Manifest, path: str) -> None:
+        schema = SCHEMA["$defs"][schema["$ref"].split("/")[-1]] if "$ref" in schema else schema
+        properties = {key: part for key, part in schema.get("properties", {}).items() if key != "global"}
+        if not properties or not isinstance(values, dict):
+            return
+        if path == ".operator.resources":
+            return  # a container's own, by Kubernetes' names
+        assert set(values) == set(properties), path
+        assert schema["additionalProperties"] is False, path
+        for key, part in properties.items():
+            compare(values[key], part, f"{path}.{key}")
+
+    compare(VALUES, SCHEMA, "")
+
+
+def test_every_value_is_explained() -> None:
+    """A comment stands above each value that is not named like what it holds in Kubernetes itself."""
+    plain = {
+        "create",
+        "labels",
+        "annotations",
+        "podLabels",
+        "podAnnotations",
+        "nodeSelector",
+        "tolerations",
+        "affinity",
+    }
+    plain |= {"repository", "digest", "pullPolicy", "name", "cpu", "memory", "requests", "commonAnnotations"}
+    plain |= {"maxUnavailable", "leaseName", "ports", "apiServer", "cidrs", "rbac", "operator", "runner", "image"}
+    plain |= {"serviceAccount", "podDisruptionBudget", "clusterRole", "resources", "userRoles", "intervalSeconds"}
+    plain |= {"admissionPolicy", "crds", "metrics", "service", "serviceMonitor", "networkPolicy", "runs"}
+    before = ""
+    for line in (CHART / "values.yaml").read_text().splitlines():
+        key = line.strip().partition(":")[0]
+        if key and not key.startswith("#"):
+            assert before.startswith("#") or key in plain, f"{key} has no comment"
+        before = line.strip()
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "too many workers": (
+        {"operator": {"settings": {"workers": 1000}}},
+        "'/operator/settings/workers': maximum: got 1,000, want 256",
+    ),
+    "no workers": ({"operator": {"settings": {"workers": 0}}}, "'/operator/settings/workers': minimum: got 0, want 1"),
+    "a misspelt setting": (
+        {"operator": {"settings": {"wokers": 3}}},
+        "'/operator/settings': additional properties 'wokers' not allowed",
+    ),
+    "a misspelt value": ({"watchNamespace": ["a"]}, "additional properties 'watchNamespace' not allowed"),
+    "a namespace alone": ({"watchNamespaces": "a"}, "'/watchNamespaces': got string, want array"),
+    "no namespace's name": ({"watchNamespaces": ["Team_A"]}, "'/watchNamespaces/0': 'Team_A' does not match pattern"),
+    "a namespace twice": ({"watchNamespaces": ["a", "a"]}, "'/watchNamespaces': items at 0 and 1 are equal"),
+    "an unknown level": ({"operator": {"settings": {"logLevel": "loud"}}}, "must be one of 'debug', 'info'"),
+    "a privileged port": ({"operator": {"settings": {"httpPort": 80}}}, "minimum: got 80, want 1,024"),
+    "text for a number": ({"operator": {"replicas": "two"}}, "'/operator/replicas': got string, want integer"),
+    "half a digest": ({"image": {"digest": "sha256:12"}}, "'/image/digest': 'sha256:12' does not match pattern"),
+    "two leaders": (
+        {"operator": {"settings": {"leaderElection": False}}},
+        "operator.settings.leaderElection must be true with operator.replicas > 1",
+    ),
+    "a setting by the back door": (
+        {"operator": {"extraEnv": [{"name": "SCRIPTRUN_WORKERS", "value": "1"}]}},
+        "operator.extraEnv: SCRIPTRUN_WORKERS is a setting of the operator; give it under operator.settings",
+    ),
+    "no account": (
+        {"operator": {"serviceAccount": {"create": False}}},
+        "operator.serviceAccount.name: name an existing ServiceAccount, or set operator.serviceAccount.create=true",
+    ),
+    "runs shut in nowhere": (
+        {"networkPolicy": {"runs": {"create": True}, "apiServer": {"cidrs": ["10.0.0.1/32"]}}},
+        "networkPolicy.runs.namespaces: name the namespaces",
+    ),
+    "runs shut in with a door open": (
+        {"networkPolicy": {"runs": {"create": True, "namespaces": ["a"]}}},
+        "networkPolicy.apiServer.cidrs: give the API server's addresses",
+    ),
+    "a monitor of nothing": (
+        {"metrics": {"service": {"create": False}, "serviceMonitor": {"create": True}}},
+        "metrics.serviceMonitor.create needs metrics.service.create=true",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_wrong_value_is_refused_by_name(case: str) -> None:
+    values, words = REFUSED[case]
+    with pytest.raises(HelmError) as refusal:
+        render(values)
+    assert words in str(refusal.value)
+
+
+def test_it_can_be_a_dependency_of_another_chart() -> None:
+    """Helm then hands it `global`."""
+    assert render({"global": {"imageRegistry": "x"}})
+
+
+def test_further_variables_reach_the_operator() -> None:
+    assert _read_environment({"operator": {"extraEnv": [{"name": "HTTPS_PROXY", "value": "x"}]}})["HTTPS_PROXY"] == "x"
