@@ -7,7 +7,7 @@ import asyncio
 import heapq
 import time
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 __all__ = ["WorkQueue"]
@@ -19,9 +19,14 @@ _LONGEST_RETRY_SECONDS = 60.0
 
 
 class WorkQueue(Generic[K]):
-    """A queue of keys that are to be reconciled."""
+    """A queue of keys that are to be reconciled.
 
-    def __init__(self) -> None:
+    Args:
+        clock: seconds that only go forward.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._ready: deque[K] = deque()
         self._waiting: set[K] = set()  # in _ready, or to be put there once its worker is done
         self._busy: set[K] = set()
@@ -49,7 +54,7 @@ class WorkQueue(Generic[K]):
         if seconds <= 0:
             self.add(key)
             return
-        due = time.monotonic() + seconds
+        due = self._clock() + seconds
         if self._due.get(key, float("inf")) <= due:
             return
         self._due[key] = due
@@ -102,13 +107,13 @@ class WorkQueue(Generic[K]):
             await self._wakeup.wait()
             return
         try:
-            async with asyncio.timeout(max(0.0, self._later[0][0] - time.monotonic())):
+            async with asyncio.timeout(max(0.0, self._later[0][0] - self._clock())):
                 await self._wakeup.wait()
         except TimeoutError:
             return
 
     def _promote(self) -> None:
-        now = time.monotonic()
+        now = self._clock()
         while self._later and self._later[0][0] <= now:
             due, _sequence, key = heapq.heappop(self._later)
             if self._due.get(key) == due:
