@@ -222,7 +222,7 @@ class _Operator:
 
 
 def _log_failure(item: WorkItem, error: Exception, delay: float) -> None:
-    facts = {"kind": item[0], "namespace": item[1], "name": item[2], "again_seconds": delay}
+    facts = {"namespace": item[1], item[0]: item[2], "again_seconds": delay}
     if isinstance(error, KubeError):
         _log.warning("reconcile failed, will be tried again", error=str(error), **facts)
     else:

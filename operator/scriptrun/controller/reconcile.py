@@ -15,10 +15,11 @@ from scriptrun.controller.observe import observe_run
 from scriptrun.controller.queue import WorkQueue
 from scriptrun.controller.scripts import ScriptKeeper
 from scriptrun.controller.start import Starter
+from scriptrun.desired.event import build_failure_event
 from scriptrun.desired.status import Progress, build_end, build_progress
-from scriptrun.errors import Conflict, NotFound
+from scriptrun.errors import Conflict, KubeError, NotFound
 from scriptrun.kube.client import APPLY, Client
-from scriptrun.kube.resources import SCRIPTRUNS
+from scriptrun.kube.resources import EVENTS, SCRIPTRUNS
 from scriptrun.models.facts import JobFacts, Key, RunFacts
 from scriptrun.policies.attempts import Attempt
 from scriptrun.policies.outcome import Settle, decide_lost_job
@@ -142,9 +143,18 @@ class Reconciler:
             reason=status["reason"],
             duration_seconds=status.get("durationSeconds"),
         )
+        if status["phase"] == "Failed":
+            await self._tell_failure(run, settle.verdict, now)
         self._let_next_start(run)
         self._scripts.note_end(run, status["phase"])
         self._queue.add(("script", run.key[0], run.script))
+
+    async def _tell_failure(self, run: RunFacts, verdict: Verdict, now: datetime) -> None:
+        """Post an Event. It is a courtesy: the run is settled, and stays so when this fails."""
+        try:
+            await self._client.create(EVENTS, run.key[0], build_failure_event(run, verdict, now))
+        except KubeError as error:
+            _log.warning("event not posted", namespace=run.key[0], run=run.key[1], error=str(error))
 
     def _let_next_start(self, run: RunFacts) -> None:
         queued = [
