@@ -1,5 +1,12 @@
 """Runs scripts on Kubernetes, each in its own Job."""
 
-from importlib.metadata import version
+__version__: str
 
-__version__ = version("scriptrun")
+
+def __getattr__(name: str) -> str:
+    """Look the version up when somebody asks: reading package metadata takes longer than the rest of `--help`."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("scriptrun")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,45 +1,66 @@
-"""Entry point of ``scriptrun``."""
+"""Entry point of ``scriptrun``: the commands, and how errors end them.
 
-import asyncio
+What a command needs is imported when it runs, so that `--help`, `version` and the shell's completion start fast.
+"""
+
 import sys
-from typing import Annotated
 
 import typer
 
-from scriptrun import __version__
-from scriptrun.errors import ScriptRunError
+from scriptrun.cli import runs, scripts, starting, system
+from scriptrun.errors import ScriptRunError, UsageError
 
 __all__ = ["app", "main"]
 
-app = typer.Typer(no_args_is_help=True, help="Runs scripts on Kubernetes, each in its own Job.")
+_NAME = "scriptrun"
+_USAGE = 2
 
-
-@app.command()
-def operator(
-    kubeconfig: Annotated[str, typer.Option(help="Path of a kubeconfig. Default: kubectl's rules.")] = "",
-    context: Annotated[str, typer.Option(help="Context in it. Default: the current one.")] = "",
-) -> None:
-    """Run the operator. Settings come from SCRIPTRUN_* environment variables."""
-    # Imported here so that the other commands start fast.
-    from scriptrun.controller.operator import run_operator
-    from scriptrun.logs import configure_logs
-    from scriptrun.settings import Settings
-
-    settings = Settings()
-    configure_logs(settings.log_level, settings.log_format)
-    asyncio.run(run_operator(settings, kubeconfig, context))
-
-
-@app.command()
-def version() -> None:
-    """Print the version."""
-    typer.echo(__version__)
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Runs scripts on Kubernetes, each in its own Job.",
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: it starts in half the time, and pipes and narrow terminals get it whole
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _group in (starting, runs, scripts, system):
+    _group.register(app)
 
 
 def main() -> None:
     """Run the command line; errors this project raises on purpose end in one line."""
+    sys.exit(run())
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run one command; return its exit code.
+
+    Args:
+        arguments: without the program's name; None takes the process's own.
+    """
     try:
-        app()
+        code = app(arguments, prog_name=_NAME, standalone_mode=False)
+    except typer.TyperException as error:  # what typer itself says of a command line
+        _complain_of_usage(error)
+        return error.exit_code
     except ScriptRunError as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(1)
+        _complain(str(error))
+        return _USAGE if isinstance(error, UsageError) else 1
+    return code if isinstance(code, int) else 0
+
+
+def _complain_of_usage(error: typer.TyperException) -> None:
+    from scriptrun.cli.printing import note
+
+    message = error.format_message().removesuffix(".").replace("Value error, ", "")
+    if message.startswith("Usage:"):  # a command without arguments: the message is its help
+        note(message)
+        return
+    context = getattr(error, "ctx", None)
+    _complain(f'{message}: see "{context.command_path if context else _NAME} --help"')
+
+
+def _complain(message: str) -> None:
+    """Say in one line what went wrong."""
+    from scriptrun.cli.printing import note
+
+    note("error: " + " ".join(message.split()))

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -84,13 +84,13 @@ class Client:
 
     async def watch(
         self, resource: Resource, namespace: str = "", *, accept: str = "application/json", **query: str
-    ) -> AsyncIterator[dict[str, Any]]:
+    ) -> AsyncGenerator[dict[str, Any], None]:
         """Yield watch events until the server ends the stream."""
         path = _with_query(resource.path(namespace), {"watch": "true", "allowWatchBookmarks": "true", **query})
         async for line in self.stream("watch", resource, path, accept=accept):
             yield json.loads(line)
 
-    async def logs(self, namespace: str, pod: str, **query: str) -> AsyncIterator[bytes]:
+    async def logs(self, namespace: str, pod: str, **query: str) -> AsyncGenerator[bytes, None]:
         """Yield the lines of a pod's log, each with its line end."""
         path = _with_query(PODS.path(namespace, pod, "log"), query)
         async for line in self.stream("get", PODS, path, subresource="log"):
@@ -98,7 +98,7 @@ class Client:
 
     async def stream(
         self, verb: str, resource: Resource, path: str, *, accept: str = "*/*", subresource: str = ""
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """Yield the lines of a streamed answer."""
         self._check(verb, resource, subresource)
         started = time.monotonic()

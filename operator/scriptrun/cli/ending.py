@@ -1,0 +1,73 @@
+"""What is shown of a run that is over: its output on stdout, what became of it on stderr, its exit code."""
+
+import hashlib
+from typing import Any
+
+from scriptrun.cli.exits import decide_exit_code
+from scriptrun.cli.printing import dump_json, dump_yaml, emit, name_of, note, strip
+from scriptrun.errors import NotFound
+from scriptrun.kube.client import Client
+from scriptrun.kube.resources import CONFIGMAPS
+
+__all__ = ["describe_end", "print_end", "print_object", "read_output"]
+
+
+async def read_output(client: Client, run: dict[str, Any]) -> str | None:
+    """Read a run's whole output as JSON text; None when it has none.
+
+    Raises:
+        NotFound: its ConfigMap is gone, or is not what the operator saw.
+    """
+    status = run.get("status", {})
+    if "output" in status:
+        return dump_json(status["output"])
+    if not (reference := status.get("outputRef")):
+        return None
+    config_map = await client.get(CONFIGMAPS, run["metadata"]["namespace"], reference["configMap"])
+    text = str(config_map.get("data", {}).get(reference["key"], ""))
+    if hashlib.sha256(text.encode()).hexdigest() != reference["sha256"]:
+        raise NotFound(f"ConfigMap {reference['configMap']} does not hold the output of this run any more")
+    return text
+
+
+def describe_end(run: dict[str, Any], *, log_shown: bool) -> str:
+    """Say what became of a run. Pure.
+
+    Args:
+        run: a ScriptRun that is over.
+        log_shown: the user has seen the log: the message's first line says the rest.
+    """
+    name, status = run["metadata"]["name"], run["status"]
+    took = f" in {status['durationSeconds']:g} s" if "durationSeconds" in status else ""
+    text = f"{name}: {status['phase']}{took}"
+    if status["reason"] not in ("Completed", status["phase"]):
+        text += f": {status['reason']}"
+    message = str(status.get("message") or "")
+    if log_shown:
+        message = message.split("\n", 1)[0]
+    return f"{text}: {message}" if message else text
+
+
+def print_object(run: dict[str, Any], form: str) -> None:
+    """Print a ScriptRun itself as json, yaml or name."""
+    if form == "name":
+        emit(name_of("scriptruns", run["metadata"]["name"]))
+    else:
+        emit(dump_json(strip(run)) if form == "json" else dump_yaml(strip(run)))
+
+
+def print_end(run: dict[str, Any], output: str | None, form: str | None, *, log_shown: bool) -> int:
+    """Print what became of a run; return the exit code.
+
+    Args:
+        run: a ScriptRun that is over.
+        output: its output as JSON; None: it has none.
+        form: json, yaml or name for the ScriptRun itself; None for the output alone.
+        log_shown: the user has seen the log.
+    """
+    note(describe_end(run, log_shown=log_shown))
+    if form:
+        print_object(run, form)
+    elif output is not None:
+        emit(output)
+    return decide_exit_code(run["status"])

@@ -1,0 +1,83 @@
+"""Showing one run, its log, and ending it."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from scriptrun.cli.detail import describe_run
+from scriptrun.cli.ending import print_object, read_output
+from scriptrun.cli.options import Target
+from scriptrun.cli.podlogs import copy_log, list_pods
+from scriptrun.cli.printing import emit, emit_bytes, name_of, note
+from scriptrun.cli.progress import describe_progress, show_progress
+from scriptrun.cli.session import Session, call
+from scriptrun.cli.waiting import await_end, is_finished
+from scriptrun.errors import NotFound, ScriptRunError
+from scriptrun.kube.resources import SCRIPTRUNS
+
+__all__ = ["cancel_runs", "show_log", "show_run"]
+
+
+def show_run(name: str, form: str | None, target: Target) -> None:
+    """Print a run: in full for people, or as json, yaml, name, or its output alone."""
+
+    async def work(session: Session) -> None:
+        run = await session.client.get(SCRIPTRUNS, session.namespace, name)
+        if form in ("json", "yaml", "name"):
+            print_object(run, form)
+        elif form == "output":
+            emit(await _demand_output(session, run))
+        else:
+            emit(describe_run(run, await _try_output(session, run), datetime.now(UTC)))
+
+    call(target, work)
+
+
+async def _demand_output(session: Session, run: dict[str, Any]) -> str:
+    output = await read_output(session.client, run)
+    if output is None:
+        raise NotFound(f"{run['metadata']['name']} has no output: {describe_progress(run.get('status', {}))}")
+    return output
+
+
+async def _try_output(session: Session, run: dict[str, Any]) -> str | None:
+    """Read the output; the rest of the description is worth showing without it."""
+    try:
+        return await read_output(session.client, run)
+    except NotFound as error:
+        note(f"the output can't be read: {error}")
+        return None
+
+
+def show_log(name: str, target: Target, *, follow: bool, attempt: int | None) -> None:
+    """Print a run's log on stdout."""
+
+    async def work(session: Session) -> None:
+        run = await session.client.get(SCRIPTRUNS, session.namespace, name)
+        if follow and attempt is None and not is_finished(run):
+            with show_progress(name, quiet_terminal=False) as progress:
+                await await_end(session.client, (session.namespace, name), progress, emit_bytes)
+            return
+        pods = await list_pods(session.client, run)
+        if not pods:
+            state = describe_progress(run.get("status", {}))
+            raise ScriptRunError(f"{name} has no pod{'' if is_finished(run) else ' yet (-f waits for it)'}: {state}")
+        if attempt is not None and attempt > len(pods):
+            raise ScriptRunError(f"{name} has no attempt {attempt}: there were {len(pods)}")
+        await copy_log(session.client, session.namespace, pods[(attempt or 0) - 1], emit_bytes, follow=follow)
+
+    call(target, work)
+
+
+def cancel_runs(names: list[str], target: Target) -> None:
+    """Ask for the end of runs; of those that are over, say so."""
+
+    async def work(session: Session) -> None:
+        for name in names:
+            run = await session.client.get(SCRIPTRUNS, session.namespace, name)
+            if is_finished(run):
+                note(f"{name} is over already: {run['status']['phase']}")
+                continue
+            await session.client.patch(SCRIPTRUNS, (session.namespace, name), {"spec": {"cancel": True}})
+            emit(f"{name_of('scriptruns', name)} canceled")
+
+    call(target, work)

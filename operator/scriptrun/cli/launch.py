@@ -1,0 +1,162 @@
+"""Starting a run and seeing it to its end."""
+
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from scriptrun.cli.ending import print_end, print_object, read_output
+from scriptrun.cli.exits import INTERRUPTED
+from scriptrun.cli.options import Target
+from scriptrun.cli.printing import emit, name_of, note, note_bytes
+from scriptrun.cli.progress import show_progress
+from scriptrun.cli.request import Request, build_rerun, build_run
+from scriptrun.cli.session import Session, call
+from scriptrun.cli.variables import parse_assignments, parse_duration, parse_key, parse_object, parse_variables_from
+from scriptrun.cli.waiting import await_end
+from scriptrun.errors import UsageError
+from scriptrun.kube.resources import SCRIPTRUNS
+
+__all__ = ["Flags", "Wishes", "launch", "launch_local", "relaunch"]
+
+_ONLY_CLUSTER = ("from_", "source", "name", "retries", "ttl")
+_ONLY_LOCAL = ("contract", "handler", "config")
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What to show of a run, and whether to wait for it."""
+
+    follow: bool = False
+    no_wait: bool = False
+    output: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """The options of `run`, as typed."""
+
+    var: list[str]
+    vars: list[str]
+    from_: list[str]
+    source: str = ""
+    name: str = ""
+    timeout: str = ""
+    retries: int | None = None
+    ttl: str = ""
+    contract: str | None = None
+    handler: str | None = None
+    config: str = ""
+
+
+def launch(script: str, wishes: Wishes, flags: Flags, target: Target) -> int:
+    """Run a Script; return the exit code."""
+    _refuse(wishes, _ONLY_LOCAL, "needs --local: in the cluster the Script says so")
+    request = Request(
+        script,
+        wishes.name,
+        _read_variables(wishes),
+        parse_variables_from(wishes.from_),
+        parse_key(wishes.source) if wishes.source else None,
+        parse_duration(wishes.timeout, "--timeout") if wishes.timeout else None,
+        wishes.retries,
+        parse_duration(wishes.ttl, "--ttl") if wishes.ttl else None,
+    )
+
+    async def build(session: Session) -> dict[str, Any]:
+        return build_run(request, session.namespace)
+
+    return _start(build, flags, target)
+
+
+def relaunch(name: str, new_name: str, flags: Flags, target: Target) -> int:
+    """Run again what another run ran; return the exit code."""
+
+    async def build(session: Session) -> dict[str, Any]:
+        return build_rerun(await session.client.get(SCRIPTRUNS, session.namespace, name), new_name)
+
+    return _start(build, flags, target)
+
+
+def launch_local(file: str, wishes: Wishes, flags: Flags) -> int:
+    """Run a file on this machine; return the exit code."""
+    from scriptrun.cli.local import LocalRun, execute_locally
+
+    _refuse(wishes, _ONLY_CLUSTER, "is of no use with --local")
+    if flags.no_wait:
+        raise UsageError("--no-wait is of no use with --local")
+    overrides: dict[str, Any] = {key: getattr(wishes, key) for key in ("contract", "handler") if getattr(wishes, key)}
+    if wishes.config:
+        overrides["config"] = parse_object(_read_text(wishes.config), wishes.config)
+    if wishes.timeout:
+        overrides["attemptDeadlineSeconds"] = parse_duration(wishes.timeout, "--timeout")
+    run, output = execute_locally(LocalRun(Path(file), overrides, _read_variables(wishes)), note_bytes)
+    return print_end(run, output, flags.output, log_shown=True)
+
+
+def _start(build: Callable[[Session], Awaitable[dict[str, Any]]], flags: Flags, target: Target) -> int:
+    """Create the ScriptRun and, if wanted, wait for its end."""
+    started: list[tuple[str, str]] = []
+
+    async def work(session: Session) -> int:
+        manifest = await build(session)
+        run = await session.client.create(SCRIPTRUNS, manifest["metadata"]["namespace"], manifest)
+        key = (run["metadata"]["namespace"], run["metadata"]["name"])
+        if flags.no_wait:
+            _print_started(run, flags.output)
+            return 0
+        started.append(key)
+        note(f"{name_of('scriptruns', key[1])} created")
+        with show_progress(key[1], quiet_terminal=not flags.follow) as progress:
+            run = await await_end(session.client, key, progress, note_bytes if flags.follow else None)
+            output = await read_output(session.client, run) if not flags.output else None
+        return print_end(run, output, flags.output, log_shown=flags.follow)
+
+    try:
+        return call(target, work)
+    except BaseException as error:
+        if started:
+            _say_how_to_get_back(*started[0], target)
+        if isinstance(error, KeyboardInterrupt):
+            return INTERRUPTED
+        raise
+
+
+def _print_started(run: dict[str, Any], form: str | None) -> None:
+    if form:
+        print_object(run, form)
+    else:
+        emit(f"{name_of('scriptruns', run['metadata']['name'])} created")
+
+
+def _say_how_to_get_back(namespace: str, name: str, target: Target) -> None:
+    """Say how to see and to end a run that is no longer waited for."""
+    where = f" -n {namespace}" if target.namespace else ""
+    where += f" --context {target.context}" if target.context else ""
+    where += f" --kubeconfig {target.kubeconfig}" if target.kubeconfig else ""
+    note(
+        f"\n{name} goes on without you. See it: scriptrun logs -f {name}{where}; its output: "
+        f"scriptrun get {name} -o output{where}; end it: scriptrun cancel {name}{where}"
+    )
+
+
+def _refuse(wishes: Wishes, names: tuple[str, ...], why: str) -> None:
+    for item in fields(wishes):
+        if item.name in names and getattr(wishes, item.name) not in (None, "", []):
+            raise UsageError(f"--{item.name.rstrip('_')} {why}")
+
+
+def _read_variables(wishes: Wishes) -> dict[str, Any]:
+    """Merge the files of --vars and, last, --var."""
+    merged: dict[str, Any] = {}
+    for path in wishes.vars:
+        merged |= parse_object(_read_text(path), "stdin" if path == "-" else path)
+    return merged | parse_assignments(wishes.var)
+
+
+def _read_text(path: str) -> str:
+    try:
+        return sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} can't be read: {getattr(error, 'strerror', None) or error}") from error

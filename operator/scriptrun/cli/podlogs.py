@@ -1,0 +1,165 @@
+"""What a run's script wrote for people: from its pods while they are there, else from its output ConfigMaps."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import aclosing
+from typing import Any
+
+from scriptrun.cli.watching import watch_objects
+from scriptrun.desired.names import CONTAINER, RUN_LABEL, output_name, run_of_pod
+from scriptrun.errors import Invalid, KubeError, NotFound, Unavailable
+from scriptrun.kube.client import Client
+from scriptrun.kube.resources import CONFIGMAPS, PODS
+
+__all__ = ["LogFollower", "copy_log", "list_pods"]
+
+Sink = Callable[[bytes], object]
+"""Gets the log as it comes, a line or more at a time."""
+
+_WHOLE_BYTES = 60_000  # a ConfigMap's `log` is the last 64 KiB; a shorter one is the whole log
+_PATIENCE_SECONDS = 10.0
+_PAUSE_SECONDS = 0.3
+
+
+async def list_pods(client: Client, run: dict[str, Any]) -> list[str]:
+    """List the pods of a run, oldest first: those its status names, and younger ones."""
+    metadata = run["metadata"]
+    named = [str(attempt["pod"]) for attempt in run.get("status", {}).get("attempts", ())]
+    page = await client.list(PODS, metadata["namespace"], labelSelector=f"{RUN_LABEL}={metadata['name']}")
+    found = sorted(page["items"], key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
+    names = [str(pod["metadata"]["name"]) for pod in found]
+    return named + [name for name in names if name not in named and run_of_pod(name) == metadata["name"]]
+
+
+async def copy_log(client: Client, namespace: str, pod: str, sink: Sink, *, follow: bool = False) -> None:
+    """Copy the log of one attempt: the pod's, or what of it is kept when the pod is gone.
+
+    Raises:
+        NotFound: neither is there.
+    """
+    try:
+        await _copy_pod_log(client, namespace, pod, sink, follow=follow)
+    except (NotFound, Invalid) as error:  # Invalid: the container has not started, or its node lost its log
+        kept = await _read_kept_log(client, namespace, pod)
+        if kept is None:
+            raise NotFound(f"pod {pod} has no log (any more): {error}", error.status, error.reason) from error
+        sink(kept)
+
+
+async def _copy_pod_log(client: Client, namespace: str, pod: str, sink: Sink, *, follow: bool) -> None:
+    """Copy a pod's log; one that is cut off by the network goes on where it was."""
+    query = {"container": CONTAINER, **({"follow": "true"} if follow else {})}
+    written, interrupted_at = 0, 0.0
+    while True:
+        skip = written
+        try:
+            async with aclosing(client.logs(namespace, pod, **query)) as lines:
+                async for line in lines:
+                    if skip >= len(line):
+                        skip -= len(line)
+                        continue
+                    sink(line[skip:])
+                    written, skip, interrupted_at = written + len(line) - skip, 0, 0.0
+            return
+        except Unavailable:
+            interrupted_at = interrupted_at or time.monotonic()
+            if time.monotonic() - interrupted_at > _PATIENCE_SECONDS:
+                raise
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+
+async def _read_kept_log(client: Client, namespace: str, pod: str) -> bytes | None:
+    try:
+        config_map = await client.get(CONFIGMAPS, namespace, output_name(pod))
+    except NotFound:
+        return None
+    return str(config_map.get("data", {}).get("log", "")).encode()
+
+
+class LogFollower:
+    """Copies the logs of a run's attempts, one after the other, as they come.
+
+    Args:
+        client: to the API server.
+        key: namespace and name of the run.
+        sink: gets the logs.
+        announce: told in words which attempt follows.
+    """
+
+    def __init__(self, client: Client, key: tuple[str, str], sink: Sink, announce: Callable[[str], object]) -> None:
+        self._client = client
+        self._key = key
+        self._sink = sink
+        self._announce = announce
+        self._begun: list[str] = []
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def run(self) -> None:
+        """Follow the run's pods until cancelled."""
+        namespace, name = self._key
+        pods = watch_objects(self._client, PODS, namespace, labelSelector=f"{RUN_LABEL}={name}")
+        try:
+            async for type_, pod in pods:
+                if type_ in ("ADDED", "MODIFIED") and run_of_pod(pod["metadata"]["name"]) == name and _has_started(pod):
+                    await self._copy(pod["metadata"]["name"])
+        except KubeError as error:
+            self._announce(f"the log can't be followed: {error}")
+
+    async def finish(self, run: dict[str, Any]) -> None:
+        """Copy what is still missing of a run that is over.
+
+        A fast run is over before the kubelet has told of its pod's start; its log is in its output ConfigMap by then.
+        """
+        try:
+            await asyncio.wait_for(self._idle.wait(), _PATIENCE_SECONDS)
+        except TimeoutError:
+            self._announce("the log may go on: the pod has not ended yet")
+            return
+        for attempt in run["status"].get("attempts", ()):
+            if attempt["pod"] not in self._begun:
+                self._begin(attempt["pod"])
+                await self._copy_ended(attempt["pod"])
+
+    def _begin(self, pod: str) -> None:
+        self._begun.append(pod)
+        if len(self._begun) > 1:
+            self._announce(f"attempt {len(self._begun)}, pod {pod}:")
+
+    async def _copy(self, pod: str) -> None:
+        if pod in self._begun:
+            return
+        self._idle.clear()
+        self._begin(pod)
+        try:
+            await copy_log(self._client, self._key[0], pod, self._sink, follow=True)
+        except KubeError as error:
+            self._announce(f"no log of pod {pod}: {error}")
+        finally:
+            self._idle.set()
+
+    async def _copy_ended(self, pod: str) -> None:
+        kept = await _read_kept_log(self._client, self._key[0], pod)
+        if kept is not None and len(kept) < _WHOLE_BYTES:
+            self._sink(kept)
+            return
+        give_up_at = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                await _copy_pod_log(self._client, self._key[0], pod, self._sink, follow=True)
+                return
+            except Invalid:  # the kubelet has not told yet that the container started
+                if time.monotonic() > give_up_at:
+                    break
+                await asyncio.sleep(_PAUSE_SECONDS)
+            except NotFound:
+                break
+        if kept is not None:
+            self._sink(kept)
+
+
+def _has_started(pod: dict[str, Any]) -> bool:
+    """Whether there is a log to be read."""
+    states = [item.get("state", {}) for item in pod.get("status", {}).get("containerStatuses", ())]
+    return any("running" in state or "terminated" in state for state in states)

@@ -1,0 +1,203 @@
+"""From a folder of script files to the allow-list: ConfigMaps with the sources, and Scripts that pin them. Pure."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from scriptrun.desired.input import decide_handler
+from scriptrun.errors import UsageError
+from scriptrun.models.base import API_VERSION
+from scriptrun.models.script import SOURCE_LIMIT_BYTES, ScriptSpec
+from scriptrun.policies.readiness import decide_readiness
+
+__all__ = ["EVERY", "Overrides", "ScriptFile", "build_manifests", "build_spec", "decide_name", "is_script"]
+
+EVERY = "*"
+"""Entry of ``scripts.yaml`` whose fields go for every file that does not say otherwise."""
+
+_ENDINGS = (".py", ".sh", ".bash", ".js", ".mjs", ".cjs")
+_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+_NAME_LIMIT = 63
+_CHUNK_BYTES = 900_000  # of the 1 MiB that a ConfigMap may hold, with room for its keys and metadata
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptFile:
+    """A file of the folder."""
+
+    name: str
+    source: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """``scripts.yaml``: fields of a Script's spec by file name, besides `name` for the Script's own name."""
+
+    entries: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def of(self, file_name: str) -> dict[str, Any]:
+        """Look up one file's fields, over those of every file."""
+        return {**self.entries.get(EVERY, {}), **self.entries.get(file_name, {})}
+
+
+def is_script(file: ScriptFile, overrides: Overrides) -> bool:
+    """Whether a file is a script: by its ending, by its #! line, or because scripts.yaml says so."""
+    return file.name.endswith(_ENDINGS) or file.source.startswith(b"#!") or file.name in overrides.entries
+
+
+def decide_name(file_name: str, fields: Mapping[str, Any]) -> str:
+    """Decide the name of a file's Script: the one given, else the file's, in the letters Kubernetes allows.
+
+    Raises:
+        UsageError: that is no name.
+    """
+    given = fields.get("name")
+    name = str(given) if given else re.sub(r"[^a-z0-9.]+", "-", file_name.lower())
+    name = name if given else re.sub(r"-*\.-*", ".", name).strip("-.")
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", name):
+        raise UsageError(f"{file_name}: {name!r} is no name for a Script: use a-z, 0-9, '-' and '.'")
+    if len(name) > _NAME_LIMIT:
+        raise UsageError(
+            f"{file_name}: the Script's name has {len(name)} characters, at most {_NAME_LIMIT} are allowed"
+        )
+    return name
+
+
+def build_spec(file_name: str, source: bytes, fields: Mapping[str, Any], config_map: str) -> dict[str, Any]:
+    """Build the spec of a file's Script: its source, pinned, and the fields given.
+
+    Raises:
+        UsageError: the file can't be a script, or a field is wrong.
+    """
+    _check_source(file_name, source)
+    if "source" in fields:
+        raise UsageError(f"{file_name}: source is decided by the file; leave it out of scripts.yaml")
+    own = {key: value for key, value in fields.items() if key != "name"}
+    pin = {"name": config_map, "key": file_name, "sha256": hashlib.sha256(source).hexdigest()}
+    spec = {**own, "source": {"configMap": pin}}
+    try:
+        model = ScriptSpec.model_validate(spec)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        raise UsageError(f"{file_name}: {'.'.join(str(part) for part in wrong['loc'])}: {wrong['msg']}") from error
+    if unknown := _find_unknown(spec, model.model_dump(by_alias=True, exclude_unset=True)):
+        raise UsageError(f'{file_name}: a Script has no field {unknown}: see "kubectl explain script.spec"')
+    if decide_handler(file_name, model) != "exec" and not _is_text(source):
+        raise UsageError(f"{file_name}: it is no text, so {decide_handler(file_name, model)} can't run it")
+    wrong_schema, _ = decide_readiness(model, source)
+    if wrong_schema:
+        raise UsageError(f"{file_name}: {wrong_schema.message}")
+    return spec
+
+
+def _check_source(file_name: str, source: bytes) -> None:
+    if not _KEY.fullmatch(file_name) or file_name in (".", ".."):
+        raise UsageError(
+            f"{file_name!r}: a ConfigMap's key has letters, digits, '-', '_' and '.' only: rename the file"
+        )
+    if not source:
+        raise UsageError(f"{file_name}: it is empty")
+    if len(source) > SOURCE_LIMIT_BYTES:
+        raise UsageError(
+            f"{file_name} has {len(source):,} bytes, a ConfigMap takes {SOURCE_LIMIT_BYTES:,}: put the program into an "
+            "image made FROM the runner image, and write a Script with image and command"
+        )
+
+
+def _is_text(source: bytes) -> bool:
+    try:
+        return "\0" not in source.decode()
+    except UnicodeDecodeError:
+        return False
+
+
+def _find_unknown(given: Any, known: Any, path: str = "") -> str:
+    """Find a field that the model has dropped; "" when there is none."""
+    if isinstance(given, Mapping) and isinstance(known, Mapping):
+        for key, value in given.items():
+            where = f"{path}.{key}".lstrip(".")
+            if key not in known:
+                return where
+            if found := _find_unknown(value, known[key], where):
+                return found
+    if isinstance(given, list) and isinstance(known, list):
+        for number, (left, right) in enumerate(zip(given, known, strict=False)):
+            if found := _find_unknown(left, right, f"{path}[{number}]"):
+                return found
+    return ""
+
+
+def build_manifests(
+    files: Iterable[ScriptFile], overrides: Overrides, config_map: str, namespace: str = ""
+) -> list[dict[str, Any]]:
+    """Build the ConfigMaps and Scripts of a folder, the same for the same folder.
+
+    Args:
+        files: the scripts in it.
+        overrides: its ``scripts.yaml``.
+        config_map: name of the first ConfigMap; further ones, where one is too small, are numbered from 2.
+        namespace: of everything; "" leaves it to whoever applies it.
+
+    Raises:
+        UsageError: a file can't be a script, or two would have one name.
+    """
+    chunks = _pack(sorted(files, key=lambda file: file.name))
+    config_maps, scripts, taken = [], [], dict[str, str]()
+    for number, chunk in enumerate(chunks, start=1):
+        name = config_map if number == 1 else f"{config_map}-{number}"
+        config_maps.append(_build_config_map(name, chunk, namespace))
+        for file in chunk:
+            script = _build_script(file, overrides, name, namespace)
+            if other := taken.get(script["metadata"]["name"]):
+                wanted = script["metadata"]["name"]
+                raise UsageError(
+                    f"{other} and {file.name} would both be Script {wanted}: give one a name in scripts.yaml"
+                )
+            taken[script["metadata"]["name"]] = file.name
+            scripts.append(script)
+    return config_maps + sorted(scripts, key=lambda script: str(script["metadata"]["name"]))
+
+
+def _pack(files: list[ScriptFile]) -> list[list[ScriptFile]]:
+    """Put files into as few lists as their order allows, each small enough for a ConfigMap."""
+    chunks: list[list[ScriptFile]] = []
+    room = 0
+    for file in files:
+        size = len(file.name) + len(file.source)
+        if size > room:
+            chunks.append([])
+            room = _CHUNK_BYTES
+        chunks[-1].append(file)
+        room -= size
+    return chunks
+
+
+def _build_metadata(name: str, namespace: str) -> dict[str, Any]:
+    return {"name": name, **({"namespace": namespace} if namespace else {})}
+
+
+def _build_config_map(name: str, files: list[ScriptFile], namespace: str) -> dict[str, Any]:
+    text = {file.name: file.source.decode() for file in files if _is_text(file.source)}
+    binary = {file.name: base64.b64encode(file.source).decode() for file in files if not _is_text(file.source)}
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": _build_metadata(name, namespace),
+        **({"data": text} if text else {}),
+        **({"binaryData": binary} if binary else {}),
+    }
+
+
+def _build_script(file: ScriptFile, overrides: Overrides, config_map: str, namespace: str) -> dict[str, Any]:
+    fields = overrides.of(file.name)
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Script",
+        "metadata": _build_metadata(decide_name(file.name, fields), namespace),
+        "spec": build_spec(file.name, file.source, fields, config_map),
+    }

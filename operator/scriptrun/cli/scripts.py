@@ -1,0 +1,64 @@
+"""Commands about Scripts, the allow-list: `scripts list` and `scripts render`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from scriptrun.cli.options import AllNamespaces, Context, Kubeconfig, ListOutput, Namespace, Target
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this group."""
+    group = typer.Typer(no_args_is_help=True, help="See and write the allow-list of Scripts.")
+    group.command("list")(list_scripts)
+    group.command("render")(render)
+    app.add_typer(group, name="scripts")
+
+
+def list_scripts(
+    all_namespaces: AllNamespaces = False,
+    output: ListOutput = None,
+    namespace: Namespace = "",
+    context: Context = "",
+    kubeconfig: Kubeconfig = "",
+) -> None:
+    """List Scripts."""
+    from scriptrun.cli.listing import Listing, print_list
+    from scriptrun.kube.resources import SCRIPTS
+
+    listing = Listing(SCRIPTS, all_namespaces=all_namespaces, output=output)
+    print_list(listing, Target(namespace, context, kubeconfig))
+
+
+def render(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder of script files.", exists=True, file_okay=False)
+    ],
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Namespace to write into the manifests.")] = "",
+    configmap: Annotated[str, typer.Option(help="Name of the ConfigMap; further ones get -2, -3, …")] = "scripts",
+    output: Annotated[Literal["yaml", "json"], typer.Option("--output", "-o", help="Print yaml or json.")] = "yaml",
+) -> None:
+    """Print the allow-list for a folder of script files: ConfigMaps, and Scripts that pin their sources.
+
+    Put it under version control, or: scriptrun scripts render DIR | kubectl apply --server-side -f -
+
+    A file `scripts.yaml` in the folder may give fields of a Script's spec by file name; "*" stands for every file.
+    """
+    from scriptrun.cli.folder import read_folder
+    from scriptrun.cli.printing import dump_json, dump_yaml, emit, note
+    from scriptrun.cli.render import build_manifests
+    from scriptrun.errors import UsageError
+
+    files, overrides, left_out = read_folder(folder)
+    for text in left_out:
+        note(f"left out: {text}")
+    if not files:
+        raise UsageError(f"{folder}: no scripts in it")
+    manifests = build_manifests(files, overrides, configmap, namespace)
+    if output == "json":
+        emit(dump_json({"apiVersion": "v1", "kind": "List", "items": manifests}))
+    else:
+        emit(dump_yaml(*manifests))

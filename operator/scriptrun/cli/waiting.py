@@ -1,0 +1,76 @@
+"""From a ScriptRun just created to its end."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from scriptrun.cli.podlogs import LogFollower, Sink
+from scriptrun.cli.printing import note
+from scriptrun.cli.progress import Progress, describe_progress
+from scriptrun.cli.watching import LISTED, watch_objects
+from scriptrun.errors import NotFound
+from scriptrun.kube.client import Client
+from scriptrun.kube.resources import SCRIPTRUNS
+
+__all__ = ["await_end", "is_finished"]
+
+_HINT_SECONDS = 10.0
+
+
+def is_finished(run: dict[str, Any]) -> bool:
+    """Whether the run is over."""
+    return bool(run.get("status", {}).get("finishedAt"))
+
+
+async def await_end(client: Client, key: tuple[str, str], progress: Progress, log: Sink | None) -> dict[str, Any]:
+    """Wait until a run is over; return it as it then is.
+
+    Args:
+        client: to the API server.
+        key: namespace and name of the run.
+        progress: is told where it stands.
+        log: gets what the script writes; None: nobody wants it.
+
+    Raises:
+        NotFound: the run was deleted meanwhile.
+    """
+    follower = LogFollower(client, key, log, note) if log else None
+    tasks = [asyncio.create_task(_hint_at_operator(client, key))]
+    if follower:
+        tasks.append(asyncio.create_task(follower.run()))
+    try:
+        async for run in _watch_run(client, key):
+            if is_finished(run):
+                if follower:
+                    await follower.finish(run)
+                return run
+            progress.update(describe_progress(run.get("status", {})))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    raise AssertionError("a watch ends by an error only")
+
+
+async def _watch_run(client: Client, key: tuple[str, str]) -> AsyncIterator[dict[str, Any]]:
+    namespace, name = key
+    there = False
+    async for type_, run in watch_objects(client, SCRIPTRUNS, namespace, fieldSelector=f"metadata.name={name}"):
+        there = there or type_ == "ADDED"
+        if type_ == "DELETED" or (type_ == LISTED and not there):
+            raise NotFound(f"{name} was deleted while it was waited for", 404, "NotFound")
+        if type_ == LISTED:
+            there = False  # the next list, after an interruption, has to show it again
+            continue
+        yield run
+
+
+async def _hint_at_operator(client: Client, key: tuple[str, str]) -> None:
+    """Say what may be wrong when nobody has so much as looked at the run."""
+    await asyncio.sleep(_HINT_SECONDS)
+    run = await client.get(SCRIPTRUNS, *key)
+    if not run.get("status"):
+        note(
+            f"{key[1]}: no operator has looked at it for {_HINT_SECONDS:.0f} s: is one running, and does it work in "
+            f'namespace {key[0]}? See "kubectl get deployments -A -l app.kubernetes.io/name=scriptrun"'
+        )
