@@ -11,6 +11,7 @@ import aiohttp
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 from kubernetes.aio.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION
+from yaml import YAMLError
 
 from scriptrun.errors import ClusterUnsuitable
 
@@ -45,6 +46,8 @@ def _read_own_namespace() -> str:
 async def _load(configuration: Configuration, kubeconfig: str, context: str) -> str:
     """Fill in the configuration; return the namespace that goes with it."""
     location = kubeconfig or KUBE_CONFIG_DEFAULT_LOCATION
+    if kubeconfig and not _kubeconfig_exists(kubeconfig):
+        raise ConfigException(f"there is no file {kubeconfig}")
     if kubeconfig or context or _kubeconfig_exists(location):
         loader = await load_kube_config(location, context or None, configuration, persist_config=False)
         chosen = loader.current_context["context"] if loader.current_context else {}
@@ -70,10 +73,13 @@ async def open_connection(
     configuration = Configuration()
     try:
         namespace = await _load(configuration, kubeconfig, context)
-    except (ConfigException, OSError) as error:
+    except (ConfigException, OSError, YAMLError) as error:
         raise ClusterUnsuitable(
-            f"no cluster to talk to: {error}. Set KUBECONFIG or --kubeconfig, or run in a pod with a ServiceAccount"
+            f"no cluster to talk to: {str(error).rstrip('.')}. Set KUBECONFIG or --kubeconfig, or run in a pod with a ServiceAccount"
         ) from error
+
+    except (TypeError, KeyError, AttributeError) as error:  # the library takes any YAML for a kubeconfig
+        raise ClusterUnsuitable(f"no cluster to talk to: {kubeconfig or 'KUBECONFIG'} is no kubeconfig") from error
 
     async def authenticate(
         request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
