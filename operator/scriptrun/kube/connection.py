@@ -75,7 +75,8 @@ async def open_connection(
         namespace = await _load(configuration, kubeconfig, context)
     except (ConfigException, OSError, YAMLError) as error:
         raise ClusterUnsuitable(
-            f"no cluster to talk to: {str(error).rstrip('.')}. Set KUBECONFIG or --kubeconfig, or run in a pod with a ServiceAccount"
+            f"no cluster to talk to: {str(error).rstrip('.')}. "
+            "Set KUBECONFIG or --kubeconfig, or run in a pod with a ServiceAccount"
         ) from error
 
     except (TypeError, KeyError, AttributeError) as error:  # the library takes any YAML for a kubeconfig
