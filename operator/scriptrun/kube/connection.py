@@ -78,7 +78,6 @@ async def open_connection(
             f"no cluster to talk to: {str(error).rstrip('.')}. "
             "Set KUBECONFIG or --kubeconfig, or run in a pod with a ServiceAccount"
         ) from error
-
     except (TypeError, KeyError, AttributeError) as error:  # the library takes any YAML for a kubeconfig
         raise ClusterUnsuitable(f"no cluster to talk to: {kubeconfig or 'KUBECONFIG'} is no kubeconfig") from error
 
