@@ -126,6 +126,7 @@ def _build_unstarted(error: StartError, stop: Stop, started_at: float) -> Result
 
 def _finish(child: Child, contract: Contract, sink: Sink, stop: Stop, started_at: float) -> Result:
     """See the script to its end and build its result; by now it runs, and imports cost it nothing."""
+    import scriptrun_runner.strict_json  # noqa: F401 - for the contract, which would import it after the script's end
     from scriptrun_runner.conclusion import Conclusion
     from scriptrun_runner.output import OutputError
     from scriptrun_runner.pumps import Pumps
