@@ -142,7 +142,12 @@ def test_giving_up_says_why_and_when(api: ApiServer, writing: Writing) -> None:
 
 def test_the_token_is_read_at_each_try(api: ApiServer, writing: Writing) -> None:
     api.answers.append(Answer(401, "Unauthorized"))
-    renewal = threading.Thread(target=lambda: _wait_for(api, 1) or writing.token.write_text("token-2"))
+
+    def renew() -> None:
+        _wait_for(api, 1)
+        writing.token.write_text("token-2")
+
+    renewal = threading.Thread(target=renew)
     renewal.start()
     assert writing.write() == ""
     renewal.join()
