@@ -38,7 +38,7 @@ def install_without_operator(kubeconfig: Path) -> Iterator[None]:
     wait_for("the operator's pods to be gone", lambda: not api.get(pods).body["items"], 60)
     yield
     if before:
-        helm("rollback", RELEASE, before, *where, kubeconfig=kubeconfig)
+        helm("rollback", RELEASE, before, *where, "--force-conflicts", kubeconfig=kubeconfig)
 
 
 def _find_revision(kubeconfig: Path) -> str:
