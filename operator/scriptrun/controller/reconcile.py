@@ -60,6 +60,7 @@ class Reconciler:
         self._scripts = scripts
         self._clock = clock
         self._since = clock()
+        self._first_looks: dict[Key, datetime] = {}
         self._starter = Starter(client, cache, settings)
         self._follower = Follower(client, cache)
 
@@ -84,6 +85,8 @@ class Reconciler:
     async def reconcile(self, key: Key) -> None:
         """Look at one run and do what is due."""
         run = self._cache.runs.get(key)
+        if run is None or run.deleting or run.finished:
+            self._first_looks.pop(key, None)
         if run is None or run.deleting:
             return
         if run.finished:
@@ -173,7 +176,8 @@ class Reconciler:
         if wait.again_seconds is not None:
             self._queue.add_after(item, wait.again_seconds)
         progress = _decide_progress(standing, wait)
-        age = (now - run.created).total_seconds()
+        # Not from its creation, of which Kubernetes keeps whole seconds only.
+        age = (now - self._first_looks.setdefault(run.key, now)).total_seconds()
         if not run.status.get("phase") and age < self._settings.progress_delay_seconds and progress.phase != "Queued":
             self._queue.add_after(item, self._settings.progress_delay_seconds - age)
             return
