@@ -39,15 +39,18 @@ def api(certificate: tuple[Path, Path]) -> Iterator[ApiServer]:
 
 
 @pytest.fixture
-def make_pod(tmp_path: Path, certificate: tuple[Path, Path], request: pytest.FixtureRequest) -> MakePod:
+def make_pod(tmp_path: Path, certificate: tuple[Path, Path], request: pytest.FixtureRequest) -> Iterator[MakePod]:
     """Make a pod: source, then variables and fields of run.json by name; with the `api` of the test, if it has one."""
+    pods: list[Pod] = []
 
     def make(source: str | bytes | None, /, **fields: Any) -> Pod:
         address = request.getfixturevalue("api").address if "api" in request.fixturenames else ""
-        pod = Pod(tmp_path, source, address, **fields)
+        pods.append(Pod(tmp_path, source, address, **fields))
         (tmp_path / "token").mkdir()
         shutil.copy(certificate[0], tmp_path / "token" / "ca.crt")
         (tmp_path / "token" / "token").write_text("token-1\n")
-        return pod
+        return pods[-1]
 
-    return make
+    yield make
+    for pod in pods:
+        pod.end()

@@ -102,6 +102,7 @@ class Pod:
     def __init__(self, root: Path, source: str | bytes | None, api: str = "", /, **fields: Any) -> None:
         self.root = root
         self.log = root / "termination-log"
+        self._started: list[subprocess.Popen[bytes]] = []
         variables = fields.pop("variables", {})
         self.input = Input(root / "input", source, variables, **fields)
         (root / "work").mkdir()
@@ -116,9 +117,16 @@ class Pod:
 
     def start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-I", "-S", "-c", _DRIVER, str(self.root), str(self.log)]
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command, env=self.environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
+        self._started.append(process)
+        return process
+
+    def end(self) -> None:
+        """Leave no process behind, however the test went."""
+        for process in self._started:
+            process.kill()
 
     def run(self, seconds: float = 30) -> subprocess.CompletedProcess[bytes]:
         process = self.start()
