@@ -100,11 +100,12 @@ class Api:
         return self.request("DELETE", path, body)
 
 
-def _parse(text: bytes | str | None) -> dict[str, Any]:
+def _parse(body: bytes | str | None) -> dict[str, Any]:
+    text = body.decode(errors="replace") if isinstance(body, bytes) else body or "{}"
     try:
         value = json.loads(text or "{}")
     except ValueError:
-        return {"message": str(text)}
+        return {"message": text}
     return value if isinstance(value, dict) else {"message": str(value)}
 
 
