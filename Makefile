@@ -67,10 +67,10 @@ test: check verify test-unit test-cluster test-e2e ## Check and test everything
 test-unit: setup ## Run the unit tests
 	$(PYTEST) tests/unit
 
-test-cluster: up ## Run the tests on a real cluster
+test-cluster: images ## Run the tests on a real cluster
 	$(WITH_CLUSTER) $(PYTEST) tests/cluster
 
-test-e2e: up ## Run the tests that install the chart
+test-e2e: images ## Run the tests that install the chart
 	$(WITH_CLUSTER) $(PYTEST) tests/e2e
 
 bench: up ## Measure; ONLY=latency runs one benchmark

@@ -5,10 +5,11 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import lifecycle, release
+from . import demo, lifecycle, release
 from .clusters import choose_cluster
 from .errors import LocalClusterError
 from .gobuild import PROGRAMS, ensure_program
+from .images import IMAGES
 from .progress import say
 from .settings import Settings, read_settings
 from .venv import ensure_venv
@@ -51,11 +52,13 @@ def _build_parser() -> argparse.ArgumentParser:
     add("down", _down, "stop the cluster and remove every trace of it")
     add("status", _status, "print up or down; exit code 0 when up")
     add("kubeconfig", _kubeconfig, "print the path of the kubeconfig")
-    add("build-images", _build_images, "build and load the project's images; prints their exact names as JSON")
+    build = add("build-images", _build_images, "build and load the images; prints their exact names as JSON")
+    build.add_argument("names", nargs="*", metavar="NAME", help=f"only these: {', '.join(IMAGES)}")
     load = add("load-image", _load_image, "load a test's image: built from a folder, or an archive")
     load.add_argument("name", help="image name with tag")
     load.add_argument("source", type=Path, help="folder (laid over the runner image, or with a Dockerfile), or archive")
     add("install", _install, "install or upgrade the chart, and wait until the operator is ready")
+    add("demo", _demo, "apply the examples and show three runs to their end")
     add("venv", _venv, "make or update the project's virtualenv")
     tool = add("tool", _tool, "print the path of a tool, built on first use")
     tool.add_argument("name", choices=["kubectl", *sorted(PROGRAMS)])
@@ -85,8 +88,12 @@ def _kubeconfig(settings: Settings, _: argparse.Namespace) -> int:
     return 0
 
 
-def _build_images(settings: Settings, _: argparse.Namespace) -> int:
-    print(json.dumps(release.ensure_images(settings, choose_cluster(settings))))
+def _build_images(settings: Settings, arguments: argparse.Namespace) -> int:
+    wanted: list[str] = arguments.names or list(IMAGES)
+    if unknown := set(wanted) - set(IMAGES):
+        raise LocalClusterError(f"No such image: {', '.join(sorted(unknown))}. There are: {', '.join(IMAGES)}.")
+    images = [IMAGES[name] for name in wanted]
+    print(json.dumps(release.ensure_images(settings, choose_cluster(settings), images)))
     return 0
 
 
@@ -97,6 +104,11 @@ def _load_image(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def _install(settings: Settings, _: argparse.Namespace) -> int:
     release.install(settings, choose_cluster(settings))
+    return 0
+
+
+def _demo(settings: Settings, _: argparse.Namespace) -> int:
+    demo.show(choose_cluster(settings))
     return 0
 
 
@@ -114,5 +126,5 @@ def _tool(settings: Settings, arguments: argparse.Namespace) -> int:
     return 0
 
 
-# These change nothing and wait for nobody.
-READ_ONLY = (_status, _kubeconfig)
+# These leave the cluster itself as it is, so they wait for nobody.
+READ_ONLY = (_status, _kubeconfig, _demo)

@@ -50,11 +50,13 @@ def choose_cluster(settings: Settings, docker_answers: Callable[[], bool] | None
         settings: Says whether a cluster was named.
         docker_answers: Asked only when none was named; by default asks ``docker info``.
     """
+    kind, local = KindCluster(settings), LocalCluster(settings)
     given = settings.given_kubeconfig
-    if given is not None and given != settings.kubeconfig:
-        return GivenCluster(settings, given)
-    ask = docker_answers or (lambda: succeeds("docker", "info"))
-    # Somebody who names the local cluster's own kubeconfig means the local cluster.
-    if given is None and ask():
-        return KindCluster(settings)
-    return LocalCluster(settings)
+    if given is None:
+        ask = docker_answers or (lambda: succeeds("docker", "info"))
+        return kind if ask() else local
+    # Naming the kubeconfig of a cluster of ours means that cluster, with all that can be done to it.
+    for ours in (kind, local):
+        if given == ours.kubeconfig:
+            return ours
+    return GivenCluster(settings, given)

@@ -46,7 +46,7 @@ class Image:
 
 OPERATOR = Image("operator", ROOT / "operator" / "Dockerfile")
 RUNNER = Image("runner", ROOT / "runner-image" / "Dockerfile")
-IMAGES = (RUNNER, OPERATOR)
+IMAGES = {image.short_name: image for image in (RUNNER, OPERATOR)}
 
 
 def read_version(root: Path) -> str:

@@ -11,6 +11,9 @@ LIVE_INTERVAL_SECONDS = 0.2
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
+CLEAR_LINE = "\r\033[K"
+
+
 def say(message: str) -> None:
     """Prints one line to the terminal. Standard output is left to what a command returns."""
     print(message, file=sys.stderr, flush=True)
@@ -54,7 +57,7 @@ def _end(ticker: threading.Thread, finished: threading.Event, live: bool) -> Non
     finished.set()
     ticker.join()
     if live:
-        sys.stderr.write("\r\033[K")
+        sys.stderr.write(CLEAR_LINE)
 
 
 def _tick(title: str, started: float, finished: threading.Event, live: bool) -> None:
@@ -63,7 +66,7 @@ def _tick(title: str, started: float, finished: threading.Event, live: bool) -> 
     while not finished.wait(interval):
         elapsed = format_elapsed(time.monotonic() - started)
         if live:
-            sys.stderr.write(f"\r\033[K{SPINNER[turn % len(SPINNER)]} {title} {elapsed}")
+            sys.stderr.write(f"{CLEAR_LINE}{SPINNER[turn % len(SPINNER)]} {title} {elapsed}")
             sys.stderr.flush()
         else:
             say(f"{title}: still going, {elapsed}")

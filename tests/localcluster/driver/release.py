@@ -1,12 +1,13 @@
 """Images and chart of the project in a cluster."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from .clusters import Cluster
 from .errors import CommandFailedError, LocalClusterError
 from .gobuild import HELM, compute_key, ensure_program
-from .images import IMAGES, OPERATOR, RUNNER, compute_folder_key
+from .images import IMAGES, OPERATOR, RUNNER, Image, compute_folder_key
 from .progress import step
 from .settings import ROOT, Settings
 from .shell import read_output, run_logged
@@ -15,7 +16,6 @@ NAMESPACE = "scriptrun-system"
 RELEASE = "scriptrun"
 CHART = ROOT / "charts" / "scriptrun"
 READY_TIMEOUT = "120s"
-KEY_LABEL = "scriptrun.dev/key"
 SELECTOR = ("--selector", f"app.kubernetes.io/instance={RELEASE}")
 
 OVERLAY = """\
@@ -25,14 +25,14 @@ COPY . /
 """
 
 
-def ensure_images(settings: Settings, cluster: Cluster) -> dict[str, str]:
+def ensure_images(settings: Settings, cluster: Cluster, images: Iterable[Image] = IMAGES.values()) -> dict[str, str]:
     """Makes sure the cluster has the project's images.
 
     Returns:
         The exact image names by short name. They change with the content, so a Deployment that names one rolls over.
     """
     names = {}
-    for image in IMAGES:
+    for image in images:
         # Asked once: the source may change while the image is built.
         name = settings.images.get(image.short_name) or image.name
         names[image.short_name] = name
@@ -55,7 +55,7 @@ def load_image(settings: Settings, cluster: Cluster, name: str, source: Path) ->
     if source.is_file():
         cluster.load_archive(source)
         return
-    base = ensure_images(settings, cluster)[RUNNER.short_name]
+    base = ensure_images(settings, cluster, [RUNNER])[RUNNER.short_name]
     dockerfile = source / "Dockerfile"
     if not dockerfile.exists():
         dockerfile = settings.cache / "overlay.Dockerfile"
@@ -75,12 +75,12 @@ def install(settings: Settings, cluster: Cluster) -> None:
     helm = ensure_program(settings, HELM)
     values = build_image_values(names)
     key = compute_key([compute_folder_key(CHART).encode(), *(value.encode() for value in values)])
-    if _is_installed(cluster, key):
+    if _is_installed(cluster, helm, key):
         return
     command: list[str | Path] = [helm, "upgrade", "--install", RELEASE, CHART, "--namespace", NAMESPACE]
     command += ["--create-namespace", "--kubeconfig", cluster.kubeconfig, "--wait", "--timeout", READY_TIMEOUT]
     # The CRDs may be there already, from a test or by hand.
-    command += ["--take-ownership", "--force-conflicts", "--labels", f"{KEY_LABEL}={key}", *values]
+    command += ["--take-ownership", "--force-conflicts", "--description", key, *values]
     with step("Installing the chart"):
         try:
             run_logged(command, settings.cache / "log" / "helm.log")
@@ -88,10 +88,11 @@ def install(settings: Settings, cluster: Cluster) -> None:
             raise LocalClusterError(f"{error}\n{_describe_operator(cluster)}") from error
 
 
-def _is_installed(cluster: Cluster, key: str) -> bool:
-    """Tells whether this very chart with these images is deployed and every operator pod is available."""
-    release = f"owner=helm,name={RELEASE},status=deployed,{KEY_LABEL}={key}"
-    if not _ask(cluster, "get", "secrets", "--selector", release, "--output", "name"):
+def _is_installed(cluster: Cluster, helm: Path, key: str) -> bool:
+    """Tells whether the last thing Helm did was to deploy this very chart, and every operator pod is available."""
+    where = ("--namespace", NAMESPACE, "--kubeconfig", cluster.kubeconfig)
+    history = json.loads(read_output(helm, "history", RELEASE, "--max", "1", "--output", "json", *where) or "[]")
+    if not any(entry["status"] == "deployed" and entry["description"] == key for entry in history):
         return False
     template = "{.items[*].spec.replicas}={.items[*].status.availableReplicas}"
     replicas = _ask(cluster, "get", "deployments", *SELECTOR, "--output", f"jsonpath={template}")

@@ -33,9 +33,10 @@ def test_else_the_local_cluster() -> None:
     assert isinstance(choose_cluster(LOCAL, lambda: False), LocalCluster)
 
 
-def test_naming_the_local_clusters_own_kubeconfig_means_the_local_cluster() -> None:
-    settings = read_settings({"SCRIPTRUN_LOCALCLUSTER_STATE": "/s", "SCRIPTRUN_KUBECONFIG": "/s/kubeconfig"})
-    assert isinstance(choose_cluster(settings, never), LocalCluster)
+@pytest.mark.parametrize(("kubeconfig", "kind"), [("/s/kubeconfig", LocalCluster), ("/c/kind.kubeconfig", KindCluster)])
+def test_naming_the_kubeconfig_of_a_cluster_of_ours_means_that_cluster(kubeconfig: str, kind: type) -> None:
+    places = {"SCRIPTRUN_LOCALCLUSTER_STATE": "/s", "SCRIPTRUN_CACHE": "/c"}
+    assert isinstance(choose_cluster(read_settings({**places, "SCRIPTRUN_KUBECONFIG": kubeconfig}), never), kind)
 
 
 def test_folders_follow_the_environment() -> None:

@@ -104,7 +104,7 @@ def test_an_image_is_named_after_version_and_content(context: Path) -> None:
     assert image.name == f"scriptrun.dev/operator:1.2.3-{image.key}"
 
 
-@pytest.mark.parametrize("image", IMAGES, ids=lambda image: image.short_name)
+@pytest.mark.parametrize("image", IMAGES.values(), ids=IMAGES)
 def test_every_copied_path_exists_and_passes_dockerignore(image: Image) -> None:
     allowed = {line[1:] for line in (image.root / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     copied = parse_copied(image.dockerfile.read_text())

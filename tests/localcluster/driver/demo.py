@@ -1,0 +1,150 @@
+"""The demonstration: applies ``examples/`` and shows three runs to their end."""
+
+import shlex
+import subprocess
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from .clusters import Cluster
+from .errors import LocalClusterError
+from .progress import step
+from .settings import ROOT
+
+# Every run of the examples, what it shows, and how it must end.
+RUNS = {
+    "greeting": ("takes variables from a ConfigMap and from the run", "Succeeded"),
+    "retry": ("fails once and is tried again, 10 s later", "Succeeded"),
+    "timeout": ("never ends by itself and has 5 s", "Failed"),
+}
+ENDED = ("Succeeded", "Failed", "Canceled")
+PATIENCE_SECONDS = 120.0
+WATCHED = r'jsonpath={.metadata.name}|{.status.phase}|{.status.reason}|{.status.attempts[*].number}{"\n"}'
+
+NEXT = """\
+Where to go next:
+  export KUBECONFIG=$(make kubeconfig)
+  {scriptrun} run greeting.py --var salutation=Hi --var name=you --follow
+  {scriptrun} list
+  {scriptrun} logs retry
+  kubectl explain scriptrun.spec        ({kubectl})
+  docs/                                 every kind and field, contracts of scripts, operations
+  make down                             removes the cluster and all it left
+"""
+
+
+@dataclass(frozen=True)
+class Sight:
+    """A run as one watch event shows it."""
+
+    name: str
+    phase: str
+    reason: str
+    attempts: int
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen to the run."""
+        return self.phase in ENDED
+
+
+def parse_sight(line: str) -> Sight | None:
+    """Reads one line of the watch; None for a line that is not about a run of the examples."""
+    name, _, rest = line.strip().partition("|")
+    if name not in RUNS:
+        return None
+    phase, reason, numbers = rest.split("|")
+    return Sight(name, phase, reason, len(numbers.split()))
+
+
+def render_sight(sight: Sight, elapsed_seconds: float) -> str:
+    """Renders a change: when, which run, what it is now."""
+    attempts = f", {sight.attempts} attempts" if sight.attempts > 1 else ""
+    reason = f" ({sight.reason}{attempts})" if sight.reason else ""
+    return f"{elapsed_seconds:7.1f} s  {sight.name:<10}{sight.phase}{reason}"
+
+
+def show(cluster: Cluster) -> None:
+    """Runs the demonstration.
+
+    Raises:
+        LocalClusterError: When a run does not end as it should.
+    """
+    kubectl = _Kubectl(cluster)
+    kubectl.quiet("delete", "scriptruns", *RUNS, "--ignore-not-found")
+    kubectl.show("apply", "--filename", "examples")
+    print("\nThree runs are on their way:")
+    for name, (what, _) in RUNS.items():
+        print(f"  {name:<10}{what}")
+    print(flush=True)
+    with step("Watching the runs"):
+        ends = _watch(kubectl)
+    print(flush=True)
+    kubectl.show("get", "scriptruns", *RUNS)
+    kubectl.show("get", "scriptrun", "greeting", "--output", "jsonpath={.status.output}")
+    kubectl.show("get", "scriptrun", "timeout", "--output", "jsonpath={.status.message}")
+    _check(ends)
+    print(NEXT.format(scriptrun=".venv/bin/scriptrun", kubectl=f"kubectl: {cluster.kubectl()}"), end="")
+
+
+def _check(ends: dict[str, Sight]) -> None:
+    for name, (_, wanted) in RUNS.items():
+        end = ends.get(name)
+        if end is None or end.phase != wanted:
+            seen = f"{end.phase} ({end.reason})" if end else f"nothing within {PATIENCE_SECONDS:.0f} s"
+            raise LocalClusterError(
+                f"Run {name} should have ended {wanted}, but: {seen}. "
+                f"See `kubectl describe scriptrun {name}` and the operator's logs in namespace scriptrun-system."
+            )
+
+
+def _watch(kubectl: "_Kubectl") -> dict[str, Sight]:
+    """Prints every change until all runs have ended; returns how they ended."""
+    started = time.monotonic()
+    shown: dict[str, str] = {}
+    ends: dict[str, Sight] = {}
+    with kubectl.lines("get", "scriptruns", "--watch", "--output", WATCHED) as lines:
+        for sight in filter(None, map(parse_sight, lines)):
+            text = render_sight(sight, time.monotonic() - started)
+            if sight.phase and shown.get(sight.name) != text[10:]:
+                shown[sight.name] = text[10:]
+                print(text, flush=True)
+            if sight.ended:
+                ends[sight.name] = sight
+            if len(ends) == len(RUNS):
+                break
+    return ends
+
+
+class _Kubectl:
+    """kubectl on the demonstration's cluster."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._argv = [str(cluster.kubectl()), "--kubeconfig", str(cluster.kubeconfig), "--namespace", "default"]
+
+    def show(self, *arguments: str) -> None:
+        """Prints the command as a person would type it, and what it answers."""
+        print(f"$ kubectl {shlex.join(arguments)}", flush=True)
+        done = subprocess.run([*self._argv, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise LocalClusterError(f"kubectl {arguments[0]} failed: {done.stderr.strip()}")
+        print(done.stdout.rstrip(), end="\n\n", flush=True)
+
+    def quiet(self, *arguments: str) -> None:
+        """Runs a command whose answer nobody wants to see."""
+        subprocess.run([*self._argv, *arguments], capture_output=True, check=False)
+
+    @contextmanager
+    def lines(self, *arguments: str) -> Iterator[Iterable[str]]:
+        """Yields what a long command prints, line by line; ends the command when the reader is done or patience is."""
+        with subprocess.Popen([*self._argv, *arguments], stdout=subprocess.PIPE, text=True) as child:
+            assert child.stdout is not None
+            limit = threading.Timer(PATIENCE_SECONDS, child.terminate)
+            limit.start()
+            try:
+                yield child.stdout
+            finally:
+                limit.cancel()
+                child.terminate()
