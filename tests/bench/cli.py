@@ -1,0 +1,66 @@
+"""The command line of the benchmarks."""
+
+import argparse
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from rich.console import Console
+
+from bench import burst, latency, writes
+from bench.figures import DOCUMENT, Report, read_document, write_reports
+from bench.site import Site, open_site
+from bench.table import show_reports, write_page
+from clusterlab.chart import ensure_runner_image
+from helm import ROOT
+
+Measure = Callable[[Site, bool], Awaitable[Report]]
+
+ON_CLUSTER: dict[str, Measure] = {"latency": latency.measure, "burst": burst.measure, "writes": writes.measure}
+
+console = Console(stderr=True)
+
+
+def main() -> None:
+    """Run what was asked for; exit code 1 when a figure is over its limit."""
+    arguments = _build_parser().parse_args()
+    if arguments.docs:
+        write_page(read_document())
+        return
+    reports = asyncio.run(_run(arguments.names or [*ON_CLUSTER], arguments.quick))
+    show_reports(reports, Console())
+    print(f"All figures, with what they were computed from: {DOCUMENT.relative_to(ROOT)}")
+    if missed := [f"{report.name}.{figure.key}" for report in reports for figure in report.figures if not figure.met]:
+        sys.exit(f"over the limit: {', '.join(missed)}")
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python tests/bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(ON_CLUSTER)}; default: all")
+    parser.add_argument("--quick", action="store_true", help="few runs: to try the benchmarks out, not to quote")
+    parser.add_argument(
+        "--docs", action="store_true", help="write build/bench.json into docs/benchmarks.md, run nothing"
+    )
+    return parser
+
+
+async def _run(names: list[str], quick: bool) -> list[Report]:
+    if unknown := set(names) - ON_CLUSTER.keys():
+        sys.exit(f"error: no benchmark {', '.join(sorted(unknown))}: choose of {', '.join(ON_CLUSTER)}")
+    kubeconfig = Path(
+        os.environ.get("SCRIPTRUN_KUBECONFIG") or sys.exit("error: set SCRIPTRUN_KUBECONFIG, or `make bench`")
+    )
+    reports = []
+    with open_site(
+        kubeconfig, {"RUNNER_IMAGE": os.environ.get("SCRIPTRUN_RUNNER_IMAGE") or ensure_runner_image()}
+    ) as site:
+        for name in names:
+            started = time.monotonic()
+            with console.status(f"{name} …"):
+                reports.append(await ON_CLUSTER[name](site, quick))
+            write_reports(reports[-1:], quick)
+            console.print(f"{name}: done in {time.monotonic() - started:.0f} s")
+    return reports
