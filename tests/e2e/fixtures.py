@@ -7,7 +7,7 @@ import pytest
 
 from clusterlab.space import GROUP, Space, Watches
 from clusterlab.watch import Watch
-from e2e.release import NAMESPACE, Release, read_images, restore_release
+from e2e.release import NAMESPACE, SETTINGS, Release, read_images, restore_release
 from kubeapi import Api, wait_for
 
 pytest_plugins = ["clusterfixtures"]
@@ -36,9 +36,6 @@ def installed(release: Release) -> Release:
     """The release as it comes, but for a Lease that is given up sooner."""
     release.apply(SETTINGS)
     return release
-
-
-SETTINGS = {"operator": {"settings": {"leaseDurationSeconds": 6}}}
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,8 @@ from kubeapi import Api, wait_for
 RELEASE = "scriptrun"
 NAMESPACE = "scriptrun-system"
 SECONDS = 120
+# A Lease that is given up sooner than usual.
+SETTINGS = {"operator": {"settings": {"leaseDurationSeconds": 6}}}
 _TOOL = [sys.executable, str(ROOT / "tests" / "localcluster")]
 
 
@@ -47,7 +49,7 @@ class Release:
         self._images = images
 
     def apply(self, values: Values | None = None, chart: Path = CHART) -> None:
-        """Install or upgrade, and wait until every replica is ready."""
+        """Install or upgrade, and wait until every replica is ready and none of the former is left."""
         command = ["upgrade", "--install", RELEASE, str(chart), "--namespace", NAMESPACE]
         command += ["--wait", "--timeout", f"{SECONDS}s"]
         # A cluster that other tests used may have the CRDs from them.
@@ -56,6 +58,7 @@ class Release:
             helm(*command, values={**self._images, **(values or {})}, kubeconfig=self._kubeconfig)
         except HelmError as error:
             raise AssertionError(f"{error}\n{self.describe()}") from error
+        wait_for("the former pods to be gone", lambda: not any(map(_is_leaving, self.find_pods())), SECONDS)
 
     def remove(self) -> None:
         """Uninstall, wait until it is gone, and be content when there is none."""
@@ -100,6 +103,10 @@ class Release:
         assert answer.status == 200, answer
         items: list[Any] = answer.body["items"]
         return items
+
+
+def _is_leaving(pod: Manifest) -> bool:
+    return "deletionTimestamp" in pod["metadata"]
 
 
 _RBAC = "/apis/rbac.authorization.k8s.io/v1"

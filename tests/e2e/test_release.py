@@ -1,4 +1,4 @@
-"""A release's life: replicas, a first script by the notes, an upgrade and a lost leader with runs in flight, the end."""
+"""A release's life: replicas, the notes' first script, an upgrade and a lost leader with runs in flight, the end."""
 
 import re
 import shutil
@@ -13,8 +13,7 @@ import pytest
 import yaml
 
 from clusterlab.space import Run, Space
-from e2e.fixtures import SETTINGS
-from e2e.release import NAMESPACE, Release, find_kubectl
+from e2e.release import NAMESPACE, SETTINGS, Release, find_kubectl
 from helm import CHART, read_notes
 from kubeapi import wait_for
 
