@@ -78,7 +78,8 @@ def test_example_files(path: Path) -> None:
 
 
 def test_a_wrong_manifest_would_be_seen() -> None:
-    text = f"{{apiVersion: {API_VERSION}, kind: ScriptRun, metadata: {{name: a}}, spec: {{scriptRef: {{name: b}}, image: c}}}}"
+    spec = "{scriptRef: {name: b}, image: c}"
+    text = f"{{apiVersion: {API_VERSION}, kind: ScriptRun, metadata: {{name: a}}, spec: {spec}}}"
     with pytest.raises(AssertionError, match="image"):
         _check(text, "here")
 
