@@ -6,7 +6,7 @@ CLUSTER := $(PYTHON) tests/localcluster
 PYTEST := $(BIN)/python -m pytest
 # Tests find the cluster through this; set it yourself to use one of yours.
 WITH_CLUSTER = SCRIPTRUN_KUBECONFIG=$$($(CLUSTER) kubeconfig)
-GENERATED := crds charts/scriptrun/files/crds
+GENERATED := crds charts/scriptrun/files/crds docs
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up down kubeconfig images setup check format generate verify test test-unit test-cluster test-e2e bench clean
@@ -55,6 +55,7 @@ generate: setup ## Write the generated files anew: CRDs and documentation tables
 	@$(BIN)/python -m scriptrun crds --output-dir crds
 	@mkdir -p charts/scriptrun/files/crds
 	@cp crds/*.yaml charts/scriptrun/files/crds/
+	@$(BIN)/python -m scriptrun.docsgen docs
 
 verify: setup ## Fail when a generated file is not what its source says
 	@before=$$(mktemp -d) && cp -r --parents $(GENERATED) "$$before" && $(MAKE) --no-print-directory generate && \
