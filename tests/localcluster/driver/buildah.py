@@ -21,6 +21,8 @@ BASE_IMAGE = "localhost/scriptrun-base"
 CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 PIP_CONF = Path("/etc/pip.conf")
 PIP_SETTINGS = ("INDEX_URL", "EXTRA_INDEX_URL", "TRUSTED_HOST", "PROXY", "DEFAULT_TIMEOUT")
+# What buildah knows of this boot's mounts; it must not outlive a boot.
+RUN_ROOT = Path("/run/scriptrun-buildah")
 # Layers kept for reuse; past that many the storage starts afresh.
 MAX_LAYERS = 100
 
@@ -31,7 +33,7 @@ class Buildah:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._storage = settings.cache / "buildah"
-        self._program = ("buildah", "--root", str(self._storage), "--runroot", "/run/scriptrun-buildah")
+        self._program = ("buildah", "--root", str(self._storage), "--runroot", str(RUN_ROOT))
 
     def prepare(self) -> None:
         """Makes sure that buildah and the base image are there."""
@@ -72,6 +74,10 @@ class Buildah:
         """Writes an image to a Docker archive (uncompressed, so quicker both ways than an OCI one)."""
         archive.unlink(missing_ok=True)
         self._run(f"{log_name(name)}-save", "push", "--quiet", name, f"docker-archive:{archive}:{name}")
+
+    def forget(self) -> None:
+        """Removes what is outside the cache folder."""
+        shutil.rmtree(RUN_ROOT, ignore_errors=True)
 
     def _has(self, name: str) -> bool:
         return succeeds(*self._program, "inspect", "--type=image", name)

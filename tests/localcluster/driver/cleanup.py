@@ -7,7 +7,7 @@ while mounts, network devices and cgroups stayed.
 import os
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -40,21 +40,21 @@ def remove_everything(settings: Settings) -> None:
 
 
 def find_strays(settings: Settings) -> list[Identity]:
-    """Returns our runtime's shims and containers that still run.
+    """Returns what still runs of our cluster, pid file or not: components, shims, and processes in containers.
 
-    A shim names our socket on its command line; a container's root file system is an overlay in our folder.
+    A component or shim names the state folder on its command line; a container's root is an overlay in it.
     """
-    return [
-        p
-        for p in list_processes()
-        if is_our_shim(p.argv, settings.containerd_socket) or _is_our_container(p, settings.state)
-    ]
+    state = settings.state
+    return [p for p in list_processes() if is_our_component(p.argv, state) or _is_our_container(p, state)]
 
 
-def is_our_shim(argv: Iterable[str], socket: Path) -> bool:
-    """Tells whether a command line is that of a containerd shim that reports to ``socket``."""
-    arguments = list(argv)
-    return bool(arguments) and Path(arguments[0]).name.startswith("containerd-shim") and str(socket) in arguments
+def is_our_component(argv: Sequence[str], state: Path) -> bool:
+    """Tells whether a command line is that of a component or containerd shim that works in ``state``."""
+    if not argv or argv[1:2] == ("kubectl",):
+        return False
+    program = Path(argv[0]).name
+    known = program in {"containerd", "kube"} or program.startswith("containerd-shim")
+    return known and any(f"{state}/" in argument for argument in argv[1:])
 
 
 def has_root_in(state: Path, mountinfo: str) -> bool:
@@ -99,13 +99,15 @@ def _remove_dangling_files(settings: Settings) -> None:
         if link.is_symlink() and os.readlink(link).startswith(f"{settings.state}/"):
             link.unlink()
     for result in _entries(CNI_RESULTS):
-        if result.name.startswith("scriptrun-"):
+        # Each names the network namespace it was for, and ours lie in the state folder.
+        if f"{settings.state}/" in result.read_text(errors="replace"):
             result.unlink()
     in_use = Path("/proc/net/unix").read_text()
     for socket in [*_entries(SHIM_SOCKETS), *_entries(DEVICE_PLUGINS)]:
         if socket.is_socket() and str(socket) not in in_use:
             socket.unlink()
-    for folder in (DEVICE_PLUGINS, DEVICE_PLUGINS.parent, CNI_RESULTS, CNI_RESULTS.parent):
+    made = (DEVICE_PLUGINS, DEVICE_PLUGINS.parent, CNI_RESULTS, CNI_RESULTS.parent, SHIM_SOCKETS, SHIM_SOCKETS.parent)
+    for folder in made:
         # Only when nothing of anybody else's is in it.
         with suppress(OSError):
             folder.rmdir()

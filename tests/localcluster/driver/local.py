@@ -30,6 +30,7 @@ class LocalCluster:
     def down(self) -> None:
         """Stops the cluster and removes its traces."""
         lifecycle.down(self._settings)
+        self._buildah.forget()
 
     def is_up(self) -> bool:
         """Looks at processes, API server and node."""

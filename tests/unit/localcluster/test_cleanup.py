@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from localcluster.driver.cleanup import find_mounts, has_root_in, is_our_shim
+import pytest
+
+from localcluster.driver.cleanup import find_mounts, has_root_in, is_our_component
 
 STATE = Path("/var/lib/scriptrun")
 MOUNTINFO = r"""
@@ -24,13 +26,35 @@ def test_mounts_are_undone_from_the_deepest_up() -> None:
     ]
 
 
-def test_a_shim_is_ours_by_the_socket_it_reports_to() -> None:
-    socket = STATE / "containerd.sock"
-    shim = "/usr/bin/containerd-shim-runc-v2"
-    assert is_our_shim((shim, "-namespace", "k8s.io", "-address", str(socket)), socket)
-    assert not is_our_shim((shim, "-address", "/run/containerd/containerd.sock"), socket)
-    assert not is_our_shim(("ctr", "--address", str(socket)), socket)
-    assert not is_our_shim((), socket)
+SHIM = "/usr/bin/containerd-shim-runc-v2"
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        (SHIM, "-namespace", "k8s.io", "-address", "/var/lib/scriptrun/containerd.sock"),
+        ("containerd", "--config=/var/lib/scriptrun/containerd.toml"),
+        ("/cache/bin/kube-1/kube", "etcd", "--data-dir=/var/lib/scriptrun/etcd"),
+    ],
+)
+def test_a_component_is_ours_by_the_folder_it_works_in(argv: tuple[str, ...]) -> None:
+    assert is_our_component(argv, STATE)
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        (SHIM, "-address", "/run/containerd/containerd.sock"),
+        ("/cache/bin/kube-1/kube", "etcd", "--data-dir=/tmp/other/etcd"),
+        ("/cache/bin/kube-1/kube", "etcd", "--data-dir=/var/lib/scriptrun-other/etcd"),
+        ("/cache/bin/kube-1/kube", "kubectl", "--kubeconfig=/var/lib/scriptrun/kubeconfig"),
+        ("ctr", "--address", "/var/lib/scriptrun/containerd.sock"),
+        ("tail", "/var/lib/scriptrun/log/etcd.log"),
+        (),
+    ],
+)
+def test_other_programs_are_not_ours_whatever_they_look_at(argv: tuple[str, ...]) -> None:
+    assert not is_our_component(argv, STATE)
 
 
 def test_a_container_is_ours_by_the_layers_of_its_root() -> None:
