@@ -15,7 +15,7 @@ _UNITS = (("d", 86_400), ("h", 3600), ("m", 60))
 
 
 def format_age(seconds: float) -> str:
-    """Write a span of time as kubectl does: its largest unit, and the next one while that is telling."""
+    """Write a span of time in its largest unit, and the next one while that is telling, much as kubectl does."""
     whole = max(0, int(seconds))
     for (unit, size), (smaller, part) in zip(_UNITS, (*_UNITS[1:], ("s", 1)), strict=True):
         if whole >= 2 * size:

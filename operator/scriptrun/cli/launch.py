@@ -110,7 +110,8 @@ def _start(build: Callable[[Session], Awaitable[dict[str, Any]]], flags: Flags, 
         note(f"{name_of('scriptruns', key[1])} created")
         with show_progress(key[1], quiet_terminal=not flags.follow) as progress:
             run = await await_end(session.client, key, progress, note_bytes if flags.follow else None)
-            output = await read_output(session.client, run) if not flags.output else None
+        started.clear()
+        output = await read_output(session.client, run) if not flags.output else None
         return print_end(run, output, flags.output, log_shown=flags.follow)
 
     try:

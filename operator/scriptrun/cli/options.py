@@ -54,13 +54,15 @@ Namespace = Annotated[
     typer.Option(
         "--namespace",
         "-n",
+        metavar="NAME",
         help="Namespace to work in. Default: that of the kubeconfig's context.",
         autocompletion=complete_namespaces,
     ),
 ]
-Context = Annotated[str, typer.Option(help="Context in the kubeconfig. Default: the current one.")]
+Context = Annotated[str, typer.Option(metavar="NAME", help="Context in the kubeconfig. Default: the current one.")]
 Kubeconfig = Annotated[
-    str, typer.Option(help="Path of a kubeconfig. Default: $KUBECONFIG, ~/.kube/config, or the pod's own account.")
+    str,
+    typer.Option(metavar="FILE", help="Kubeconfig. Default: $KUBECONFIG, ~/.kube/config, or the pod's own account."),
 ]
 AllNamespaces = Annotated[bool, typer.Option("--all-namespaces", "-A", help="Look into every namespace.")]
 Output = Annotated[
@@ -72,4 +74,6 @@ Follow = Annotated[bool, typer.Option("--follow", "-f", help="Show the script's 
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Print the run's name and don't wait for its end.")]
 RunName = Annotated[str, typer.Argument(metavar="NAME", help="Name of the run.", autocompletion=complete_runs)]
 RunNames = Annotated[list[str], typer.Argument(metavar="NAME...", help="Names of runs.", autocompletion=complete_runs)]
-ScriptFilter = Annotated[str, typer.Option(help="Only runs of this Script.", autocompletion=complete_scripts)]
+ScriptFilter = Annotated[
+    str, typer.Option(metavar="NAME", help="Only runs of this Script.", autocompletion=complete_scripts)
+]

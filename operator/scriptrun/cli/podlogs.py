@@ -113,7 +113,8 @@ class LogFollower:
         A fast run is over before the kubelet has told of its pod's start; its log is in its output ConfigMap by then.
         """
         try:
-            await asyncio.wait_for(self._idle.wait(), _PATIENCE_SECONDS)
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await self._idle.wait()
         except TimeoutError:
             self._announce("the log may go on: the pod has not ended yet")
             return

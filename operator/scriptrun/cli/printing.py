@@ -8,6 +8,8 @@ from typing import Any
 __all__ = ["dump_json", "dump_yaml", "emit", "emit_bytes", "escape", "name_of", "note", "note_bytes", "strip"]
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_YAML_BREAKS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]")  # PyYAML loses some of them unquoted
+_YAML_1_2 = re.compile(r"[-+.\d].*|[yYnN]")  # texts to PyYAML, numbers or booleans to kubectl: 1e3, 0o7, y
 _JSON_CONTROLS = re.compile(r"[\x7f-\x9f]")  # the others are escaped by JSON itself
 
 
@@ -54,10 +56,19 @@ def dump_yaml(*documents: object) -> str:
         """PyYAML's, with the style of texts decided here."""
 
     def represent(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=_choose_style(text))
 
     Dumper.add_representer(str, represent)
     return yaml.dump_all(documents, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+def _choose_style(text: str) -> str | None:
+    """Choose how a text is quoted: so that every reader of YAML gets the same text back."""
+    if _YAML_BREAKS.search(text):
+        return '"'
+    if "\n" in text:
+        return "|"
+    return "'" if _YAML_1_2.fullmatch(text) else None
 
 
 def strip(obj: dict[str, Any]) -> dict[str, Any]:

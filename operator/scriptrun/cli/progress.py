@@ -34,7 +34,7 @@ def describe_progress(status: dict[str, Any]) -> str:
 class _Lines:
     def __init__(self, name: str) -> None:
         self._name = name
-        self._last = ""
+        self._last = "Pending"  # goes without saying
 
     def update(self, text: str) -> None:
         if text != self._last:

@@ -15,14 +15,16 @@ from scriptrun.models.base import API_VERSION
 from scriptrun.models.script import SOURCE_LIMIT_BYTES, ScriptSpec
 from scriptrun.policies.readiness import decide_readiness
 
-__all__ = ["EVERY", "Overrides", "ScriptFile", "build_manifests", "build_spec", "decide_name", "is_script"]
+__all__ = ["EVERY", "Naming", "Overrides", "ScriptFile", "build_manifests", "build_spec", "decide_name", "is_script"]
 
 EVERY = "*"
 """Entry of ``scripts.yaml`` whose fields go for every file that does not say otherwise."""
 
 _ENDINGS = (".py", ".sh", ".bash", ".js", ".mjs", ".cjs")
 _KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")  # RFC 1123 subdomain
 _NAME_LIMIT = 63
+_HASH_LENGTH = 8
 _CHUNK_BYTES = 900_000  # of the 1 MiB that a ConfigMap may hold, with room for its keys and metadata
 
 
@@ -59,7 +61,7 @@ def decide_name(file_name: str, fields: Mapping[str, Any]) -> str:
     given = fields.get("name")
     name = str(given) if given else re.sub(r"[^a-z0-9.]+", "-", file_name.lower())
     name = name if given else re.sub(r"-*\.-*", ".", name).strip("-.")
-    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", name):
+    if not _NAME.fullmatch(name):
         raise UsageError(f"{file_name}: {name!r} is no name for a Script: use a-z, 0-9, '-' and '.'")
     if len(name) > _NAME_LIMIT:
         raise UsageError(
@@ -132,33 +134,56 @@ def _find_unknown(given: Any, known: Any, path: str = "") -> str:
     return ""
 
 
-def build_manifests(
-    files: Iterable[ScriptFile], overrides: Overrides, config_map: str, namespace: str = ""
-) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """How the manifests are named.
+
+    Attributes:
+        config_map: the first ConfigMap; further ones, where one is too small, are numbered from 2.
+        namespace: of everything; "" leaves it to whoever applies it.
+        hashed: a hash of its content ends each ConfigMap's name.
+    """
+
+    config_map: str = "scripts"
+    namespace: str = ""
+    hashed: bool = False
+
+    def name(self, number: int, files: Iterable[ScriptFile]) -> str:
+        """Name a ConfigMap by its place, from 1, and what is in it."""
+        name = self.config_map if number == 1 else f"{self.config_map}-{number}"
+        if not self.hashed:
+            return name
+        digest = hashlib.sha256()
+        for file in files:
+            digest.update(f"{file.name}\0{len(file.source)}\0".encode() + file.source)
+        return f"{name}-{digest.hexdigest()[:_HASH_LENGTH]}"
+
+
+def build_manifests(files: Iterable[ScriptFile], overrides: Overrides, naming: Naming) -> list[dict[str, Any]]:
     """Build the ConfigMaps and Scripts of a folder, the same for the same folder.
 
     Args:
         files: the scripts in it.
         overrides: its ``scripts.yaml``.
-        config_map: name of the first ConfigMap; further ones, where one is too small, are numbered from 2.
-        namespace: of everything; "" leaves it to whoever applies it.
+        naming: how to name them.
 
     Raises:
         UsageError: a file can't be a script, or two would have one name.
     """
-    chunks = _pack(sorted(files, key=lambda file: file.name))
+    if not _NAME.fullmatch(naming.config_map):
+        raise UsageError(f"--configmap {naming.config_map}: this is no name for a ConfigMap: use a-z, 0-9, '-' and '.'")
     config_maps, scripts, taken = [], [], dict[str, str]()
-    for number, chunk in enumerate(chunks, start=1):
-        name = config_map if number == 1 else f"{config_map}-{number}"
-        config_maps.append(_build_config_map(name, chunk, namespace))
+    for number, chunk in enumerate(_pack(sorted(files, key=lambda file: file.name)), start=1):
+        config_map = naming.name(number, chunk)
+        config_maps.append(_build_config_map(config_map, chunk, naming.namespace))
         for file in chunk:
-            script = _build_script(file, overrides, name, namespace)
-            if other := taken.get(script["metadata"]["name"]):
-                wanted = script["metadata"]["name"]
+            script = _build_script(file, overrides, config_map, naming.namespace)
+            name = script["metadata"]["name"]
+            if other := taken.get(name):
                 raise UsageError(
-                    f"{other} and {file.name} would both be Script {wanted}: give one a name in scripts.yaml"
+                    f"{other} and {file.name} would both be Script {name}: give one a name in scripts.yaml"
                 )
-            taken[script["metadata"]["name"]] = file.name
+            taken[name] = file.name
             scripts.append(script)
     return config_maps + sorted(scripts, key=lambda script: str(script["metadata"]["name"]))
 

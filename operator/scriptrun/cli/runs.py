@@ -31,7 +31,7 @@ def list_runs(
     script: ScriptFilter = "",
     phase: Annotated[
         list[Phase] | None,
-        typer.Option(help="Only runs in this phase; may be given several times."),
+        typer.Option(metavar="PHASE", help=f"Only runs in this phase ({', '.join(Phase)}); may be repeated."),
     ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="The same as --phase Failed.")] = False,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on with each change, until Ctrl-C.")] = False,
@@ -73,7 +73,8 @@ def logs(
     name: RunName,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with the log until the run ends.")] = False,
     attempt: Annotated[
-        int | None, typer.Option(min=1, help="Of this attempt. Default: the last; with -f all from now on.")
+        int | None,
+        typer.Option(metavar="NUMBER", min=1, help="Of this attempt. Default: the last; with -f all from now on."),
     ] = None,
     namespace: Namespace = "",
     context: Context = "",

@@ -37,8 +37,20 @@ def render(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="Folder of script files.", exists=True, file_okay=False)
     ],
-    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Namespace to write into the manifests.")] = "",
-    configmap: Annotated[str, typer.Option(help="Name of the ConfigMap; further ones get -2, -3, …")] = "scripts",
+    namespace: Annotated[
+        str, typer.Option("--namespace", "-n", metavar="NAME", help="Namespace to write into the manifests.")
+    ] = "",
+    configmap: Annotated[
+        str, typer.Option(metavar="NAME", help="Name of the ConfigMap; further ones get -2, -3 and so on.")
+    ] = "scripts",
+    hash_: Annotated[
+        bool,
+        typer.Option(
+            "--hash",
+            help="Put a hash of the sources into the ConfigMaps' names: each change then makes new ones, and no Script "
+            "meets a source it does not pin.",
+        ),
+    ] = False,
     output: Annotated[Literal["yaml", "json"], typer.Option("--output", "-o", help="Print yaml or json.")] = "yaml",
 ) -> None:
     """Print the allow-list for a folder of script files: ConfigMaps, and Scripts that pin their sources.
@@ -49,7 +61,7 @@ def render(
     """
     from scriptrun.cli.folder import read_folder
     from scriptrun.cli.printing import dump_json, dump_yaml, emit, note
-    from scriptrun.cli.render import build_manifests
+    from scriptrun.cli.render import Naming, build_manifests
     from scriptrun.errors import UsageError
 
     files, overrides, left_out = read_folder(folder)
@@ -57,7 +69,7 @@ def render(
         note(f"left out: {text}")
     if not files:
         raise UsageError(f"{folder}: no scripts in it")
-    manifests = build_manifests(files, overrides, configmap, namespace)
+    manifests = build_manifests(files, overrides, Naming(configmap, namespace, hashed=hash_))
     if output == "json":
         emit(dump_json({"apiVersion": "v1", "kind": "List", "items": manifests}))
     else:

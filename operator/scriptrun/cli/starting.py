@@ -45,7 +45,9 @@ def run(
     source: Annotated[
         str, typer.Option(metavar="CONFIGMAP/KEY", help="The run's own source, for a Script that says fromRun.")
     ] = "",
-    name: Annotated[str, typer.Option(help="Name of the run. Default: the Script's and five characters.")] = "",
+    name: Annotated[
+        str, typer.Option(metavar="NAME", help="Name of the run. Default: the Script's and five characters.")
+    ] = "",
     timeout: Annotated[
         str,
         typer.Option(
@@ -54,7 +56,8 @@ def run(
         ),
     ] = "",
     retries: Annotated[
-        int | None, typer.Option(min=0, help="Retries after a failed attempt, at most the Script's backoffLimit.")
+        int | None,
+        typer.Option(metavar="COUNT", min=0, help="Retries after a failed attempt, at most the Script's backoffLimit."),
     ] = None,
     ttl: Annotated[
         str, typer.Option(metavar="DURATION", help="Delete the run so long after its end. Default: the Script's.")
@@ -112,7 +115,9 @@ def run(
 
 def rerun(
     name: RunName,
-    new_name: Annotated[str, typer.Option("--name", help="Name of the new run. Default: as for `run`.")] = "",
+    new_name: Annotated[
+        str, typer.Option("--name", metavar="NAME", help="Name of the new run. Default: as for run.")
+    ] = "",
     follow: Follow = False,
     no_wait: NoWait = False,
     output: Output = None,

@@ -37,7 +37,9 @@ def operator(kubeconfig: Kubeconfig = "", context: Context = "") -> None:
 
 
 def crds(
-    output_dir: Annotated[Path | None, typer.Option(help="Write a file for each kind into this folder.")] = None,
+    output_dir: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write a file for each kind into this folder.")
+    ] = None,
 ) -> None:
     """Print the CustomResourceDefinitions.
 

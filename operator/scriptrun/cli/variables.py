@@ -9,7 +9,7 @@ from scriptrun.policies.documents import parse_document
 
 __all__ = ["parse_assignments", "parse_duration", "parse_key", "parse_object", "parse_variables_from"]
 
-_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", re.ASCII)
 _SECONDS = (86_400, 3600, 60, 1)
 
 

@@ -60,8 +60,10 @@ async def _watch(
     stream = client.watch(resource, namespace, **query, resourceVersion=version, timeoutSeconds=str(_SERVER_SECONDS))
     async with aclosing(stream) as events:
         while True:
-            # Not a timeout around the loop: that would also run while the consumer does something else.
-            event = await asyncio.wait_for(anext(events, None), _SILENCE_SECONDS)
+            # Around this one await: around the loop it would also run while the consumer does something else.
+            # Not wait_for, which swallows a cancellation that comes together with an event (until Python 3.12).
+            async with asyncio.timeout(_SILENCE_SECONDS):
+                event = await anext(events, None)
             if event is None or event["type"] == "ERROR":
                 return
             if event["type"] != "BOOKMARK":

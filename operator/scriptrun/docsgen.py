@@ -1,0 +1,173 @@
+"""Writes the generated tables of the documentation: ``python -m scriptrun.docsgen docs``.
+
+A page says where a table goes with ``<!-- generated: NAME -->`` and ``<!-- end -->``; what stands between is replaced.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from scriptrun.cli.exits import describe_exit_code
+from scriptrun.cli.main import app
+from scriptrun.crdgen import build_crds
+from scriptrun.models.reasons import REASONS
+
+__all__ = ["REGIONS", "fill", "main"]
+
+_REGION = re.compile(r"(?P<begin><!-- generated: (?P<name>[a-z-]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL)
+
+
+def build_fields(plural: str, part: str) -> str:
+    """Build the table of a kind's fields, and the rules the API server holds them to.
+
+    Args:
+        plural: the kind.
+        part: spec or status.
+    """
+    version = build_crds()[f"{plural}.yaml"]["spec"]["versions"][0]
+    whole = version["schema"]["openAPIV3Schema"]
+    schema = whole["properties"][part]
+    rows = [
+        (f"`{path}`", _describe_type(field), _escape(field.get("description", "")))
+        for path, field in _walk(schema, "", required=frozenset(schema.get("required", ())))
+    ]
+    text = _build_table(("Field", "Type", "Description"), rows)
+    rules = [rule["message"] for node in _nodes(schema) for rule in node.get("x-kubernetes-validations", ())]
+    if part == "spec":
+        rules += [rule["message"] for rule in whole.get("x-kubernetes-validations", ())]
+    if not rules:
+        return text
+    listed = "\n".join(f"- {rule}" for rule in rules)
+    return f"{text}\n\nThe API server refuses what breaks one of these rules, in these words:\n\n{listed}"
+
+
+def _walk(schema: Mapping[str, Any], path: str, *, required: frozenset[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield every field below a schema with its path; elements of lists stand under ``name[]``."""
+    for name, field in schema.get("properties", {}).items():
+        here = f"{path}.{name}".lstrip(".")
+        yield here, {**field, "x-required": name in required}
+        inner = field.get("items", field)
+        suffix = "[]" if "items" in field else ""
+        yield from _walk(inner, f"{here}{suffix}", required=frozenset(inner.get("required", ())))
+
+
+def _nodes(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield schema
+    for field in schema.get("properties", {}).values():
+        yield from _nodes(field.get("items", field))
+
+
+def _describe_type(field: Mapping[str, Any]) -> str:
+    """Say what a field holds and within which bounds."""
+    name = str(field.get("type", "any"))
+    if field.get("x-kubernetes-int-or-string"):
+        name = "integer or string"
+    if isinstance(field.get("additionalProperties"), Mapping):
+        name = f"map of {_describe_type(field['additionalProperties'])}"
+    if isinstance(field.get("items"), Mapping):
+        name = f"list of {_describe_type(field['items'])}"
+    if field.get("format") == "date-time":
+        name = "time"
+    if "enum" in field:
+        name = " \\| ".join(f"`{value}`" for value in field["enum"])
+    bounds = [
+        f"{word} {field[key]:,}"
+        for key, word in (("minimum", "≥"), ("maximum", "≤"), ("maxLength", "length ≤"), ("maxItems", "entries ≤"))
+        if key in field
+    ]
+    return ", ".join([name, *bounds, *(["required"] if field.get("x-required") else [])])
+
+
+def build_reasons() -> str:
+    """Build the table of reasons."""
+    rows = [
+        (
+            f"`{reason}`",
+            facts.blame,
+            "yes" if facts.retryable else "no",
+            describe_exit_code(reason),
+            _escape(facts.summary),
+        )
+        for reason, facts in REASONS.items()
+    ]
+    return _build_table(("Reason", "Blame", "Retryable", "Exit code of `scriptrun run`", "Meaning"), rows)
+
+
+def build_commands() -> str:
+    """Build the reference of every command: what it does, its arguments and options."""
+    return "\n\n".join(_describe_commands(typer.main.get_command(app), None))
+
+
+def _describe_commands(command: Any, parent: Any) -> Iterator[str]:
+    # Typed loosely: typer carries its own copy of click, which it does not export.
+    context = command.context_class(command, info_name=command.name or "scriptrun", parent=parent)
+    if hasattr(command, "commands"):
+        for inner in command.commands.values():
+            if not inner.hidden:
+                yield from _describe_commands(inner, context)
+        return
+    yield f"### {context.command_path}"
+    yield command.help
+    records = [parameter.get_help_record(context) for parameter in command.params]
+    rows = [(f"`{_escape(names.replace(' <str>', ''))}`", _escape(text)) for names, text in filter(None, records)]
+    yield _build_table(("Argument or option", "Meaning"), rows)
+    if command.epilog:
+        yield " ".join(command.epilog.split())
+
+
+def _build_table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = [header, tuple("---" for _ in header), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _escape(text: str) -> str:
+    return re.sub(r"(?<!\\)\|", r"\\|", " ".join(text.split()))
+
+
+REGIONS: dict[str, Callable[[], str]] = {
+    "script-spec": lambda: build_fields("scripts", "spec"),
+    "script-status": lambda: build_fields("scripts", "status"),
+    "scriptrun-spec": lambda: build_fields("scriptruns", "spec"),
+    "scriptrun-status": lambda: build_fields("scriptruns", "status"),
+    "reasons": build_reasons,
+    "commands": build_commands,
+}
+"""What can stand between the marks, by name."""
+
+
+def fill(text: str, page: str) -> str:
+    """Replace what stands between the marks of a page.
+
+    Args:
+        text: the page.
+        page: its name, for the error.
+
+    Raises:
+        ValueError: a mark names nothing that is generated.
+    """
+
+    def replace(match: re.Match[str]) -> str:
+        if match["name"] not in REGIONS:
+            raise ValueError(f"{page}: nothing is generated as {match['name']!r}; there are {', '.join(REGIONS)}")
+        return f"{match['begin']}\n{REGIONS[match['name']]()}\n\n{match['end']}"
+
+    return _REGION.sub(replace, text)
+
+
+def main(folder: Path) -> None:
+    """Write the tables into every page of a folder that has marks."""
+    for page in sorted(folder.glob("*.md")):
+        before = page.read_text(encoding="utf-8")
+        after = fill(before, page.name)
+        if after != before:
+            page.write_text(after, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m scriptrun.docsgen DIR")
+    main(Path(sys.argv[1]))
