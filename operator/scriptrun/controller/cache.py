@@ -10,7 +10,21 @@ __all__ = ["Cache"]
 
 
 class Cache:
-    """Runs, Scripts, Jobs, pods and outputs, each under its run's key. Of a finished run only the run is kept."""
+    """Runs, Scripts, Jobs, pods and outputs, each under its run's key. Of a finished run only the run is kept.
+
+    Attributes:
+        runs: every run.
+        scripts: every Script.
+        jobs: of unfinished runs.
+        pods: of unfinished runs, by their names.
+        outputs: pods of unfinished runs whose output can be read.
+        results: what was read of them; None where it is known that there is nothing to read.
+        suspect: runs about which the API server must be asked, since something of theirs vanished.
+        queued: runs that wait for their turn.
+        starting: uids of runs that were given their turn and have no Job yet.
+        uncertain: uids of runs that may have a Job which nobody here has seen.
+        supplied: uids of runs whose input is known to be there.
+    """
 
     def __init__(self) -> None:
         self.runs: dict[Key, RunFacts] = {}
@@ -18,32 +32,46 @@ class Cache:
         self.jobs: dict[Key, JobFacts] = {}
         self.pods: dict[Key, dict[str, PodFacts]] = {}
         self.outputs: dict[Key, set[str]] = {}
-        self.results: dict[Key, dict[str, ResultFacts]] = {}
+        self.results: dict[Key, dict[str, ResultFacts | None]] = {}
         self.suspect: set[Key] = set()
         self.queued: set[Key] = set()
-        self.starting: set[Key] = set()
+        self.starting: set[str] = set()
+        self.uncertain: set[str] = set()
+        self.supplied: set[str] = set()
+        self._gone: dict[Key, int] = {}
         self._unfinished: defaultdict[Key, set[Key]] = defaultdict(set)
 
     def put_run(self, run: RunFacts) -> bool:
-        """Keep a run unless a newer one is known; says whether it was kept."""
+        """Keep a run unless a newer one of that name is known; says whether it was kept."""
         known = self.runs.get(run.key)
-        if known and known.uid == run.uid and known.version > run.version:
+        if max(known.version if known else 0, self._gone.get(run.key, 0)) > run.version:
             return False
         if known and known.uid != run.uid:
-            self.drop_run(run.key)
+            self._forget_work(known)
         self.runs[run.key] = run
         if run.finished:
             self._forget_work(run)
         else:
             self._unfinished[run.key[0], run.script].add(run.key)
-            if run.status.get("phase") == "Queued":
+            if run.deleting:
+                self.queued.discard(run.key)
+            elif run.status.get("phase") == "Queued":
                 self.queued.add(run.key)
         return True
 
-    def drop_run(self, key: Key) -> None:
-        """Forget a run and all that was made for it."""
-        if run := self.runs.pop(key, None):
-            self._forget_work(run)
+    def drop_run(self, key: Key, version: int) -> RunFacts | None:
+        """Forget a run that was gone at a resource version, unless it was made anew since; returns what was forgotten.
+
+        News of it that are older and come later are not taken any more.
+        """
+        known = self.runs.get(key)
+        if known and known.version > version:
+            return None
+        self._gone[key] = max(version, self._gone.get(key, 0))
+        if known:
+            del self.runs[key]
+            self._forget_work(known)
+        return known
 
     def _forget_work(self, run: RunFacts) -> None:
         siblings = (run.key[0], run.script)
@@ -52,8 +80,22 @@ class Cache:
             del self._unfinished[siblings]
         for kept in (self.jobs, self.pods, self.outputs, self.results):
             kept.pop(run.key, None)
-        for marked in (self.suspect, self.queued, self.starting):
-            marked.discard(run.key)
+        for keys in (self.suspect, self.queued):
+            keys.discard(run.key)
+        for uids in (self.starting, self.uncertain, self.supplied):
+            uids.discard(run.uid)
+
+    def drop_orphans(self) -> None:
+        """Forget what belongs to no run: events of its Job and pods, and work under way, go on after a run is gone."""
+        for kept in (self.jobs, self.pods, self.outputs, self.results):
+            for key in kept.keys() - self.runs.keys():
+                del kept[key]
+        for keys in (self.suspect, self.queued):
+            keys.intersection_update(self.runs)
+        known = {run.uid for run in self.runs.values()}
+        for uids in (self.starting, self.uncertain, self.supplied):
+            uids.intersection_update(known)
+        self._gone.clear()
 
     def _is_over(self, key: Key) -> bool:
         run = self.runs.get(key)
@@ -65,17 +107,25 @@ class Cache:
             yield self.runs[key]
 
     def put_job(self, job: JobFacts) -> None:
-        """Keep a Job unless a newer one is known, or its run is over."""
+        """Keep a Job unless a newer one of that name is known, or its run is over."""
         known = self.jobs.get(job.key)
-        if self._is_over(job.key) or (known and known.uid == job.uid and known.version > job.version):
+        if self._is_over(job.key) or (known and known.version > job.version):
             return
         self.jobs[job.key] = job
-        self.queued.discard(job.key)
-        self.starting.discard(job.key)
+        run = self.runs.get(job.key)
+        if run is not None and run.uid == job.owner_uid:
+            self.queued.discard(run.key)
+            for uids in (self.starting, self.uncertain):
+                uids.discard(run.uid)
 
-    def is_started(self, run: Key) -> bool:
+    def job_of(self, run: RunFacts) -> JobFacts | None:
+        """The Job of a run; None when none is known, or only one of another run that had this name."""
+        job = self.jobs.get(run.key)
+        return job if job is not None and job.owner_uid == run.uid else None
+
+    def is_started(self, run: RunFacts) -> bool:
         """Whether a run has its Job, or is just being given it."""
-        return run in self.jobs or run in self.starting
+        return run.uid in self.starting or self.job_of(run) is not None
 
     def put_pod(self, run: Key, pod: PodFacts) -> None:
         """Keep a pod unless a newer one is known, or its run is over."""
@@ -94,4 +144,6 @@ class Cache:
         if self._is_over(run):
             return False
         self.outputs.setdefault(run, set()).add(pod)
+        if self.results.get(run, {}).get(pod, ...) is None:
+            del self.results[run][pod]  # there is something to read after all
         return True

@@ -6,15 +6,16 @@ from datetime import datetime
 
 from scriptrun.controller.cache import Cache
 from scriptrun.controller.observe import observe_job, observe_pod, observe_result
-from scriptrun.desired.names import RUN_LABEL, output_name
-from scriptrun.errors import Conflict, NotFound
+from scriptrun.desired.job import build_stop
+from scriptrun.desired.names import OUTPUT_LABEL, RUN_LABEL, output_name
+from scriptrun.errors import Conflict, KubeError, NotFound
 from scriptrun.kube.client import Client
 from scriptrun.kube.resources import CONFIGMAPS, EVENTS, JOBS, PODS
-from scriptrun.models.facts import JobFacts, RunFacts
+from scriptrun.models.facts import JobFacts, ResultFacts, RunFacts
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import Attempt, judge_attempt
 from scriptrun.policies.outcome import Settle, check_output, decide_lost_job, decide_outcome
-from scriptrun.policies.verdict import Wait
+from scriptrun.policies.verdict import Verdict, Wait
 
 __all__ = ["Followed", "Follower"]
 
@@ -39,20 +40,16 @@ class Follower:
     async def follow(self, run: RunFacts, job: JobFacts, now: datetime) -> Followed:
         """Gather and decide. The cache is asked first, the API server where it can't know."""
         if run.key in self._cache.suspect:
-            self._cache.suspect.discard(run.key)
             found = await self._refresh(run, job)
             if found is None:
                 attempts = self._judge(run, job)
                 return Followed(attempts, _check(decide_lost_job(run, attempts), job))
             job = found
-        await self._read_outputs(run)
-        if run.key in self._cache.suspect:
+        known = await self._read_outputs(run, job)
+        # Two watches keep no order between them: the Job's end may come before its last pod's.
+        if not known or job.failed or job.complete:
             await self._refresh_pods(run, job)
         attempts = self._judge(run, job)
-        if (job.failed or job.complete) and (not attempts or attempts[-1].verdict is None):
-            # The Job's end came before its pod's: two watches keep no order between them.
-            await self._refresh_pods(run, job)
-            attempts = self._judge(run, job)
         decision = decide_outcome(run, job, attempts, now)
         if isinstance(decision, Settle):
             return Followed(attempts, _check(decision, job))
@@ -63,10 +60,11 @@ class Follower:
     async def find_job(self, run: RunFacts) -> JobFacts | None:
         """Ask the API server for a run's Job: those that succeeded are not watched."""
         try:
-            job = observe_job(await self._client.get(JOBS, *run.key))
+            job: JobFacts | None = observe_job(await self._client.get(JOBS, *run.key))
         except NotFound:
-            return None
-        if job.owner_uid != run.uid:
+            job = None
+        self._cache.uncertain.discard(run.uid)
+        if job is None or job.owner_uid != run.uid:
             return None
         self._cache.put_job(job)
         return job
@@ -77,22 +75,31 @@ class Follower:
         pods.sort(key=lambda pod: (pod.created, pod.name))
         return [judge_attempt(number, pod, results.get(pod.name)) for number, pod in enumerate(pods, start=1)]
 
-    async def _read_outputs(self, run: RunFacts) -> None:
-        """Read the outputs that were announced and are not known yet."""
-        known = self._cache.results.setdefault(run.key, {})
-        for pod in sorted(self._cache.outputs.get(run.key, set()) - known.keys()):
-            await self._read_output(run, pod)
+    async def _read_outputs(self, run: RunFacts, job: JobFacts) -> bool:
+        """Read the outputs that can be there and are not known yet; says whether all of their pods are known.
 
-    async def _read_output(self, run: RunFacts, pod: str) -> None:
+        Those are what was announced, and also what was not: an ended container has written what it ever will.
+        """
+        pods = self._cache.pods.get(run.key, {})
+        wanted = set(self._cache.outputs.get(run.key, ()))
+        if job.snapshot.output_in_config_map:
+            wanted |= {name for name, pod in pods.items() if pod.job_uid == job.uid and (pod.ended or pod.finished_at)}
+        results = self._cache.results.setdefault(run.key, {})
+        unread = wanted - results.keys()
+        for name in sorted(unread):
+            results[name] = await self._read_output(run, name)
+        # An output may overtake its pod's first event, and a pod may come and go while nobody looks.
+        return unread <= self._cache.pods.get(run.key, {}).keys()
+
+    async def _read_output(self, run: RunFacts, pod: str) -> ResultFacts | None:
         try:
             body = await self._client.get(CONFIGMAPS, run.key[0], output_name(pod))
         except NotFound:
-            return
-        if result := observe_result(body):
-            self._cache.results.setdefault(run.key, {})[pod] = result
-        if pod not in self._cache.pods.get(run.key, {}):
-            # The output overtook its pod's first event, or the pod went while nobody looked: its name says whose it is.
-            self._cache.suspect.add(run.key)
+            return None
+        # Only what has the label has passed the admission policy, which lets a pod write for itself and its own run.
+        if body["metadata"].get("labels", {}).get(OUTPUT_LABEL) != "true":
+            return None
+        return observe_result(body)
 
     async def _refresh(self, run: RunFacts, job: JobFacts) -> JobFacts | None:
         """Ask the API server for Job and pods; None when the Job is gone."""
@@ -101,17 +108,18 @@ class Follower:
         return found if found is not None and found.uid == job.uid else None
 
     async def _refresh_pods(self, run: RunFacts, job: JobFacts) -> None:
-        listed = await self._client.list(PODS, run.key[0], labelSelector=f"{RUN_LABEL}={run.key[1]}")
-        pods = {pod.name: pod for pod in map(observe_pod, _with_kind(listed)) if pod.job_uid == job.uid}
+        self._cache.suspect.discard(run.key)  # before the question: what happens meanwhile is another suspicion
+        try:
+            listed = await self._client.list(PODS, run.key[0], labelSelector=f"{RUN_LABEL}={run.key[1]}")
+        except KubeError:
+            self._cache.suspect.add(run.key)
+            raise
+        pods = {pod.name: pod for pod in map(observe_pod, listed.get("items") or ()) if pod.job_uid == job.uid}
         for name in self._cache.pods.get(run.key, {}).keys() - pods.keys():
             self._cache.lose_pod(run.key, name)
         for pod in pods.values():
             self._cache.put_pod(run.key, pod)
-        known = self._cache.results.setdefault(run.key, {})
-        for name, pod in self._cache.pods.get(run.key, {}).items():
-            if pod.ended and name not in known:
-                await self._read_output(run, name)
-        self._cache.suspect.discard(run.key)
+        await self._read_outputs(run, job)
 
     async def _explain_no_pod(self, job: JobFacts) -> str:
         """Ask for the Job controller's own words on why there is no pod (a quota, an admission webhook)."""
@@ -121,18 +129,12 @@ class Follower:
         items = events.get("items") or ()
         return str(items[-1].get("message", "")) if items else ""
 
-    async def stop(self, job: JobFacts) -> None:
-        """Stop a Job: its pods are ended, with their grace period, and no new one is made."""
+    async def stop(self, job: JobFacts, verdict: Verdict) -> None:
+        """Stop a Job, and note on it why."""
         try:
-            body = {"metadata": {"uid": job.uid}, "spec": {"suspend": True}}
-            self._cache.put_job(observe_job(await self._client.patch(JOBS, job.key, body)))
+            self._cache.put_job(observe_job(await self._client.patch(JOBS, job.key, build_stop(job, verdict))))
         except (NotFound, Conflict):
             return  # gone, or another Job of that name: nothing of ours runs
-
-
-def _with_kind(listed: dict[str, object]) -> list[dict[str, object]]:
-    items = listed.get("items")
-    return items if isinstance(items, list) else []
 
 
 def _check(settle: Settle, job: JobFacts) -> Settle:

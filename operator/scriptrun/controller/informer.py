@@ -122,8 +122,13 @@ class Informer:
     async def _on_script(self, body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002 - kopf's name
         self.synced.set()
         if type == "DELETED":
-            key = _key(dict(body))
-            self._cache.scripts.pop(key, None)
+            self.forget_script(*_key_and_version(body))
+
+    def forget_script(self, key: Key, version: int) -> None:
+        """Forget a Script that was gone at a resource version, unless it was made anew since."""
+        known = self._cache.scripts.get(key)
+        if known is not None and known.version <= version:
+            del self._cache.scripts[key]
             self._enqueue_waiting(key)
 
     def _enqueue_waiting(self, script: Key) -> None:
@@ -136,16 +141,17 @@ class Informer:
 
     async def _on_run(self, body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002 - kopf's name
         self.synced.set()
-        key = _key(dict(body))
+        key, version = _key_and_version(body)
         if type == "DELETED":
-            self._release(key)
+            self.forget_run(key, version)
         self._enqueue(("run", *key))
 
-    def _release(self, key: Key) -> None:
-        """Forget a run, and let those that waited for its place come forward."""
-        run = self._cache.runs.get(key)
-        self._cache.drop_run(key)
-        if run is not None:
+    def forget_run(self, key: Key, version: int) -> None:
+        """Forget a run that was gone at a resource version, and let those that waited for its place come forward.
+
+        One of that name may have been made since: kopf gives each of the two a worker of its own, in no order.
+        """
+        if run := self._cache.drop_run(key, version):
             self._enqueue_waiting((key[0], run.script))
 
     async def _index_job(self, body: kopf.Body, **_: Any) -> None:
@@ -183,6 +189,10 @@ class Informer:
 
 def _is_deletion(type: str | None, **_: Any) -> bool:  # noqa: A002 - kopf's name
     return type == "DELETED"
+
+
+def _key_and_version(body: kopf.Body) -> tuple[Key, int]:
+    return _key(dict(body)), int(body["metadata"]["resourceVersion"])
 
 
 def _key(raw: dict[str, Any]) -> Key:

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from scriptrun.desired.names import SNAPSHOT_ANNOTATION
+from scriptrun.desired.names import SNAPSHOT_ANNOTATION, STOP_ANNOTATION, TOKEN_VOLUME
 from scriptrun.models.facts import (
     JobFacts,
     Key,
@@ -15,6 +15,7 @@ from scriptrun.models.facts import (
     ScriptFacts,
     Snapshot,
 )
+from scriptrun.models.reasons import Reason
 from scriptrun.models.script import ScriptSpec
 from scriptrun.policies.attempts import parse_instant, parse_result
 
@@ -76,13 +77,20 @@ def observe_script(body: dict[str, Any]) -> ScriptFacts:
     )
 
 
+def _read_annotation(body: dict[str, Any], name: str) -> dict[str, Any]:
+    """Read an annotation in which the operator keeps a JSON object; empty when it is none (any more)."""
+    try:
+        kept = json.loads((body["metadata"].get("annotations") or {}).get(name, "{}"))
+    except (ValueError, RecursionError):
+        return {}
+    return kept if isinstance(kept, dict) else {}
+
+
 def _observe_snapshot(body: dict[str, Any]) -> Snapshot:
     spec = body["spec"]
     rules = (spec.get("podFailurePolicy") or {}).get("rules") or [{}]
-    try:
-        kept = json.loads((body["metadata"].get("annotations") or {}).get(SNAPSHOT_ANNOTATION, "{}"))
-    except ValueError:
-        kept = {}
+    kept = _read_annotation(body, SNAPSHOT_ANNOTATION)
+    volumes = spec["template"]["spec"].get("volumes") or ()
     return Snapshot(
         backoff_limit=spec.get("backoffLimitPerIndex", spec.get("backoffLimit", 0)),
         active_deadline_seconds=spec.get("activeDeadlineSeconds", 0),
@@ -90,6 +98,7 @@ def _observe_snapshot(body: dict[str, Any]) -> Snapshot:
         retry_disrupted=rules[0].get("action") == "Ignore",
         output_schema=kept.get("outputSchema") or {},
         input_sha256=kept.get("inputSha256", ""),
+        output_in_config_map=any(volume["name"] == TOKEN_VOLUME for volume in volumes),
     )
 
 
@@ -103,6 +112,7 @@ def observe_job(body: dict[str, Any]) -> JobFacts:
         if item.get("status") == "True"
     }
     failed = conditions.get("Failed")
+    stopped = _read_annotation(body, STOP_ANNOTATION)
     return JobFacts(
         key=key,
         uid=uid,
@@ -115,6 +125,8 @@ def observe_job(body: dict[str, Any]) -> JobFacts:
         failure_message=failed.get("message", "") if failed else "",
         suspended=bool(body["spec"].get("suspend")),
         deleting=deleting,
+        stopped_reason=str(stopped.get("reason", "")) if stopped.get("reason") in set(Reason) else "",
+        stopped_message=str(stopped.get("message", "")),
         snapshot=_observe_snapshot(body),
     )
 

@@ -18,6 +18,7 @@ from scriptrun.controller.informer import ForgetfulMemories, Informer, WorkItem,
 from scriptrun.controller.queue import WorkQueue
 from scriptrun.controller.reconcile import Reconciler
 from scriptrun.controller.scripts import ScriptKeeper
+from scriptrun.controller.sweep import Sweeper
 from scriptrun.desired.names import OUTPUT_LABEL
 from scriptrun.errors import KubeError, ScriptRunError
 from scriptrun.kube.access import LEASE_VERBS, OPERATOR_VERBS
@@ -51,6 +52,7 @@ class _Operator:
         self._scripts = ScriptKeeper(client, self._cache, _now)
         self._reconciler = Reconciler(client, self._cache, self._queue, settings, self._scripts, _now)
         self._informer = Informer(self._cache, self._queue.add)
+        self._sweeper = Sweeper(client, self._cache, self._informer, settings.namespaces)
         self._outputs = MetadataReflector(client, CONFIGMAPS, OUTPUT_LABEL, self._informer.on_output)
         self._started = asyncio.Event()
         self._stop = asyncio.Event()
@@ -197,6 +199,10 @@ class _Operator:
     async def _resync_forever(self) -> None:
         while True:
             await asyncio.sleep(self._settings.resync_seconds)
+            try:
+                await self._sweeper.sweep()
+            except KubeError as error:
+                _log.warning("what vanished unseen is not known yet", error=str(error))
             self._reconciler.resync()
 
     async def _reconcile_forever(self) -> None:

@@ -1,5 +1,6 @@
 """Reconcile one run: gather, decide, act, one status patch. Safe to repeat; nothing depends on having seen an event."""
 
+import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,19 +12,18 @@ from scriptrun import metrics
 from scriptrun.controller.cache import Cache
 from scriptrun.controller.follow import Follower
 from scriptrun.controller.informer import WorkItem
-from scriptrun.controller.observe import observe_run
 from scriptrun.controller.queue import WorkQueue
+from scriptrun.controller.runs import RunKeeper
 from scriptrun.controller.scripts import ScriptKeeper
 from scriptrun.controller.start import Starter
 from scriptrun.desired.event import build_failure_event
 from scriptrun.desired.status import Progress, build_end, build_progress
-from scriptrun.errors import Conflict, KubeError, NotFound
-from scriptrun.kube.client import APPLY, Client
-from scriptrun.kube.resources import EVENTS, SCRIPTRUNS
+from scriptrun.errors import KubeError
+from scriptrun.kube.client import Client
+from scriptrun.kube.resources import EVENTS
 from scriptrun.models.facts import JobFacts, Key, RunFacts
 from scriptrun.policies.attempts import Attempt
 from scriptrun.policies.outcome import Settle, decide_lost_job
-from scriptrun.policies.ttl import decide_expiry
 from scriptrun.policies.verdict import Verdict, Wait
 from scriptrun.settings import Settings
 
@@ -59,16 +59,18 @@ class Reconciler:
         self._settings = settings
         self._scripts = scripts
         self._clock = clock
-        self._since = clock()
         self._first_looks: dict[Key, datetime] = {}
         self._starter = Starter(client, cache, settings)
         self._follower = Follower(client, cache)
+        self._runs = RunKeeper(client, cache, queue, clock)
 
     def take_over(self) -> None:
         """Become the one who works, from now on; what was done before was done by another."""
-        self._since = self._clock()
-        for key in self._cache.runs:
-            self._queue.add(("run", *key))
+        for run in self._cache.runs.values():
+            # Jobs that succeeded are not watched: that none is known does not mean that there is none.
+            if not run.finished and self._cache.job_of(run) is None:
+                self._cache.uncertain.add(run.uid)
+            self._queue.add(("run", *run.key))
         for key in self._cache.scripts:
             self._queue.add(("script", *key))
 
@@ -84,13 +86,14 @@ class Reconciler:
 
     async def reconcile(self, key: Key) -> None:
         """Look at one run and do what is due."""
-        run = self._cache.runs.get(key)
+        run = await self._runs.observe(key)
         if run is None or run.deleting or run.finished:
             self._first_looks.pop(key, None)
         if run is None or run.deleting:
             return
         if run.finished:
-            await self._expire(run)
+            self._let_next_start(run)
+            await self._runs.expire(run)
             return
         standing = await self._advance(run)
         if isinstance(standing.decision, Settle):
@@ -100,25 +103,25 @@ class Reconciler:
 
     async def _advance(self, run: RunFacts) -> _Standing:
         """Start the run, or follow the Job it has."""
-        job = self._cache.jobs.get(run.key)
-        if job is not None and job.owner_uid != run.uid:
-            job = None  # of a namesake before it; the garbage collector is at it
+        job = self._cache.job_of(run)
         known_job = run.status.get("jobName")
-        if job is None and (known_job or run.created < self._since):
-            # Jobs that succeeded are not watched, and what was before this process can't be known from the cache.
+        if job is None and (known_job or run.uid in self._cache.uncertain):
             job = await self._follower.find_job(run)
         if job is None and known_job:
             return _Standing(decide_lost_job(run, ()), (), None)
         if job is None:
             started = await self._starter.start(run, self._clock())
-            if isinstance(started, Verdict):
-                return _Standing(Settle(started), (), None)
-            if isinstance(started, Wait):
-                return _Standing(started, (), None)
+            if not isinstance(started, JobFacts):
+                self._let_next_start(run)  # this one may have left the queue
+                return _Standing(Settle(started) if isinstance(started, Verdict) else started, (), None)
             job = started
             self._note_start(run)
         followed = await self._follower.follow(run, job, self._clock())
-        return _Standing(followed.decision, followed.attempts, self._cache.jobs.get(run.key, job))
+        decision = followed.decision
+        if isinstance(decision, Wait) and not any(attempt.pod.started_at for attempt in followed.attempts):
+            lack = await self._starter.supply(run, job, self._clock())
+            decision = Settle(lack, stop_job=True) if isinstance(lack, Verdict) else lack or decision
+        return _Standing(decision, followed.attempts, self._cache.job_of(run) or job)
 
     def _note_start(self, run: RunFacts) -> None:
         waited = (self._clock() - run.created).total_seconds()
@@ -129,10 +132,12 @@ class Reconciler:
         """Write the end of a run."""
         now = self._clock()
         if settle.stop_job and standing.job is not None:
-            await self._follower.stop(standing.job)
+            await self._follower.stop(standing.job, settle.verdict)
         job_name = run.key[1] if standing.job or run.status.get("jobName") else ""
         body = build_end(run, settle.verdict, standing.attempts, settle.attempt, job_name, now)
-        if not await self._write(run, body):
+        written = await self._runs.write(run, body)
+        self._let_next_start(run)
+        if not written:
             return
         status = body["status"]
         metrics.observe_end(run, status, now)
@@ -148,7 +153,6 @@ class Reconciler:
         )
         if status["phase"] == "Failed":
             await self._tell_failure(run, settle.verdict, now)
-        self._let_next_start(run)
         self._scripts.note_end(run, status["phase"])
         self._queue.add(("script", run.key[0], run.script))
 
@@ -160,14 +164,16 @@ class Reconciler:
             _log.warning("event not posted", namespace=run.key[0], run=run.key[1], error=str(error))
 
     def _let_next_start(self, run: RunFacts) -> None:
-        queued = [
-            other
-            for other in self._cache.unfinished(run.key[0], run.script)
-            if other.key in self._cache.queued and not self._cache.is_started(other.key)
-        ]
-        if queued:
-            oldest = min(queued, key=lambda other: (other.created, other.key))
-            self._queue.add(("run", *oldest.key))
+        """Wake as many of those that wait for their turn as there are places, the oldest first."""
+        if not self._cache.queued:
+            return
+        siblings = list(self._cache.unfinished(run.key[0], run.script))
+        waiting = [other for other in siblings if other.key in self._cache.queued and not self._cache.is_started(other)]
+        script = self._cache.scripts.get((run.key[0], run.script))
+        limit = script.spec.max_concurrent_runs if script else None
+        free = len(waiting) if limit is None else limit - sum(map(self._cache.is_started, siblings))
+        for other in heapq.nsmallest(free, waiting, key=lambda other: (other.created, other.key)):
+            self._queue.add(("run", *other.key))
 
     async def _report_progress(self, run: RunFacts, standing: _Standing, wait: Wait) -> None:
         """Write where a run stands, if that is news; a run that may end within the second is left to its end."""
@@ -184,34 +190,8 @@ class Reconciler:
         job_name = run.key[1] if standing.job else ""
         body = build_progress(run, progress, standing.attempts, job_name, now)
         if body["status"] != _own_status(run):
-            await self._write(run, body)
-
-    async def _write(self, run: RunFacts, body: dict[str, Any]) -> bool:
-        """Apply a status; says whether the run was there to take it."""
-        try:
-            answer = await self._client.patch(SCRIPTRUNS, run.key, body, kind=APPLY, subresource="status")
-        except (NotFound, Conflict):
-            # Deleted, or deleted and created anew: its own events say the rest.
-            if (known := self._cache.runs.get(run.key)) and known.uid == run.uid:
-                self._cache.drop_run(run.key)
-            return False
-        self._cache.put_run(observe_run(answer))
-        if "finishedAt" in body["status"]:
-            await self._expire(self._cache.runs[run.key])
-        return True
-
-    async def _expire(self, run: RunFacts) -> None:
-        """Delete a finished run when its time is over; what it owns goes with it."""
-        script = self._cache.scripts.get((run.key[0], run.script))
-        left = decide_expiry(run, script.spec if script else None, self._clock())
-        if left > 0:
-            self._queue.add_after(("run", *run.key), left)
-            return
-        try:
-            options = {"preconditions": {"uid": run.uid}, "propagationPolicy": "Background"}
-            await self._client.delete(SCRIPTRUNS, *run.key, options)
-        except (NotFound, Conflict):
-            self._cache.drop_run(run.key)
+            if not await self._runs.write(run, body):
+                self._let_next_start(run)
 
 
 def _own_status(run: RunFacts) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from scriptrun.controller.observe import observe_job
 from scriptrun.desired.input import build_input, hash_input
 from scriptrun.desired.job import build_job
 from scriptrun.desired.names import input_name
-from scriptrun.errors import AlreadyExists, QuotaExceeded
+from scriptrun.errors import AlreadyExists, Forbidden, Invalid, NotFound
 from scriptrun.kube.client import Client
 from scriptrun.kube.resources import CONFIGMAPS, JOBS
 from scriptrun.models.facts import JobFacts, RunFacts, ScriptFacts
@@ -30,7 +30,7 @@ from scriptrun.settings import Settings
 
 __all__ = ["Starter"]
 
-_QUOTA_SECONDS = 5.0
+_REFUSED_SECONDS = 5.0
 _NAME_SECONDS = 0.5
 
 
@@ -49,22 +49,56 @@ class Starter:
 
     async def start(self, run: RunFacts, now: datetime) -> JobFacts | Verdict | Wait:
         """Start a run, or say why it can't be started (yet)."""
-        script = self._cache.scripts.get((run.key[0], run.script))
         if run.cancel:
             return Verdict(Reason.CANCELED, "canceled by spec.cancel before it started")
-        if script is None:
-            return decide_missing_script(run, self._settings.script_grace_seconds, now)
-        prepared = await self._prepare(run, script, now)
-        if not isinstance(prepared, dict):
+        prepared = await self._prepare(run, now)
+        if not isinstance(prepared, tuple):
+            self._cache.queued.discard(run.key)  # who can't start holds nobody up
             return prepared
+        script, config_map = prepared
         if turn := self._decide_turn(run, script):
             self._cache.queued.add(run.key)
             return turn
         self._cache.queued.discard(run.key)
-        return await self._create(run, script, prepared)
+        # Counts from this moment on, not from when its Job is seen: two workers must not give away one place.
+        self._cache.starting.add(run.uid)
+        try:
+            return await self._create(run, script, config_map)
+        except (Forbidden, Invalid) as error:
+            return _decide_refused(run, error)
 
-    async def _prepare(self, run: RunFacts, script: ScriptFacts, now: datetime) -> dict[str, Any] | Verdict | Wait:
-        """Gather and check; the result is the input ConfigMap."""
+    async def supply(self, run: RunFacts, job: JobFacts, now: datetime) -> Verdict | Wait | None:
+        """See to it that a Job's pods find the input that the Job was made for; None when they do.
+
+        Both are made at the same time, so a Job may be there without: the input was refused, or the operator died.
+        """
+        if run.uid in self._cache.supplied:
+            return None
+        try:
+            found = await self._read_input(run)
+            if isinstance(found, (Verdict, Wait)):
+                return found
+            if found is not None and hash_input(found) == job.snapshot.input_sha256:
+                self._cache.supplied.add(run.uid)
+                return None
+            prepared = await self._prepare(run, now)
+            if not isinstance(prepared, tuple):
+                return prepared
+            _script, config_map = prepared
+            if hash_input(config_map) != job.snapshot.input_sha256:
+                said = "script or variables were edited while the run was being started: create a new run"
+                return Verdict(Reason.DIGEST_MISMATCH, said)
+            await self._replace_input(run, found, config_map)
+        except (Forbidden, Invalid) as error:
+            return _decide_refused(run, error)
+        self._cache.supplied.add(run.uid)
+        return None
+
+    async def _prepare(self, run: RunFacts, now: datetime) -> tuple[ScriptFacts, dict[str, Any]] | Verdict | Wait:
+        """Gather and check; the result is the Script and the input ConfigMap made with it."""
+        script = self._cache.scripts.get((run.key[0], run.script))
+        if script is None:
+            return decide_missing_script(run, self._settings.script_grace_seconds, now)
         if wrong := check_limits(run, script.spec):
             return wrong
         inputs = await observe_inputs(self._client, run, script.spec)
@@ -75,45 +109,36 @@ class Starter:
         if wrong := check_variables(inputs.variables, script.spec):
             return wrong
         config_map = build_input(run, script.spec, inputs.source, inputs.variables)
-        return check_input_size(config_map) or config_map
+        return check_input_size(config_map) or (script, config_map)
 
     def _decide_turn(self, run: RunFacts, script: ScriptFacts) -> Wait | None:
         limit = script.spec.max_concurrent_runs
-        if limit is None:
+        if limit is None or run.uid in self._cache.starting:
             return None
         places = [
-            Place(other, self._cache.is_started(other.key))
+            Place(other, self._cache.is_started(other))
             for other in self._cache.unfinished(*script.key)
-            if self._cache.is_started(other.key) or other.key in self._cache.queued
+            if self._cache.is_started(other) or other.key in self._cache.queued
         ]
-        turn = decide_admission(run, places, limit)
-        if turn is None:
-            # Counts from this moment on, not from when its Job is seen: two workers must not give away one place.
-            self._cache.starting.add(run.key)
-        return turn
+        return decide_admission(run, places, limit)
 
     async def _create(
         self, run: RunFacts, script: ScriptFacts, config_map: dict[str, Any]
     ) -> JobFacts | Verdict | Wait:
+        """Make Job and input at the same time. What is wrong with the input alone is for ``supply`` to mend."""
         await self._namespaces.prepare(run.key[0])
         wanted = hash_input(config_map)
-        found, job = await asyncio.gather(
-            self._create_input(run, config_map, wanted),
+        self._cache.uncertain.add(run.uid)  # until an answer says otherwise
+        supplied, made = await asyncio.gather(
+            self._client.create(CONFIGMAPS, run.key[0], config_map),
             self._create_job(run, build_job(run, script.spec, wanted, self._settings)),
             return_exceptions=True,
         )
-        for made in (job, found):
-            if isinstance(made, QuotaExceeded):
-                return Wait("QuotaExceeded", str(made), _QUOTA_SECONDS)
-            if isinstance(made, BaseException):
-                raise made
-            if isinstance(made, (Verdict, Wait)):
-                return made
-        assert isinstance(job, JobFacts)  # noqa: S101 - for the type checker
-        if found != wanted == job.snapshot.input_sha256:
-            # Left by an operator that died before the Job was made; the sources were edited since.
-            await self._client.delete(CONFIGMAPS, run.key[0], input_name(run.key[1]))
-            await self._client.create(CONFIGMAPS, run.key[0], config_map)
+        job: JobFacts | Verdict | Wait | BaseException = made
+        if isinstance(job, BaseException):
+            raise job
+        if isinstance(job, JobFacts) and isinstance(supplied, dict) and job.snapshot.input_sha256 == wanted:
+            self._cache.supplied.add(run.uid)
         return job
 
     async def _create_job(self, run: RunFacts, body: dict[str, Any]) -> JobFacts | Verdict | Wait:
@@ -127,17 +152,30 @@ class Starter:
         self._cache.put_job(job)
         return job
 
-    async def _create_input(self, run: RunFacts, body: dict[str, Any], wanted: str) -> str | Verdict | Wait:
-        """Make the input; return the hash of what is there."""
-        namespace, name = run.key[0], input_name(run.key[1])
+    async def _read_input(self, run: RunFacts) -> dict[str, Any] | Verdict | Wait | None:
         try:
-            await self._client.create(CONFIGMAPS, namespace, body)
-        except AlreadyExists:
-            found = await self._client.get(CONFIGMAPS, namespace, name)
-            if any(owner["uid"] == run.uid for owner in found["metadata"].get("ownerReferences") or ()):
-                return hash_input(found)
-            return _decide_taken(run, found)
-        return wanted
+            found = await self._client.get(CONFIGMAPS, run.key[0], input_name(run.key[1]))
+        except NotFound:
+            return None
+        if any(owner["uid"] == run.uid for owner in found["metadata"].get("ownerReferences") or ()):
+            return found
+        return _decide_taken(run, found)
+
+    async def _replace_input(self, run: RunFacts, old: dict[str, Any] | None, new: dict[str, Any]) -> None:
+        """Put an input in the place of none, or of one left by an operator that died before the Job was made."""
+        if old is not None:
+            options = {"preconditions": {"uid": old["metadata"]["uid"]}}
+            await self._client.delete(CONFIGMAPS, run.key[0], old["metadata"]["name"], options)
+        await self._client.create(CONFIGMAPS, run.key[0], new)
+
+
+def _decide_refused(run: RunFacts, error: Forbidden | Invalid) -> Verdict | Wait:
+    """Decide what to do when the API server refuses to make an object for a run."""
+    if isinstance(error, Forbidden):
+        return Wait(type(error).__name__, str(error), _REFUSED_SECONDS)
+    return Verdict(
+        Reason.SCRIPT_NOT_ALLOWED, f'what Script "{run.script}" asks for is refused by the API server: {error}'
+    )
 
 
 def _decide_taken(run: RunFacts, found: dict[str, Any]) -> Verdict | Wait:

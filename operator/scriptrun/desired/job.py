@@ -3,12 +3,21 @@
 from typing import Any
 
 from scriptrun.desired.input import GRACE_PERIOD_SECONDS, build_owner, dump_json
-from scriptrun.desired.names import CONTAINER, RUNNER_ACCOUNT, SNAPSHOT_ANNOTATION, input_name, run_labels
-from scriptrun.models.facts import RunFacts
+from scriptrun.desired.names import (
+    CONTAINER,
+    RUNNER_ACCOUNT,
+    SNAPSHOT_ANNOTATION,
+    STOP_ANNOTATION,
+    TOKEN_VOLUME,
+    input_name,
+    run_labels,
+)
+from scriptrun.models.facts import JobFacts, RunFacts
 from scriptrun.models.script import ScriptSpec
+from scriptrun.policies.verdict import Verdict
 from scriptrun.settings import Settings
 
-__all__ = ["build_job"]
+__all__ = ["build_job", "build_stop"]
 
 _FAILURES = "metadata.annotations['batch.kubernetes.io/job-index-failure-count']"
 _IGNORED = "metadata.annotations['batch.kubernetes.io/job-index-ignored-failure-count']"
@@ -50,8 +59,8 @@ def _build_volumes(run: RunFacts, script: ScriptSpec) -> tuple[list[dict[str, An
             {"serviceAccountToken": {"path": "token", "expirationSeconds": _TOKEN_SECONDS}},
             {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
         ]
-        volumes.append({"name": "token", "projected": {"sources": sources, "defaultMode": 0o444}})
-        mounts.append({"name": "token", "mountPath": "/scriptrun/token", "readOnly": True})
+        volumes.append({"name": TOKEN_VOLUME, "projected": {"sources": sources, "defaultMode": 0o444}})
+        mounts.append({"name": TOKEN_VOLUME, "mountPath": "/scriptrun/token", "readOnly": True})
     return volumes, mounts
 
 
@@ -144,3 +153,13 @@ def build_job(run: RunFacts, script: ScriptSpec, input_sha256: str, settings: Se
             "template": {"metadata": {"labels": labels}, "spec": _build_pod_spec(run, script, input_sha256, settings)},
         },
     }
+
+
+def build_stop(job: JobFacts, verdict: Verdict) -> dict[str, Any]:
+    """Build the merge patch that stops a Job: its pods are ended with their grace period, no new one is made.
+
+    It says why in the same write: an operator that dies before it has said so in the run's status leaves the next one
+    a Job from which nothing more could be learned.
+    """
+    why = dump_json({"reason": verdict.reason, "message": verdict.message})
+    return {"metadata": {"uid": job.uid, "annotations": {STOP_ANNOTATION: why}}, "spec": {"suspend": True}}

@@ -10,6 +10,8 @@ __all__ = [
     "RUN_LABEL",
     "SCRIPT_LABEL",
     "SNAPSHOT_ANNOTATION",
+    "STOP_ANNOTATION",
+    "TOKEN_VOLUME",
     "input_name",
     "output_name",
     "pod_of_output",
@@ -22,8 +24,10 @@ RUN_LABEL = "scriptrun.dev/run"
 SCRIPT_LABEL = "scriptrun.dev/script"
 OUTPUT_LABEL = "scriptrun.dev/output"
 SNAPSHOT_ANNOTATION = "scriptrun.dev/snapshot"
+STOP_ANNOTATION = "scriptrun.dev/stopped"
 RUNNER_ACCOUNT = "scriptrun-runner"
 CONTAINER = "script"
+TOKEN_VOLUME = "token"
 
 _POD = re.compile(r"^(?P<run>.+)-0-[a-z0-9]{5}$")
 

@@ -58,11 +58,12 @@ class Snapshot:
     retry_disrupted: bool = True
     output_schema: dict[str, Any] = field(default_factory=dict)
     input_sha256: str = ""
+    output_in_config_map: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class JobFacts:
-    """A Job, with the condition that ended it."""
+    """A Job, with the condition that ended it, or why the operator stopped it."""
 
     key: Key
     uid: str
@@ -75,6 +76,8 @@ class JobFacts:
     failure_message: str = ""
     suspended: bool = False
     deleting: bool = False
+    stopped_reason: str = ""
+    stopped_message: str = ""
     snapshot: Snapshot = field(default_factory=Snapshot)
 
 

@@ -50,6 +50,8 @@ def decide_outcome(run: RunFacts, job: JobFacts, attempts: Sequence[Attempt], no
     for attempt in attempts:
         if attempt.verdict and attempt.verdict.reason is Reason.COMPLETED:
             return Settle(attempt.verdict, attempt)
+    if job.stopped_reason:
+        return Settle(Verdict(Reason(job.stopped_reason), job.stopped_message), last)
     if run.cancel:
         return Settle(Verdict(Reason.CANCELED, "canceled by spec.cancel"), last, stop_job=not job.failed)
     if job.failed:
@@ -58,6 +60,8 @@ def decide_outcome(run: RunFacts, job: JobFacts, attempts: Sequence[Attempt], no
         return _settle_complete(last)
     if last is not None and last.verdict is not None and _is_final(attempts, limits):
         return Settle(last.verdict, last)
+    if job.suspended:
+        return Wait("Suspended", "somebody suspended the Job: the run goes on once its spec.suspend is false again")
     return _decide_start(last.pod if last and not last.verdict else None, last, limits, now)
 
 
