@@ -1,0 +1,170 @@
+"""One operator process: the real informer, cache, queue and reconcilers, on the server in memory.
+
+kopf's part is played here: it lists, then passes on events, each object's in whatever order and number the feed is bad
+enough to give them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+import kopf
+
+from builders import at
+from scriptrun.controller.cache import Cache
+from scriptrun.controller.informer import Informer, WorkItem
+from scriptrun.controller.queue import WorkQueue
+from scriptrun.controller.reconcile import Reconciler
+from scriptrun.controller.scripts import ScriptKeeper
+from scriptrun.controller.sweep import Sweeper
+from scriptrun.errors import KubeError
+from scriptrun.kube.client import Client
+from scriptrun.settings import Settings
+from unit.controller.server import Body, Faults, Server, ServerClient, Write
+
+__all__ = ["GOOD_FEED", "Feed", "Replica"]
+
+_WATCHED = ("scripts", "scriptruns", "jobs", "pods")
+_WORKERS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """How badly events arrive: the share that is dropped and that comes twice, and how late they may be."""
+
+    dropped: float = 0.0
+    repeated: float = 0.0
+    delay: float = 0.02
+    relist_seconds: float = 30.0
+
+
+GOOD_FEED = Feed()
+
+
+class Replica:
+    """An operator process from `start` to `crash`."""
+
+    def __init__(
+        self, server: Server, noise: random.Random, faults: Faults, feed: Feed, settings: Settings, log: list[Write]
+    ) -> None:
+        self._server = server
+        self._noise = noise
+        self._feed = feed
+        self.client = ServerClient(server, noise, faults, log)
+        client = cast(Client, self.client)
+        self.cache = Cache()
+        self.queue: WorkQueue[WorkItem] = WorkQueue(asyncio.get_running_loop().time)
+        self.scripts = ScriptKeeper(client, self.cache, self._clock)
+        self.reconciler = Reconciler(client, self.cache, self.queue, settings, self.scripts, self._clock)
+        self._informer = Informer(self.cache, self.queue.add)
+        self._sweeper = Sweeper(client, self.cache, self._informer, settings.namespaces)
+        self._tasks: dict[asyncio.Task[None], None] = {}  # in the order of their start
+        self._unseen: set[str] = set()
+        self.defects: list[Exception] = []
+
+    def _clock(self) -> datetime:
+        return at(self._server.now())
+
+    async def start(self) -> None:
+        """Fill the caches, then work."""
+        await self.fill()
+        self._server.watchers.append(self._take)
+        self.reconciler.take_over()
+        for _ in range(_WORKERS):
+            self._spawn(self._work())
+        self._spawn(self._relist())
+
+    async def fill(self) -> None:
+        """List every kind, as at the start of a watch."""
+        for plural in (*_WATCHED, "configmaps"):
+            for body in self._server.of_kind(plural):
+                await self._deliver(plural, "", body)
+
+    async def crash(self) -> None:
+        """End here and now, in the middle of whatever it is."""
+        self._server.watchers.remove(self._take)
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks[task] = None
+        task.add_done_callback(self._tasks.pop)
+
+    async def _work(self) -> None:
+        while (item := await self.queue.get()) is not None:
+            try:
+                await self.reconcile(item)
+                self.queue.forget(item)
+            except Exception as error:
+                if not isinstance(error, KubeError):
+                    self.defects.append(error)
+                self.queue.retry(item)
+            finally:
+                self.queue.done(item)
+
+    async def reconcile(self, item: WorkItem) -> None:
+        """One pass, as the operator's worker does it."""
+        kind, *key = item
+        if kind == "run":
+            await self.reconciler.reconcile((key[0], key[1]))
+        elif (again := await self.scripts.reconcile((key[0], key[1]))) is not None:
+            self.queue.add_after(item, again)
+
+    async def _relist(self) -> None:
+        while True:
+            await asyncio.sleep(self._feed.relist_seconds)
+            await self.fill()
+            with suppress(KubeError):
+                await self._sweeper.sweep()
+            self.reconciler.resync()
+
+    def _take(self, plural: str, event: str, body: Body) -> None:
+        """Take an event of the server's and pass it on, some time."""
+        # Scripts come as they are: which runs their absence ends is part of what is foreseen.
+        feed = GOOD_FEED if plural == "scripts" else self._feed
+        if self._noise.random() < feed.dropped:
+            if event == "DELETED":
+                self._unseen.add(body["metadata"]["uid"])  # as after a gap: nothing older comes any more
+            return
+        times = 2 if self._noise.random() < feed.repeated else 1
+        for _ in range(times):
+            self._spawn(self._deliver_later(plural, event, body, self._noise.uniform(0, feed.delay)))
+
+    async def _deliver_later(self, plural: str, event: str, body: Body, delay: float) -> None:
+        await asyncio.sleep(delay)
+        if body["metadata"]["uid"] not in self._unseen:
+            await self._deliver(plural, event, body)
+
+    async def _deliver(self, plural: str, event: str, body: Body) -> None:
+        """Call the handlers that kopf or the reflector would call, for what its selector lets through."""
+        raw = cast(kopf.Body, body)
+        kind = event or None
+        if plural == "configmaps":
+            if "scriptrun.dev/output" in (body["metadata"].get("labels") or {}):
+                self._informer.on_output(event or "ADDED", body["metadata"])
+            return
+        if plural not in _WATCHED:
+            return
+        status = body.get("status") or {}
+        if plural in ("jobs", "pods") and (status.get("succeeded") or status.get("phase") == "Succeeded"):
+            if not event:
+                return
+            kind = "DELETED"  # out of the field selector
+        index, handle = {
+            "scripts": (self._informer._index_script, self._informer._on_script),
+            "scriptruns": (self._informer._index_run, self._informer._on_run),
+            "jobs": (self._informer._index_job, self._informer._drop_job),
+            "pods": (self._informer._index_pod, self._informer._drop_pod),
+        }[plural]
+        if kind != "DELETED":
+            await index(body=raw)
+        if kind == "DELETED" or plural in ("scripts", "scriptruns"):
+            await handle(body=raw, type=kind)

@@ -1,0 +1,247 @@
+"""A life of runs, from their creation to the end of their TTL, under an operator that may die at any moment."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from builders import NOW, run_body, script_body, settings
+from scriptrun.errors import NotFound
+from unit.controller.cluster import GOOD, Cluster, Plan, foresee
+from unit.controller.replica import GOOD_FEED, Feed, Replica
+from unit.controller.server import NO_FAULTS, Body, Faults, Server, Write
+
+__all__ = ["Case", "RunCase", "ScriptCase", "Simulation"]
+
+TTL_SECONDS = 50
+_PATIENCE_SECONDS = 4000.0
+_DEADLINES = {"activeDeadlineSeconds": 200, "startDeadlineSeconds": 40, "ttlSecondsAfterFinished": TTL_SECONDS}
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptCase:
+    """A Script, and when it appears (seconds)."""
+
+    limit: int | None = None
+    backoff_limit: int = 0
+    on_disruption: str = "Retry"
+    appears: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunCase:
+    """A run: of which Script (by position), when it is made, what its attempts come to, what people do to it."""
+
+    script: int = 0
+    created: float = 0.0
+    plan: Plan = GOOD
+    canceled: float | None = None
+    deleted: float | None = None
+    made_again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What happens, and how badly."""
+
+    scripts: Sequence[ScriptCase]
+    runs: Sequence[RunCase]
+    crashes: Sequence[float] = ()
+    quota_until: float = 0.0
+    faults: Faults = NO_FAULTS
+    feed: Feed = GOOD_FEED
+    seed: int = 0
+
+
+@dataclass(slots=True)
+class Life:
+    """What a run, told by its uid, went through."""
+
+    case: RunCase
+    name: str
+    uid: str
+    jobs: int = 0
+    end: Body | None = None
+    ended_at: float = 0.0
+    taken_away: bool = False
+    gone_at: float | None = None
+
+
+@dataclass(slots=True)
+class Simulation:
+    """Plays a case; afterwards holds what happened."""
+
+    case: Case
+    lives: dict[str, Life] = field(default_factory=dict)
+    violations: list[str] = field(default_factory=list)
+    writes: list[Write] = field(default_factory=list)
+    executions: dict[str, list[str]] = field(default_factory=dict)
+
+    async def play(self) -> None:
+        """Play from the start to the end of the last TTL."""
+        noise = random.Random(self.case.seed)
+        server, plans = Server(), dict[str, Plan]()
+        server.quota_until = self.case.quota_until
+        server.watchers.append(self._watch(server))
+        cluster = Cluster(server, noise, plans)
+        people = [
+            *(self._make_script(server, number, script) for number, script in enumerate(self.case.scripts)),
+            *(self._make_run(server, plans, number, run) for number, run in enumerate(self.case.runs)),
+        ]
+        done = asyncio.gather(*people)
+        replica = await self._crash_and_start(server, noise)
+        await done
+        await self._wait_until_empty(server)
+        replica.client.faults = Faults()
+        await asyncio.sleep(3 * self.case.feed.relist_seconds)
+        await replica.crash()
+        await cluster.stop()
+        self.executions = dict(cluster.executions)
+        self.violations += [f"the operator forgot to forget: {left}" for left in _leftovers(replica)]
+        self._note_defects(replica)
+
+    def _note_defects(self, replica: Replica) -> None:
+        self.violations += [f"a reconcile failed: {error!r}" for error in replica.defects]
+
+    async def _crash_and_start(self, server: Server, noise: random.Random) -> Replica:
+        while True:
+            replica = Replica(
+                server, noise, self.case.faults, self.case.feed, settings(leader_election=False), self.writes
+            )
+            await replica.start()
+            coming = [moment for moment in self.case.crashes if moment > server.now()]
+            if not coming:
+                return replica
+            await asyncio.sleep(min(coming) - server.now())
+            await replica.crash()
+            self._note_defects(replica)
+            await asyncio.sleep(noise.uniform(0, 3))
+
+    async def _make_script(self, server: Server, number: int, script: ScriptCase) -> None:
+        await asyncio.sleep(script.appears)
+        fields: dict[str, Any] = {"backoffLimit": script.backoff_limit, "onDisruption": script.on_disruption}
+        if script.limit is not None:
+            fields["maxConcurrentRuns"] = script.limit
+        server.create("scripts", script_body(f"script-{number}", **_DEADLINES, **fields))
+
+    async def _make_run(self, server: Server, plans: dict[str, Plan], number: int, run: RunCase) -> None:
+        await asyncio.sleep(run.created)
+        name = f"run-{number}"
+        life = self._create(server, plans, name, run)
+        people = []
+        if run.canceled is not None:
+            people.append(self._cancel(server, life, run.canceled))
+        if run.deleted is not None:
+            people.append(self._delete(server, plans, life, run.deleted))
+        await asyncio.gather(*people)
+
+    def _create(self, server: Server, plans: dict[str, Plan], name: str, run: RunCase) -> Life:
+        body = server.create("scriptruns", run_body(name, script=f"script-{run.script}"))
+        life = Life(run, name, body["metadata"]["uid"])
+        self.lives[life.uid] = life
+        plans[life.uid] = run.plan
+        return life
+
+    async def _cancel(self, server: Server, life: Life, moment: float) -> None:
+        await asyncio.sleep(max(0.0, moment - server.now()))
+        if life.gone_at is None:
+            server.change("scriptruns", life.name, {"spec": {"cancel": True}})
+
+    async def _delete(self, server: Server, plans: dict[str, Plan], life: Life, moment: float) -> None:
+        await asyncio.sleep(max(0.0, moment - server.now()))
+        with suppress(NotFound):
+            if life.gone_at is None:
+                life.taken_away = True
+                server.delete("scriptruns", life.name)
+        if life.case.made_again and server.find("scriptruns", life.name) is None:
+            again = RunCase(life.case.script, server.now(), life.case.plan)
+            self._create(server, plans, life.name, again)
+
+    async def _wait_until_empty(self, server: Server) -> None:
+        while left := server.of_kind("scriptruns"):
+            if server.now() > _PATIENCE_SECONDS:
+                stuck = [(run["metadata"]["name"], run.get("status", {})) for run in left]
+                self.violations.append(f"never ended: {stuck}")
+                return
+            await asyncio.sleep(1)
+
+    # What must never be, whatever happens.
+
+    def _watch(self, server: Server) -> Any:
+        before: dict[str, Body] = {}
+
+        def watch(plural: str, event: str, body: Body) -> None:
+            uid = body["metadata"]["uid"]
+            if plural == "scriptruns":
+                if event == "DELETED":
+                    self.lives[uid].gone_at = server.now()
+                elif "status" in body:
+                    self._check_status(server, self.lives[uid], before.get(uid), body["status"])
+                    before[uid] = body["status"]
+            elif plural == "jobs" and event == "ADDED":
+                self._check_job(server, body)
+
+        return watch
+
+    def _check_status(self, server: Server, life: Life, before: Body | None, status: Body) -> None:
+        if before and "finishedAt" in before and status != before:
+            self.violations.append(f"{life.name}: the end was rewritten: {before} -> {status}")
+        elif "finishedAt" in status:
+            life.end, life.ended_at = status, server.now()
+
+    def _check_job(self, server: Server, job: Body) -> None:
+        life = self.lives[job["metadata"]["ownerReferences"][0]["uid"]]
+        life.jobs += 1
+        if life.jobs > 1:
+            self.violations.append(f"{life.name} got a second Job")
+        if life.end is not None:
+            self.violations.append(f"{life.name} got a Job after its end ({life.end['reason']})")
+        limit = self.case.scripts[life.case.script].limit
+        going = self._count_going(server)[life.case.script]
+        if limit is not None and going > limit:
+            self.violations.append(f"script-{life.case.script} has {going} runs under way, {limit} are allowed")
+
+    def _count_going(self, server: Server) -> Counter[int]:
+        going: Counter[int] = Counter()
+        for job in server.of_kind("jobs"):
+            life = self.lives[job["metadata"]["ownerReferences"][0]["uid"]]
+            over = (job.get("status") or {}).get("conditions")
+            if not over and life.end is None and life.gone_at is None:
+                going[life.case.script] += 1
+        return going
+
+    def foresee(self, life: Life) -> tuple[str, int]:
+        """What a run comes to when nobody interferes, and by how many pods."""
+        script = self.case.scripts[life.case.script]
+        if script.appears > life.case.created + 10:
+            return "ScriptNotAllowed", 0
+        return foresee(life.case.plan, script.backoff_limit, script.on_disruption)
+
+
+def end_of(life: Life) -> datetime:
+    """The instant that a run's status gives for its end."""
+    assert life.end is not None
+    return datetime.fromisoformat(life.end["finishedAt"])
+
+
+def seconds_of(moment: datetime) -> float:
+    """The same as seconds of the simulation."""
+    return (moment - NOW).total_seconds()
+
+
+def _leftovers(replica: Replica) -> list[str]:
+    cache = replica.cache
+    kept = {
+        name: getattr(cache, name)
+        for name in (
+            *("runs", "jobs", "pods", "outputs", "results"),
+            *("suspect", "queued", "starting", "uncertain", "supplied"),
+        )
+    }
+    return [f"{name}: {sorted(value)}" for name, value in kept.items() if value]

@@ -1,0 +1,109 @@
+"""Whatever happens to the operator, the network and the pods: every run comes to the one end that is right."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unit.controller.cluster import FATES, REASONS, Plan
+from unit.controller.replica import Feed
+from unit.controller.server import Faults
+from unit.controller.simulation import (
+    TTL_SECONDS,
+    Case,
+    Life,
+    RunCase,
+    ScriptCase,
+    Simulation,
+    end_of,
+    seconds_of,
+)
+from unit.controller.virtualtime import run_virtually
+
+PHASES = {"Completed": "Succeeded", "Canceled": "Canceled"}
+NEVER_RUN = ("no-image", "unschedulable", "broken")
+MOMENTS = st.floats(0, 30).map(lambda seconds: round(seconds, 2))
+PLANS = st.builds(Plan, st.lists(st.sampled_from(FATES), max_size=3).map(tuple))
+SCRIPTS = st.builds(
+    ScriptCase,
+    limit=st.sampled_from([None, 1, 2]),
+    backoff_limit=st.integers(0, 2),
+    on_disruption=st.sampled_from(["Retry", "Fail"]),
+    appears=st.sampled_from([0.0, 0.0, 1.0, 60.0]),
+)
+FAULTS = st.builds(Faults, rate=st.sampled_from([0.0, 0.05, 0.3]), latency=st.sampled_from([0.01, 0.5]))
+FEEDS = st.builds(
+    Feed,
+    dropped=st.sampled_from([0.0, 0.1, 0.5]),
+    repeated=st.sampled_from([0.0, 0.5]),
+    delay=st.sampled_from([0.01, 0.5, 5.0]),
+)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    scripts = draw(st.lists(SCRIPTS, min_size=1, max_size=2))
+    runs = st.builds(
+        RunCase,
+        script=st.integers(0, len(scripts) - 1),
+        created=st.sampled_from([0.0, 0.0, 1.0, 2.5]),
+        plan=PLANS,
+        canceled=st.none() | st.none() | MOMENTS,
+        deleted=st.none() | st.none() | st.none() | MOMENTS,
+        made_again=st.booleans(),
+    )
+    return Case(
+        scripts=scripts,
+        runs=draw(st.lists(runs, min_size=1, max_size=6)),
+        crashes=sorted(draw(st.lists(MOMENTS, max_size=4))),
+        quota_until=draw(st.sampled_from([0.0, 0.0, 3.0, 20.0])),
+        faults=draw(FAULTS),
+        feed=draw(FEEDS),
+        seed=draw(st.integers(0, 2**32)),
+    )
+
+
+def play(case: Case) -> Simulation:
+    simulation = Simulation(case)
+    run_virtually(simulation.play())
+    return simulation
+
+
+def check_end(simulation: Simulation, life: Life) -> None:
+    """Check the end of a run that nobody deleted."""
+    assert life.end is not None
+    reason, pods = simulation.foresee(life)
+    allowed = {reason}
+    if life.case.canceled is not None:
+        allowed.add("Canceled")
+    if "deleted" in life.case.plan.fates:
+        # A pod that came and went while nobody looked left no trace; the one before it may seem to be the last.
+        allowed |= {"OutputLost", *(REASONS[fate] for fate in life.case.plan.fates)}
+    assert life.end["reason"] in allowed
+    assert life.end["phase"] == PHASES.get(life.end["reason"], "Failed")
+    check_attempts(simulation, life, pods)
+    if life.end["reason"] == "Completed":
+        assert life.end["outputRef"]["bytes"] > 8192 or life.end["output"] == {"answer": 42}
+        assert life.end["outputRef"]["configMap"] == f"{life.end['attempts'][-1]['pod']}-output"
+
+
+def check_attempts(simulation: Simulation, life: Life, pods: int) -> None:
+    """Check that the script ran as often as it should, and that the status says so."""
+    assert life.end is not None
+    executed = simulation.executions.get(life.uid, [])
+    attempts = life.end.get("attempts", [])
+    assert {attempt["pod"] for attempt in attempts if "startedAt" in attempt} <= set(executed)
+    if life.case.canceled is not None:
+        return
+    assert len(executed) == pods - sum(life.case.plan.fate(number) in NEVER_RUN for number in range(1, pods + 1))
+    if "deleted" not in life.case.plan.fates and not simulation.case.feed.dropped:
+        assert [attempt["number"] for attempt in attempts] == list(range(1, pods + 1))
+
+
+@given(cases())
+def test_every_run_comes_to_its_right_end_and_then_goes(case: Case) -> None:
+    simulation = play(case)
+    assert simulation.violations == []
+    for life in simulation.lives.values():
+        if not life.taken_away:
+            check_end(simulation, life)
+            assert life.gone_at is not None
+            assert life.gone_at >= seconds_of(end_of(life)) + TTL_SECONDS
