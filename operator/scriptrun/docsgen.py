@@ -19,6 +19,7 @@ from scriptrun.models.reasons import REASONS
 __all__ = ["REGIONS", "fill", "main"]
 
 _REGION = re.compile(r"(?P<begin><!-- generated: (?P<name>[a-z-]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL)
+_TEXT_TYPE = re.compile(r" <(list\[)?str\]?>")  # typer's note on arguments that are texts: goes without saying
 
 
 def build_fields(plural: str, part: str) -> str:
@@ -113,7 +114,7 @@ def _describe_commands(command: Any, parent: Any) -> Iterator[str]:
     yield f"### {context.command_path}"
     yield command.help
     records = [parameter.get_help_record(context) for parameter in command.params]
-    rows = [(f"`{_escape(names.replace(' <str>', ''))}`", _escape(text)) for names, text in filter(None, records)]
+    rows = [(f"`{_escape(_TEXT_TYPE.sub('', names))}`", _escape(text)) for names, text in filter(None, records)]
     yield _build_table(("Argument or option", "Meaning"), rows)
     if command.epilog:
         yield " ".join(command.epilog.split())

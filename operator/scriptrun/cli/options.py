@@ -73,7 +73,7 @@ ListOutput = Annotated[TableFormat | None, typer.Option("--output", "-o", help="
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Show the script's log on stderr as it comes.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Print the run's name and don't wait for its end.")]
 RunName = Annotated[str, typer.Argument(metavar="NAME", help="Name of the run.", autocompletion=complete_runs)]
-RunNames = Annotated[list[str], typer.Argument(metavar="NAME...", help="Names of runs.", autocompletion=complete_runs)]
+RunNames = Annotated[list[str], typer.Argument(metavar="NAME", help="Names of runs.", autocompletion=complete_runs)]
 ScriptFilter = Annotated[
     str, typer.Option(metavar="NAME", help="Only runs of this Script.", autocompletion=complete_scripts)
 ]

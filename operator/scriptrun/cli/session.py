@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from scriptrun.cli.options import Target
-from scriptrun.errors import ClusterUnsuitable, KubeError, NotFound, Unavailable
+from scriptrun.errors import ClusterUnsuitable, KubeError, Unavailable
 from scriptrun.kube.client import Client
 from scriptrun.kube.connection import open_connection
 
@@ -16,6 +16,7 @@ T = TypeVar("T")
 
 _MAX_CONNECTIONS = 8
 _UNAUTHORIZED = 401
+_NOT_FOUND = 404
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ async def _call(target: Target, work: Callable[[Session], Awaitable[T]]) -> T:
 def _advise(error: KubeError, server: str) -> str:
     """Say what is wrong where the API server's own words don't; "" where they do."""
     # The API server answers for a kind it does not know with a page, not with a Status that has a reason.
-    if isinstance(error, NotFound) and not error.reason:
+    if error.status == _NOT_FOUND and not error.reason:
         return (
             f"the cluster at {server} does not know the kinds of scriptrun.dev: install the chart, "
             "or choose another cluster with --context or --kubeconfig"

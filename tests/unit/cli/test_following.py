@@ -1,0 +1,318 @@
+"""Runs are followed to their end, whatever the network does meanwhile."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scriptrun.cli import podlogs, waiting, watching
+from scriptrun.cli.watching import watch_objects
+from scriptrun.kube.resources import SCRIPTRUNS
+from unit.cli.apistub import CONFIG_MAPS, PODS, RUNS, ApiStub, Reply, events, list_of, refuse
+from unit.cli.conftest import Done, Scriptrun
+
+POD = "hello-1-0-abcde"
+
+
+@pytest.fixture
+def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiStub]:
+    stub = ApiStub()
+    monkeypatch.setenv("KUBECONFIG", str(stub.write_kubeconfig(tmp_path / "kubeconfig")))
+    # The library reads the variable when it is imported, which an earlier test may have done.
+    monkeypatch.setattr("scriptrun.kube.connection.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "kubeconfig"))
+    yield stub
+    stub.close()
+
+
+def _make_run(**status: Any) -> dict[str, Any]:
+    metadata = {"name": "hello-1", "namespace": "team", "resourceVersion": "8"}
+    return {"metadata": metadata, "spec": {"scriptRef": {"name": "hello.py"}}, "status": status}
+
+
+def _make_end(reason: str = "Completed", phase: str = "Succeeded", **status: Any) -> dict[str, Any]:
+    return _make_run(phase=phase, reason=reason, finishedAt="2026-01-01T00:00:00Z", **status)
+
+
+def _make_pod(state: str) -> dict[str, Any]:
+    metadata = {"name": POD, "resourceVersion": "9", "creationTimestamp": "2026-01-01T00:00:00Z"}
+    return {"metadata": metadata, "status": {"containerStatuses": [{"name": "script", "state": {state: {}}}]}}
+
+
+ATTEMPTS = [{"number": 1, "pod": POD}]
+
+
+def _expect(api: ApiStub, *answers: Reply, watch: Reply | None = None) -> None:
+    """Answer the lists of the run, and each watch of it."""
+    api.on(f"POST {RUNS}", Reply(_make_run(), 201))
+    api.on(f"GET {RUNS}", *answers)
+    api.on(f"WATCH {RUNS}", watch or events(held=True))
+
+
+def _run(scriptrun: Scriptrun, *options: str) -> Done:
+    return scriptrun("run", "hello.py", "--name", "hello-1", *options)
+
+
+def test_from_creation_to_output(api: ApiStub, scriptrun: Scriptrun) -> None:
+    running = _make_run(phase="Running")
+    end = _make_end(output={"a": 1}, durationSeconds=0.5)
+    _expect(api, list_of(_make_run()), watch=events(("MODIFIED", running), ("MODIFIED", running), ("MODIFIED", end)))
+    done = _run(scriptrun, "--var", "a:=1")
+    assert (done.code, json.loads(done.stdout)) == (0, {"a": 1})
+    assert done.stderr.splitlines() == [
+        "scriptrun.scriptrun.dev/hello-1 created",
+        "hello-1: Running",
+        "hello-1: Succeeded in 0.5 s",
+    ]
+    [created] = api.find("POST", RUNS)
+    assert created.body["spec"] == {"scriptRef": {"name": "hello.py"}, "variables": {"a": 1}}
+    assert api.find("WATCH", RUNS)[0].query["fieldSelector"] == "metadata.name=hello-1"
+
+
+@pytest.mark.parametrize(
+    ("reason", "phase", "exit_code", "code"),
+    [("ScriptFailed", "Failed", 7, 7), ("Timeout", "Failed", 143, 124), ("Canceled", "Canceled", None, 130)],
+)
+def test_the_exit_code_tells(
+    api: ApiStub, scriptrun: Scriptrun, reason: str, phase: str, exit_code: int | None, code: int
+) -> None:
+    _expect(api, list_of(_make_end(reason, phase, **({"exitCode": exit_code} if exit_code else {}))))
+    assert _run(scriptrun).code == code
+
+
+def test_a_watch_that_ends_fails_or_is_too_old_is_begun_again(api: ApiStub, scriptrun: Scriptrun) -> None:
+    api.on(f"POST {RUNS}", Reply(_make_run(), 201))
+    api.on(
+        f"GET {RUNS}", list_of(_make_run()), list_of(_make_run()), list_of(_make_run()), list_of(_make_end(output={}))
+    )
+    too_old = events(("ERROR", {"code": 410, "message": "too old"}))
+    api.on(f"WATCH {RUNS}", events(), too_old, Reply("", cut=True))
+    done = _run(scriptrun)
+    assert (done.code, done.stdout) == (0, "{}\n")
+    assert len(api.find("GET", RUNS)) == 4
+
+
+def test_an_api_server_away_for_long_ends_the_wait_but_not_the_run(
+    api: ApiStub, scriptrun: Scriptrun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "_PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(watching, "_PAUSE_SECONDS", 0.05)
+    _expect(api, refuse(503, "ServiceUnavailable", "later"))
+    done = _run(scriptrun, "--context", "stub")
+    assert (done.code, done.stdout) == (1, "")
+    assert "hello-1 goes on without you. See it: scriptrun logs -f hello-1 --context stub;" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("error: the API server has been away for a minute: later")
+
+
+@pytest.mark.parametrize("gone", [events(("DELETED", _make_run())), events()])
+def test_a_run_deleted_meanwhile(api: ApiStub, scriptrun: Scriptrun, gone: Reply) -> None:
+    _expect(api, list_of(_make_run()), list_of(), watch=gone)
+    done = _run(scriptrun)
+    assert done.code == 1
+    assert "error: hello-1 was deleted while it was waited for" in done.stderr
+
+
+def test_a_hint_when_no_operator_looks_at_it(
+    api: ApiStub, scriptrun: Scriptrun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "_HINT_SECONDS", 0.0)
+    monkeypatch.setattr(watching, "_SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr(watching, "_PAUSE_SECONDS", 0.0)
+    api.on(f"GET {RUNS}/hello-1", Reply({**_make_run(), "status": None}))
+    _expect(api, list_of(_make_run()), list_of(_make_end(output={})))
+    done = _run(scriptrun)
+    assert done.code == 0
+    assert "hello-1: no operator has looked at it for 0 s: is one running" in done.stderr
+
+
+def test_not_waiting(api: ApiStub, scriptrun: Scriptrun) -> None:
+    _expect(api, list_of())
+    assert _run(scriptrun, "--no-wait").stdout == "scriptrun.scriptrun.dev/hello-1 created\n"
+    assert _run(scriptrun, "--no-wait", "-o", "name").stdout == "scriptrun.scriptrun.dev/hello-1\n"
+    assert json.loads(_run(scriptrun, "--no-wait", "-o", "json").stdout)["metadata"]["name"] == "hello-1"
+    assert not api.find("GET", RUNS)
+
+
+def test_a_log_comes_once_though_the_network_cuts_it_off(
+    api: ApiStub, scriptrun: Scriptrun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(podlogs, "_PAUSE_SECONDS", 0.0)
+    log = [Reply("one\ntw", cut=True), Reply("one\ntwo\nthr", cut=True), Reply("one\ntwo\nthree\nfour")]
+    api.on(f"GET {PODS}", list_of(_make_pod("running")))
+    api.on(f"WATCH {PODS}", events(held=True))
+    api.on(f"GET {PODS}/{POD}/log", *log)
+    end = _make_end("ScriptFailed", "Failed", exitCode=3, message="exit code 3\nfour", attempts=ATTEMPTS)
+    # The run is over only when its log was read: the stub answers this list before it gives the end.
+    _expect(api, list_of(_make_run()), list_of(end))
+    monkeypatch.setattr(watching, "_SILENCE_SECONDS", 0.5)
+    done = _run(scriptrun, "-f")
+    assert (done.code, done.stdout) == (3, "")
+    assert "one\ntwo\nthree\nfourhello-1: Failed: ScriptFailed: exit code 3\n" in done.stderr
+    assert api.find("GET", f"{PODS}/{POD}/log")[0].query == {"container": "script", "follow": "true"}
+
+
+def test_a_fast_runs_log_is_read_from_its_output(api: ApiStub, scriptrun: Scriptrun) -> None:
+    """The kubelet has not told yet that the pod started, and its log can't be asked for."""
+    api.on(f"GET {PODS}", list_of(_make_pod("waiting")))
+    api.on(f"WATCH {PODS}", events(held=True))
+    api.on(f"GET {CONFIG_MAPS}/{POD}-output", Reply({"data": {"log": "quick\n"}}))
+    _expect(api, list_of(_make_end(output={}, attempts=ATTEMPTS)))
+    done = _run(scriptrun, "-f")
+    assert "created\nquick\nhello-1: Succeeded\n" in done.stderr
+    assert not api.find("GET", f"{PODS}/{POD}/log")
+
+
+def test_a_long_log_is_read_from_the_pod_once_it_can_be(
+    api: ApiStub, scriptrun: Scriptrun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(podlogs, "_PAUSE_SECONDS", 0.0)
+    whole = "".join(f"line {number}\n" for number in range(10_000))
+    api.on(f"GET {PODS}", list_of(_make_pod("waiting")))
+    api.on(f"WATCH {PODS}", events(held=True))
+    api.on(f"GET {CONFIG_MAPS}/{POD}-output", Reply({"data": {"log": whole[-65_536:]}}))
+    api.on(f"GET {PODS}/{POD}/log", refuse(400, "BadRequest", "waiting to start"), Reply(whole))
+    _expect(api, list_of(_make_end(output={}, attempts=ATTEMPTS)))
+    assert whole in _run(scriptrun, "-f").stderr
+
+
+def test_a_log_that_may_not_be_read(api: ApiStub, scriptrun: Scriptrun) -> None:
+    api.on(f"GET {PODS}", refuse(403, "Forbidden", "pods is forbidden"))
+    _expect(api, list_of(_make_run()), watch=events(("MODIFIED", _make_end(output={}))))
+    done = _run(scriptrun, "-f")
+    assert done.code == 0
+    assert "the log can't be followed: pods is forbidden" in done.stderr
+
+
+def test_a_large_output_is_read_whole_and_checked(api: ApiStub, scriptrun: Scriptrun) -> None:
+    text = '{"a":  1.0}'
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    reference = {"configMap": f"{POD}-output", "key": "output.json", "bytes": len(text), "sha256": sha256}
+    api.on(f"GET {RUNS}/hello-1", Reply(_make_end(outputRef=reference)))
+    api.on(
+        f"GET {CONFIG_MAPS}/{POD}-output",
+        Reply({"data": {"output.json": text}}),
+        Reply({"data": {"output.json": "{}"}}),
+    )
+    assert scriptrun("get", "hello-1", "-o", "output").stdout == f"{text}\n"
+    done = scriptrun("get", "hello-1", "-o", "output")
+    assert (done.code, done.stdout) == (1, "")
+    assert "does not hold the output of this run any more" in done.stderr
+
+
+def test_no_output_says_where_the_run_stands(api: ApiStub, scriptrun: Scriptrun) -> None:
+    api.on(f"GET {RUNS}/hello-1", Reply(_make_run(phase="Queued", reason="ConcurrencyLimit")))
+    done = scriptrun("get", "hello-1", "-o", "output")
+    assert (done.code, done.stderr) == (1, "error: hello-1 has no output: Queued: ConcurrencyLimit\n")
+
+
+def test_the_log_of_a_pod_that_is_gone(api: ApiStub, scriptrun: Scriptrun) -> None:
+    other = "hello-1-0-first"
+    api.on(f"GET {RUNS}/hello-1", Reply(_make_end(attempts=[{"number": 1, "pod": other}, {"number": 2, "pod": POD}])))
+    api.on(f"GET {PODS}", list_of())
+    api.on(f"GET {CONFIG_MAPS}/{POD}-output", Reply({"data": {"log": "kept\n"}}))
+    assert scriptrun("logs", "hello-1").stdout == "kept\n"
+    assert scriptrun("logs", "hello-1", "--attempt", "2").stdout == "kept\n"
+    gone = scriptrun("logs", "hello-1", "--attempt", "1")
+    assert (gone.code, gone.stdout) == (1, "")
+    assert f"pod {other} has no log (any more)" in gone.stderr
+    missing = scriptrun("logs", "hello-1", "--attempt", "3")
+    assert (missing.code, missing.stderr) == (1, "error: hello-1 has no attempt 3: there were 2\n")
+
+
+def test_no_log_yet(api: ApiStub, scriptrun: Scriptrun) -> None:
+    api.on(f"GET {RUNS}/hello-1", Reply(_make_run()))
+    # Another pod that carries the run's label, which anybody may do who may make pods, is not asked.
+    foreign = {"metadata": {"name": "liar", "creationTimestamp": "2026-01-01T00:00:00Z"}}
+    api.on(f"GET {PODS}", list_of(foreign))
+    done = scriptrun("logs", "hello-1")
+    assert (done.code, done.stderr) == (1, "error: hello-1 has no pod yet (-f waits for it): Pending\n")
+
+
+def test_cancel(api: ApiStub, scriptrun: Scriptrun) -> None:
+    api.on(f"GET {RUNS}/a", Reply(_make_run(phase="Running")))
+    api.on(f"GET {RUNS}/b", Reply(_make_end()))
+    api.on(f"PATCH {RUNS}/a", Reply(_make_run()))
+    done = scriptrun("cancel", "a", "b")
+    assert (done.code, done.stdout) == (0, "scriptrun.scriptrun.dev/a canceled\n")
+    assert done.stderr == "b is over already: Succeeded\n"
+    assert [request.body for request in api.find("PATCH", f"{RUNS}/a")] == [{"spec": {"cancel": True}}]
+
+
+def test_rerun(api: ApiStub, scriptrun: Scriptrun) -> None:
+    old = _make_end("ScriptFailed", "Failed")
+    old["spec"] |= {"variables": {"a": 1}, "cancel": True, "task": {"id": "7"}}
+    api.on(f"GET {RUNS}/hello-0", Reply(old))
+    _expect(api, list_of(_make_end(output={})))
+    assert scriptrun("rerun", "hello-0").code == 0
+    [created] = api.find("POST", RUNS)
+    assert created.body["spec"] == {"scriptRef": {"name": "hello.py"}, "variables": {"a": 1}}
+    assert created.body["metadata"] == {"generateName": "hello-py-", "namespace": "team"}
+
+
+@pytest.mark.parametrize(
+    ("reply", "message"),
+    [
+        (Reply("404 page not found\n", 404), "does not know the kinds of scriptrun.dev: install the chart"),
+        (refuse(401, "Unauthorized"), "does not accept the credentials of this context"),
+        (refuse(403, "Forbidden", 'scriptruns is forbidden: User "me"'), 'error: scriptruns is forbidden: User "me"'),
+        (refuse(404, "NotFound", 'scriptruns.scriptrun.dev "x" not found'), 'scriptruns.scriptrun.dev "x" not found'),
+        (refuse(422, "Invalid", "spec:\x1b[2J\n no"), "error: spec:\\x1b[2J no"),
+    ],
+)
+def test_refusals_are_one_line_that_says_what_to_do(
+    api: ApiStub, scriptrun: Scriptrun, reply: Reply, message: str
+) -> None:
+    api.on(f"GET {RUNS}/x", reply)
+    done = scriptrun("get", "x")
+    assert (done.code, done.stdout) == (1, "")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_every_page_is_listed(api: ApiStub, scriptrun: Scriptrun) -> None:
+    first = Reply({"metadata": {"continue": "more"}, "items": [_make_end()]})
+    second = _make_run(phase="Running")
+    second["metadata"] = {**second["metadata"], "name": "hello-2"}
+    api.on(f"GET {RUNS}", first, list_of(second))
+    assert scriptrun("list", "-o", "name").stdout.split() == [
+        "scriptrun.scriptrun.dev/hello-1",
+        "scriptrun.scriptrun.dev/hello-2",
+    ]
+    assert [request.query.get("continue") for request in api.find("GET", RUNS)] == [None, "more"]
+
+
+class _Client:
+    """Gives a watch whose events a test sends at the moment it wants."""
+
+    def __init__(self) -> None:
+        self.sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+    async def list(self, *_where: Any, **_query: str) -> dict[str, Any]:
+        return {"items": [], "metadata": {"resourceVersion": "1"}}
+
+    async def watch(self, *_where: Any, **_query: str) -> AsyncIterator[dict[str, Any]]:
+        while True:
+            yield await self.sent.get()
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_a_cancellation_is_never_lost(steps: int) -> None:
+    """Also one that comes at the same moment as an event: asyncio.wait_for would swallow it."""
+    client: Any = _Client()
+
+    async def consume() -> None:
+        async for _ in watch_objects(client, SCRIPTRUNS, "team"):
+            pass
+
+    task = asyncio.create_task(consume())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    client.sent.put_nowait({"type": "MODIFIED", "object": {}})
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait({task}, timeout=2)
+    assert task.cancelled()
