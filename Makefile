@@ -26,6 +26,7 @@ demo: up ## Run the examples on a cluster, step by step
 up: setup ## Bring up the cluster and install the chart
 	@$(CLUSTER) up >/dev/null
 	@$(CLUSTER) install
+	@echo "The cluster is up, and so is the operator. To use it: export KUBECONFIG=$$($(CLUSTER) kubeconfig)"
 
 down: ## Remove the cluster and all it left
 	@$(CLUSTER) down

@@ -1,6 +1,7 @@
 """The demonstration: applies ``examples/`` and shows three runs to their end."""
 
 import shlex
+import shutil
 import subprocess
 import threading
 import time
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 
 from .clusters import Cluster
 from .errors import LocalClusterError
-from .progress import step
+from .progress import announce, step
 from .settings import ROOT
 
 # Every run of the examples, what it shows, and how it must end.
@@ -29,9 +30,9 @@ Where to go next:
   {scriptrun} run greeting.py --var salutation=Hi --var name=you --follow
   {scriptrun} list
   {scriptrun} logs retry
-  kubectl explain scriptrun.spec        ({kubectl})
-  docs/                                 every kind and field, contracts of scripts, operations
-  make down                             removes the cluster and all it left
+  {kubectl} explain scriptrun.spec
+  docs/index.md      every kind and field, contracts of scripts, security, operations
+  make down          removes the cluster and all it left
 """
 
 
@@ -75,7 +76,7 @@ def show(cluster: Cluster) -> None:
     kubectl = _Kubectl(cluster)
     kubectl.quiet("delete", "scriptruns", *RUNS, "--ignore-not-found")
     kubectl.show("apply", "--filename", "examples")
-    print("\nThree runs are on their way:")
+    print("Three runs are on their way:")
     for name, (what, _) in RUNS.items():
         print(f"  {name:<10}{what}")
     print(flush=True)
@@ -86,7 +87,12 @@ def show(cluster: Cluster) -> None:
     kubectl.show("get", "scriptrun", "greeting", "--output", "jsonpath={.status.output}")
     kubectl.show("get", "scriptrun", "timeout", "--output", "jsonpath={.status.message}")
     _check(ends)
-    print(NEXT.format(scriptrun=".venv/bin/scriptrun", kubectl=f"kubectl: {cluster.kubectl()}"), end="")
+    print(
+        NEXT.format(
+            scriptrun=".venv/bin/scriptrun", kubectl="kubectl" if shutil.which("kubectl") else cluster.kubectl()
+        ),
+        end="",
+    )
 
 
 def _check(ends: dict[str, Sight]) -> None:
@@ -110,7 +116,7 @@ def _watch(kubectl: "_Kubectl") -> dict[str, Sight]:
             text = render_sight(sight, time.monotonic() - started)
             if sight.phase and shown.get(sight.name) != text[10:]:
                 shown[sight.name] = text[10:]
-                print(text, flush=True)
+                announce(text)
             if sight.ended:
                 ends[sight.name] = sight
             if len(ends) == len(RUNS):

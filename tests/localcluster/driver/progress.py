@@ -19,6 +19,14 @@ def say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
+def announce(message: str) -> None:
+    """Prints one line of a command's result, also while a step's live line stands on the terminal."""
+    if sys.stderr.isatty():
+        sys.stderr.write(CLEAR_LINE)
+        sys.stderr.flush()
+    print(message, flush=True)
+
+
 def format_elapsed(seconds: float) -> str:
     """Renders a duration: ``4.2 s`` below a minute, ``3 min 05 s`` above."""
     if seconds < 60:

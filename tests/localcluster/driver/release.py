@@ -81,7 +81,7 @@ def install(settings: Settings, cluster: Cluster) -> None:
     command += ["--create-namespace", "--kubeconfig", cluster.kubeconfig, "--wait", "--timeout", READY_TIMEOUT]
     # The CRDs may be there already, from a test or by hand.
     command += ["--take-ownership", "--force-conflicts", "--description", key, *values]
-    with step("Installing the chart"):
+    with step("Installing the chart and waiting for the operator"):
         try:
             run_logged(command, settings.cache / "log" / "helm.log")
         except CommandFailedError as error:
