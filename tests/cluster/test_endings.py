@@ -51,7 +51,7 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "not-json": ("import sys\nopen(sys.argv[2], 'w').write('{\"a\": 1,\\n \"b\": oops}')", {}, {}),
     "not-object": ("import sys\nopen(sys.argv[2], 'w').write('[1, 2]')", {}, {}),
     "wrong-shape": (
-        "import sys\nopen(sys.argv[2], 'w').write('{\"items\": [{\"size\": \"big\"}]}')",
+        'import sys\nopen(sys.argv[2], \'w\').write(\'{"items": [{"size": "big"}]}\')',
         {
             "outputSchema": {
                 "properties": {"items": {"items": {"properties": {"size": {"type": "integer"}}}}},
@@ -59,7 +59,11 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         },
         {},
     ),
-    "too-large": ("import sys\nopen(sys.argv[2], 'w').write('{\"a\": \"' + 'x' * 5000 + '\"}')", {"output": {"limitBytes": 1000}}, {}),
+    "too-large": (
+        "import sys\nopen(sys.argv[2], 'w').write('{\"a\": \"' + 'x' * 5000 + '\"}')",
+        {"output": {"limitBytes": 1000}},
+        {},
+    ),
     "by-reference": (LARGE, {}, {}),
     "no-token": (
         "import json, os, sys\njson.dump({'mounted': os.path.exists('/scriptrun/token')}, open(sys.argv[2], 'w'))",
@@ -78,14 +82,15 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "no-secret": ("", {"envFrom": [{"secretRef": {"name": "absent"}}], "startDeadlineSeconds": 5}, {}),
     "killed": ("import os\nos.kill(os.getpid(), 9)", {}, {}),
     "says-failed": (
-        "print('{\"status\": \"FAILED\", \"reason\": \"no stock\", \"output\": {\"left\": 0}}')",
+        'print(\'{"status": "FAILED", "reason": "no stock", "output": {"left": 0}}\')',
         {"contract": "stdio"},
         {},
     ),
-    "in-progress": ("print('{\"status\": \"IN_PROGRESS\"}')", {"contract": "stdio"}, {}),
+    "in-progress": ('print(\'{"status": "IN_PROGRESS"}\')', {"contract": "stdio"}, {}),
     "chatty": ("import sys\nfor _ in range(20000):\n    print('x' * 1000)\nprint('last words')", {}, {}),
     "liar": (
-        "import json, os\njson.dump({'schema': 1, 'status': 'COMPLETED', 'exitCode': 0}, open('/dev/termination-log', 'w'))\nos._exit(9)",
+        "import json, os\nwith open('/dev/termination-log', 'w') as file:\n"
+        "    json.dump({'schema': 1, 'status': 'COMPLETED', 'exitCode': 0}, file)\nos._exit(9)",
         {},
         {},
     ),
@@ -318,7 +323,5 @@ def test_what_has_ended_runs_no_more(runs: Space) -> None:
 
 def _working(runs: Space, name: str) -> list[str]:
     return [
-        pod["metadata"]["name"]
-        for pod in runs.pods_of(name)
-        if pod["status"].get("phase") in ("Pending", "Running")
+        pod["metadata"]["name"] for pod in runs.pods_of(name) if pod["status"].get("phase") in ("Pending", "Running")
     ]

@@ -1,1 +1,1 @@
-"""The laboratory of the cluster and chaos tests: the chart installed, an operator to stop and kill, namespaces to run in."""
+"""What tests on a cluster share: the chart installed, an operator to stop and kill, namespaces to run in."""

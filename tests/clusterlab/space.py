@@ -85,9 +85,7 @@ class Space:
 
     def add_config_map(self, name: str, data: Mapping[str, str] | None = None, **fields: Any) -> Manifest:
         """Create a ConfigMap."""
-        return self.create(
-            self.path("configmaps"), {"metadata": {"name": name}, "data": dict(data or {}), **fields}
-        )
+        return self.create(self.path("configmaps"), {"metadata": {"name": name}, "data": dict(data or {}), **fields})
 
     def get_config_map(self, name: str) -> Manifest:
         """Read a ConfigMap."""
@@ -209,8 +207,7 @@ class Space:
         ]
         warnings = self.api.get(self.path("events?fieldSelector=type=Warning")).body.get("items") or ()
         events = [
-            f"{item['involvedObject']['kind']}/{item['involvedObject'].get('name')}: {item['reason']}: {item['message']}"
-            for item in warnings[-20:]
+            f"{item['involvedObject'].get('name')}: {item['reason']}: {item['message']}" for item in warnings[-20:]
         ]
         return "\n".join(["runs:", *runs, "pods:", *pods, "warnings:", *events])
 

@@ -1,0 +1,213 @@
+"""What the API server itself refuses, in words that say what to change; and what kubectl shows."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clusterlab.space import GROUP, Space, Watches, build_run, build_script
+from helm import ROOT
+from kubeapi import Api
+
+pytestmark = pytest.mark.cluster
+pytest_plugins = ["clusterlab.fixtures"]
+
+INLINE = {"source": {"inline": "print(1)"}}
+FIXED = "a run's spec is immutable but for cancel and ttlSecondsAfterFinished; create a new run"
+
+# case: (name, fields of its spec, words of the refusal)
+SCRIPTS: dict[str, tuple[str, dict[str, Any], str]] = {
+    "two sources": (
+        "x",
+        {"source": {"inline": "1", "fromRun": {}}},
+        "set exactly one of configMap, inline or fromRun",
+    ),
+    "empty source": ("x", {"source": {}}, "set exactly one of configMap, inline or fromRun"),
+    "no source": ("x", {"handler": "python"}, "source is missing"),
+    "no source for the command": ("x", {"command": ["perl", "{script}"]}, "source is missing"),
+    "command of python": ("x", {**INLINE, "handler": "python", "command": ["x"]}, "command belongs to handler exec"),
+    "other handler": ("x", {**INLINE, "handler": "ruby"}, 'supported values: "python", "shell", "node", "exec"'),
+    "other contract": ("x", {**INLINE, "contract": "mail"}, 'supported values: "files", "stdio", "stream", "package"'),
+    "own account": (
+        "x",
+        {**INLINE, "serviceAccountName": "builder"},
+        "serviceAccountName needs output.transport TerminationMessage",
+    ),
+    "large message": (
+        "x",
+        {**INLINE, "output": {"transport": "TerminationMessage", "limitBytes": 5000}},
+        "limitBytes is at most 4096 with transport TerminationMessage",
+    ),
+    "runner's variable": (
+        "x",
+        {**INLINE, "env": [{"name": "SCRIPTRUN_POD", "value": "x"}]},
+        "names that start with SCRIPTRUN_ are set by the runner; choose another",
+    ),
+    "two values": (
+        "x",
+        {**INLINE, "env": [{"name": "A", "value": "x", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]},
+        "set value or valueFrom, not both",
+    ),
+    "short pin": (
+        "x",
+        {"source": {"configMap": {"name": "x", "key": "x", "sha256": "abc"}}},
+        "spec.source.configMap.sha256",
+    ),
+    "no time": ("x", {**INLINE, "activeDeadlineSeconds": 0}, "should be greater than or equal to 1"),
+    "long name": ("x" * 64, INLINE, "metadata.name must be at most 63 characters"),
+}
+RUNS: dict[str, tuple[str, dict[str, Any], str]] = {
+    "long name": ("x" * 56, {}, "metadata.name must be a DNS label of at most 55 characters"),
+    "dotted name": ("a.b", {}, "metadata.name must be a DNS label of at most 55 characters"),
+    "other secret": (
+        "mine",
+        {"secretEnv": {"name": "somebody-elses"}},
+        "spec.secretEnv.name must be the run's name followed by '.run-env'",
+    ),
+    "list of variables": ("x", {"variables": [1]}, "spec.variables in body must be of type object"),
+    "negative retries": ("x", {"backoffLimit": -1}, "should be greater than or equal to 0"),
+    "own image": ("x", {"image": "evil"}, 'unknown field "spec.image"'),
+    "own environment": ("x", {"env": [{"name": "A", "value": "b"}]}, 'unknown field "spec.env"'),
+    "typo": ("x", {"varaibles": {}}, 'unknown field "spec.varaibles"'),
+}
+CHANGES: dict[str, dict[str, Any]] = {
+    "script": {"scriptRef": {"name": "other"}},
+    "variables": {"variables": {"name": "Eve"}},
+    "variables dropped": {"variables": None},
+    "source of variables": {"variablesFrom": [{"configMap": {"name": "x"}}]},
+    "own source": {"source": {"configMap": {"name": "x", "key": "x"}}},
+    "secret": {"secretEnv": {"name": "fixed.run-env"}},
+    "deadline": {"activeDeadlineSeconds": 10},
+    "retries": {"backoffLimit": 1},
+    "task": {"task": {"id": "other"}},
+}
+
+
+@pytest.fixture(scope="module")
+def place(make_space: Callable[[], Space]) -> Space:
+    """A namespace with one run in it."""
+    space = make_space()
+    space.add_run("fixed", "absent", variables={"name": "Ada"})
+    return space
+
+
+@pytest.fixture(scope="module")
+def kubectl(kubeconfig: Path) -> Callable[..., str]:
+    """Runs kubectl and returns what it printed."""
+    find = [sys.executable, str(ROOT / "tests" / "localcluster"), "tool", "kubectl"]
+    program = subprocess.run(find, check=True, capture_output=True, text=True).stdout.strip()
+
+    def run(*arguments: str) -> str:
+        command = [program, "--kubeconfig", str(kubeconfig), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.mark.parametrize("case", SCRIPTS)
+def test_a_wrong_script_is_refused(place: Space, case: str) -> None:
+    name, spec, words = SCRIPTS[case]
+    answer = place.api.post(f"{place.script_path()}?dryRun=All&fieldValidation=Strict", build_script(name, **spec))
+    assert answer.status in (400, 422), answer
+    assert words in answer.message
+
+
+@pytest.mark.parametrize("case", RUNS)
+def test_a_wrong_run_is_refused(place: Space, case: str) -> None:
+    name, spec, words = RUNS[case]
+    answer = place.api.post(f"{place.run_path()}?dryRun=All&fieldValidation=Strict", build_run(name, "x", **spec))
+    assert answer.status in (400, 422), answer
+    assert words in answer.message
+
+
+@pytest.mark.parametrize("case", CHANGES)
+def test_a_runs_spec_is_fixed(place: Space, case: str) -> None:
+    answer = place.patch_run("fixed", **CHANGES[case])
+    assert answer.status == 422, answer
+    assert FIXED in answer.message
+
+
+def test_what_may_change_is_cancel_and_the_time_it_is_kept(place: Space) -> None:
+    place.add_run("open", "absent")
+    assert place.patch_run("open", ttlSecondsAfterFinished=7).status == 200
+    assert place.patch_run("open", cancel=True).status == 200
+    answer = place.patch_run("open", cancel=False)
+    assert answer.status == 422
+    assert "cancel can't be taken back; create a new run" in answer.message
+
+
+def test_spec_and_status_are_written_apart(place: Space) -> None:
+    """Whoever may write runs can't write their status with them."""
+    body = build_run("boast", "x") | {"status": {"phase": "Succeeded", "finishedAt": "2026-01-01T00:00:00Z"}}
+    assert "status" not in place.create(place.run_path(), body)
+    answer = place.api.patch(place.run_path("boast"), {"status": {"phase": "Succeeded"}})
+    assert answer.status == 200
+    assert "status" not in answer.body
+
+
+def test_kubectl_explains_every_field(kubectl: Callable[..., str], watches: Watches) -> None:
+    text = kubectl("explain", "scriptrun.spec")
+    assert "What to run, with which variables." in text
+    assert "at most the Script's. Default: the Script's." in " ".join(text.split())
+    text = kubectl("explain", "script.spec", "--recursive")
+    assert "maxConcurrentRuns" in text
+
+
+def test_kubectl_shows_the_columns_that_matter(kubectl: Callable[..., str], space: Space) -> None:
+    space.start("hello-1", "print(1)", task={"source": "zeebe", "id": "42"})
+    assert "condition met" in kubectl(
+        "--namespace", space.name, "wait", "--for=condition=Succeeded", "sr/hello-1", "--timeout=60s"
+    )
+    header, row = kubectl("--namespace", space.name, "get", "sr").splitlines()
+    assert header.split() == ["NAME", "SCRIPT", "PHASE", "REASON", "ATTEMPTS", "DURATION", "AGE"]
+    assert row.split()[:5] == ["hello-1", "hello-1", "Succeeded", "Completed", "1"]
+    header, row = kubectl("--namespace", space.name, "get", "sr", "-o", "wide").splitlines()
+    assert header.split()[7:] == ["TASK-SOURCE", "TASK-ID", "JOB", "EXIT"]
+    assert row.split()[7:] == ["zeebe", "42", "hello-1", "0"]
+    header, row = kubectl("--namespace", space.name, "get", "scripts").splitlines()
+    assert header.split()[:5] == ["NAME", "HANDLER", "CONTRACT", "READY", "REASON"]
+    assert row.split()[:5] == ["hello-1", "python", "files", "True", "Ready"]
+    listed = kubectl("--namespace", space.name, "get", "scriptrun", "-o", "name")
+    assert "scriptrun.scriptrun.dev/hello-1" in listed
+
+
+def test_people_see_and_make_runs_by_kubernetes_own_roles(admin: Api, place: Space) -> None:
+    """view reads, edit makes runs, admin makes Scripts: each by aggregation, and no more than that."""
+    for role in ("view", "edit", "admin"):
+        body = {
+            "metadata": {"name": role},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": f"{role}er"}],
+        }
+        place.create(place.path("rolebindings", group="rbac.authorization.k8s.io/v1"), body)
+    allowed = {
+        (role, verb, plural)
+        for role in ("view", "edit", "admin")
+        for verb in ("list", "create")
+        for plural in ("scripts", "scriptruns", "scriptruns/status")
+        if _may(admin, f"{role}er", place.name, verb, plural)
+    }
+    assert allowed == {
+        *((role, "list", plural) for role in ("view", "edit", "admin") for plural in ("scripts", "scriptruns")),
+        ("edit", "create", "scriptruns"),
+        ("admin", "create", "scriptruns"),
+        ("admin", "create", "scripts"),
+    }
+
+
+def _may(admin: Api, user: str, namespace: str, verb: str, plural: str) -> bool:
+    resource, _, subresource = plural.partition("/")
+    attributes = {
+        "namespace": namespace,
+        "verb": "patch" if subresource else verb,
+        "group": GROUP.split("/")[0],
+        "resource": resource,
+        "subresource": subresource,
+    }
+    review = {"spec": {"user": user, "groups": ["system:authenticated"], "resourceAttributes": attributes}}
+    return bool(admin.post("/apis/authorization.k8s.io/v1/subjectaccessreviews", review).body["status"]["allowed"])
