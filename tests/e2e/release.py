@@ -73,10 +73,10 @@ class Release:
         return pods
 
     def find_leader(self) -> str:
-        """Name of the pod that holds the Lease; "" when nobody does."""
+        """Name of the pod that holds the Lease; "" when none of those that are there does."""
         path = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/scriptrun-operator"
-        holder = str(self.api.get(path).body.get("spec", {}).get("holderIdentity") or "")
-        return holder.rpartition("_")[0]
+        holder = str(self.api.get(path).body.get("spec", {}).get("holderIdentity") or "").rpartition("_")[0]
+        return holder if holder in [pod["metadata"]["name"] for pod in self.find_pods()] else ""
 
     def ask_pod(self, pod: str, path: str) -> str:
         """What a pod's HTTP port answers."""
