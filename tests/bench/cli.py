@@ -12,6 +12,7 @@ from rich.console import Console
 
 from bench import burst, latency, writes
 from bench.figures import DOCUMENT, Report, read_document, write_reports
+from bench.readme import write_readme
 from bench.site import Site, open_site
 from bench.table import show_reports, write_page
 from clusterlab.chart import ensure_runner_image
@@ -29,6 +30,7 @@ def main() -> None:
     arguments = _build_parser().parse_args()
     if arguments.docs:
         write_page(read_document())
+        write_readme(read_document())
         return
     reports = asyncio.run(_run(arguments.names or [*ON_CLUSTER], arguments.quick))
     show_reports(reports, Console())
@@ -42,7 +44,7 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(ON_CLUSTER)}; default: all")
     parser.add_argument("--quick", action="store_true", help="few runs: to try the benchmarks out, not to quote")
     parser.add_argument(
-        "--docs", action="store_true", help="write build/bench.json into docs/benchmarks.md, run nothing"
+        "--docs", action="store_true", help="write build/bench.json into docs/benchmarks.md and README.md, run nothing"
     )
     return parser
 
