@@ -39,6 +39,7 @@ class Cache:
         self.uncertain: set[str] = set()
         self.supplied: set[str] = set()
         self._gone: dict[Key, int] = {}
+        self._long_gone: dict[Key, int] = {}
         self._unfinished: defaultdict[Key, set[Key]] = defaultdict(set)
 
     def put_run(self, run: RunFacts) -> bool:
@@ -47,6 +48,7 @@ class Cache:
         if max(known.version if known else 0, self._gone.get(run.key, 0)) > run.version:
             return False
         if known and known.uid != run.uid:
+            self._gone[run.key] = known.version
             self._forget_work(known)
         self.runs[run.key] = run
         if run.finished:
@@ -73,6 +75,10 @@ class Cache:
             self._forget_work(known)
         return known
 
+    def had_namesake(self, run: RunFacts) -> bool:
+        """Whether there was another run of this name not long ago."""
+        return run.key in self._gone or run.key in self._long_gone
+
     def _forget_work(self, run: RunFacts) -> None:
         siblings = (run.key[0], run.script)
         self._unfinished[siblings].discard(run.key)
@@ -95,7 +101,7 @@ class Cache:
         known = {run.uid for run in self.runs.values()}
         for uids in (self.starting, self.uncertain, self.supplied):
             uids.intersection_update(known)
-        self._gone.clear()
+        self._gone, self._long_gone = {}, self._gone
 
     def _is_over(self, key: Key) -> bool:
         run = self.runs.get(key)

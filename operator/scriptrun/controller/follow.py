@@ -60,11 +60,10 @@ class Follower:
     async def find_job(self, run: RunFacts) -> JobFacts | None:
         """Ask the API server for a run's Job: those that succeeded are not watched."""
         try:
-            job: JobFacts | None = observe_job(await self._client.get(JOBS, *run.key))
+            job = observe_job(await self._client.get(JOBS, *run.key))
         except NotFound:
-            job = None
-        self._cache.uncertain.discard(run.uid)
-        if job is None or job.owner_uid != run.uid:
+            return None
+        if job.owner_uid != run.uid:
             return None
         self._cache.put_job(job)
         return job
@@ -76,20 +75,25 @@ class Follower:
         return [judge_attempt(number, pod, results.get(pod.name)) for number, pod in enumerate(pods, start=1)]
 
     async def _read_outputs(self, run: RunFacts, job: JobFacts) -> bool:
-        """Read the outputs that can be there and are not known yet; says whether all of their pods are known.
+        """Read the outputs that are not known yet; says whether all of their pods are known.
 
-        Those are what was announced, and also what was not: an ended container has written what it ever will.
+        An output may overtake its pod's first event, and a pod may come and go while nobody looks.
         """
-        pods = self._cache.pods.get(run.key, {})
-        wanted = set(self._cache.outputs.get(run.key, ()))
+        known = True
+        while unread := self._list_unread(run, job):  # more may come up meanwhile
+            known = known and unread <= self._cache.pods.get(run.key, {}).keys()
+            for name in sorted(unread):
+                result = await self._read_output(run, name)
+                self._cache.results.setdefault(run.key, {})[name] = result
+        return known
+
+    def _list_unread(self, run: RunFacts, job: JobFacts) -> set[str]:
+        """List the pods whose outputs were announced, and those that have ended: they wrote what they ever will."""
+        names = set(self._cache.outputs.get(run.key, ()))
         if job.snapshot.output_in_config_map:
-            wanted |= {name for name, pod in pods.items() if pod.job_uid == job.uid and (pod.ended or pod.finished_at)}
-        results = self._cache.results.setdefault(run.key, {})
-        unread = wanted - results.keys()
-        for name in sorted(unread):
-            results[name] = await self._read_output(run, name)
-        # An output may overtake its pod's first event, and a pod may come and go while nobody looks.
-        return unread <= self._cache.pods.get(run.key, {}).keys()
+            pods = self._cache.pods.get(run.key, {}).values()
+            names |= {pod.name for pod in pods if pod.job_uid == job.uid and (pod.ended or pod.finished_at)}
+        return names - self._cache.results.get(run.key, {}).keys()
 
     async def _read_output(self, run: RunFacts, pod: str) -> ResultFacts | None:
         try:

@@ -118,7 +118,7 @@ class Reconciler:
             self._note_start(run)
         followed = await self._follower.follow(run, job, self._clock())
         decision = followed.decision
-        if isinstance(decision, Wait) and not any(attempt.pod.started_at for attempt in followed.attempts):
+        if isinstance(decision, Wait) and not (followed.attempts and followed.attempts[-1].pod.started_at):
             lack = await self._starter.supply(run, job, self._clock())
             decision = Settle(lack, stop_job=True) if isinstance(lack, Verdict) else lack or decision
         return _Standing(decision, followed.attempts, self._cache.job_of(run) or job)

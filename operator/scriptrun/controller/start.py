@@ -10,10 +10,10 @@ from scriptrun.controller.namespaces import Namespaces
 from scriptrun.controller.observe import observe_job
 from scriptrun.desired.input import build_input, hash_input
 from scriptrun.desired.job import build_job
-from scriptrun.desired.names import input_name
+from scriptrun.desired.names import RUN_LABEL, input_name
 from scriptrun.errors import AlreadyExists, Forbidden, Invalid, NotFound
 from scriptrun.kube.client import Client
-from scriptrun.kube.resources import CONFIGMAPS, JOBS
+from scriptrun.kube.resources import CONFIGMAPS, JOBS, PODS
 from scriptrun.models.facts import JobFacts, RunFacts, ScriptFacts
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.acceptance import (
@@ -127,6 +127,9 @@ class Starter:
     ) -> JobFacts | Verdict | Wait:
         """Make Job and input at the same time. What is wrong with the input alone is for ``supply`` to mend."""
         await self._namespaces.prepare(run.key[0])
+        if self._cache.had_namesake(run) or run.uid in self._cache.uncertain:
+            if remains := await self._find_remains(run):
+                return remains
         wanted = hash_input(config_map)
         self._cache.uncertain.add(run.uid)  # until an answer says otherwise
         supplied, made = await asyncio.gather(
@@ -140,6 +143,21 @@ class Starter:
         if isinstance(job, JobFacts) and isinstance(supplied, dict) and job.snapshot.input_sha256 == wanted:
             self._cache.supplied.add(run.uid)
         return job
+
+    async def _find_remains(self, run: RunFacts) -> Verdict | Wait | None:
+        """Find what is left of an earlier run of this name.
+
+        Its input would be taken for this run's: by name, and out of the kubelet's cache as long as a pod has it.
+        """
+        found = await self._read_input(run)
+        if isinstance(found, (Verdict, Wait)):
+            return found
+        listed = await self._client.list(PODS, run.key[0], labelSelector=f"{RUN_LABEL}={run.key[1]}")
+        for pod in listed.get("items") or ():
+            owners = pod["metadata"].get("ownerReferences") or ()
+            if any(owner["kind"] == "Job" and owner["name"] == run.key[1] for owner in owners):
+                return _wait_for_remains(f'pod "{pod["metadata"]["name"]}"')
+        return None
 
     async def _create_job(self, run: RunFacts, body: dict[str, Any]) -> JobFacts | Verdict | Wait:
         try:
@@ -178,13 +196,17 @@ def _decide_refused(run: RunFacts, error: Forbidden | Invalid) -> Verdict | Wait
     )
 
 
+def _wait_for_remains(what: str) -> Wait:
+    """Wait for what belonged to a run of the same name that was deleted: the garbage collector is at it."""
+    return Wait("NameTaken", f"waiting for {what} of an earlier run of this name to be gone", _NAME_SECONDS)
+
+
 def _decide_taken(run: RunFacts, found: dict[str, Any]) -> Verdict | Wait:
     """Decide what to do when an object of the run's name is not the run's."""
     what = f'{found.get("kind", "object")} "{found["metadata"]["name"]}"'
     owners = found["metadata"].get("ownerReferences") or ()
     if any(owner["kind"] == "ScriptRun" and owner["name"] == run.key[1] for owner in owners):
-        # Of a run of the same name that was deleted a moment ago; the garbage collector is at it.
-        return Wait("NameTaken", f"waiting for {what} of an earlier run of this name to be gone", _NAME_SECONDS)
+        return _wait_for_remains(what)
     return Verdict(
         Reason.SCRIPT_NOT_ALLOWED,
         f"{what} exists and belongs to somebody else: delete it, or name the run otherwise",

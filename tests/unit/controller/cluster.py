@@ -297,9 +297,8 @@ class _Pod:
 
     async def _mount(self) -> Body:
         while True:
-            found = self._server.find("configmaps", input_name(self.run_name))
-            owners = (found or {}).get("metadata", {}).get("ownerReferences") or [{}]
-            if found is not None and owners[0].get("uid") == self.run_uid:
+            # It takes what has the name, whoever made it; an immutable ConfigMap is not looked at twice.
+            if found := self._server.find("configmaps", input_name(self.run_name)):
                 return found
             await asyncio.sleep(0.3)
 
