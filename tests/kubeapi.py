@@ -45,7 +45,8 @@ class Api:
         """The caller that a kubeconfig's current context names."""
         configuration = client.Configuration()
         config.load_kube_config(str(path), client_configuration=configuration)
-        return cls(configuration)
+        token = configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        return cls(configuration, {"Authorization": token} if token else None)
 
     def with_token(self, token: str) -> "Api":
         """The holder of a bearer token, at the same server."""
