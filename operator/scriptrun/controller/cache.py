@@ -24,6 +24,7 @@ class Cache:
         starting: uids of runs that were given their turn and have no Job yet.
         uncertain: uids of runs that may have a Job which nobody here has seen.
         supplied: uids of runs whose input is known to be there.
+        late: Jobs (their uids) that began another attempt after their run's end, by that run's uid.
     """
 
     def __init__(self) -> None:
@@ -38,6 +39,7 @@ class Cache:
         self.starting: set[str] = set()
         self.uncertain: set[str] = set()
         self.supplied: set[str] = set()
+        self.late: dict[str, str] = {}
         self._gone: dict[Key, int] = {}
         self._long_gone: dict[Key, int] = {}
         self._unfinished: defaultdict[Key, set[Key]] = defaultdict(set)
@@ -90,6 +92,7 @@ class Cache:
             keys.discard(run.key)
         for uids in (self.starting, self.uncertain, self.supplied):
             uids.discard(run.uid)
+        self.late.pop(run.uid, None)
 
     def drop_orphans(self) -> None:
         """Forget what belongs to no run: events of its Job and pods, and work under way, go on after a run is gone."""
@@ -135,8 +138,13 @@ class Cache:
 
     def put_pod(self, run: Key, pod: PodFacts) -> None:
         """Keep a pod unless a newer one is known, or its run is over."""
+        owner = self.runs.get(run)
+        if owner is not None and owner.finished_at is not None:
+            if pod.created > owner.finished_at and not pod.ended and not pod.deleting:
+                self.late[owner.uid] = pod.job_uid
+            return
         known = self.pods.get(run, {}).get(pod.name)
-        if self._is_over(run) or (known and (known.version > pod.version or known.gone)):
+        if known and (known.version > pod.version or known.gone):
             return
         self.pods.setdefault(run, {})[pod.name] = pod
 

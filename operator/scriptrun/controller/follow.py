@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from scriptrun.controller.cache import Cache
-from scriptrun.controller.observe import observe_job, observe_pod, observe_result
+from scriptrun.controller.observe import observe_job, observe_pod, observe_recorded_pods, observe_result
 from scriptrun.desired.job import build_stop
 from scriptrun.desired.names import OUTPUT_LABEL, RUN_LABEL, output_name
 from scriptrun.errors import Conflict, KubeError, NotFound
 from scriptrun.kube.client import Client
 from scriptrun.kube.resources import CONFIGMAPS, EVENTS, JOBS, PODS
-from scriptrun.models.facts import JobFacts, ResultFacts, RunFacts
+from scriptrun.models.facts import JobFacts, Key, ResultFacts, RunFacts
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import Attempt, judge_attempt
 from scriptrun.policies.outcome import Settle, check_output, decide_lost_job, decide_outcome
@@ -39,6 +39,7 @@ class Follower:
 
     async def follow(self, run: RunFacts, job: JobFacts, now: datetime) -> Followed:
         """Gather and decide. The cache is asked first, the API server where it can't know."""
+        self._recall_pods(run, job)
         if run.key in self._cache.suspect:
             found = await self._refresh(run, job)
             if found is None:
@@ -72,7 +73,15 @@ class Follower:
         results = self._cache.results.get(run.key, {})
         pods = [pod for pod in self._cache.pods.get(run.key, {}).values() if pod.job_uid == job.uid]
         pods.sort(key=lambda pod: (pod.created, pod.name))
-        return [judge_attempt(number, pod, results.get(pod.name)) for number, pod in enumerate(pods, start=1)]
+        return [judge_attempt(pod.number or place, pod, results.get(pod.name)) for place, pod in enumerate(pods, 1)]
+
+    def _recall_pods(self, run: RunFacts, job: JobFacts) -> None:
+        """Take the pods of which only the run's status tells into the cache, and have them asked for."""
+        known = self._cache.pods.get(run.key, {})
+        for pod in observe_recorded_pods(run, job):
+            if pod.name not in known:
+                self._cache.put_pod(run.key, pod)
+                self._cache.suspect.add(run.key)
 
     async def _read_outputs(self, run: RunFacts, job: JobFacts) -> bool:
         """Read the outputs that are not known yet; says whether all of their pods are known.
@@ -133,10 +142,10 @@ class Follower:
         items = events.get("items") or ()
         return str(items[-1].get("message", "")) if items else ""
 
-    async def stop(self, job: JobFacts, verdict: Verdict) -> None:
+    async def stop(self, key: Key, uid: str, verdict: Verdict) -> None:
         """Stop a Job, and note on it why."""
         try:
-            self._cache.put_job(observe_job(await self._client.patch(JOBS, job.key, build_stop(job, verdict))))
+            self._cache.put_job(observe_job(await self._client.patch(JOBS, key, build_stop(uid, verdict))))
         except (NotFound, Conflict):
             return  # gone, or another Job of that name: nothing of ours runs
 

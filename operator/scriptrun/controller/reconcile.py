@@ -22,6 +22,7 @@ from scriptrun.errors import KubeError
 from scriptrun.kube.client import Client
 from scriptrun.kube.resources import EVENTS
 from scriptrun.models.facts import JobFacts, Key, RunFacts
+from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import Attempt
 from scriptrun.policies.outcome import Settle, decide_lost_job
 from scriptrun.policies.verdict import Verdict, Wait
@@ -92,6 +93,7 @@ class Reconciler:
         if run is None or run.deleting:
             return
         if run.finished:
+            await self._stop_late_attempt(run)
             self._let_next_start(run)
             await self._runs.expire(run)
             return
@@ -100,6 +102,13 @@ class Reconciler:
             await self._settle(run, standing, standing.decision)
         else:
             await self._report_progress(run, standing, standing.decision)
+
+    async def _stop_late_attempt(self, run: RunFacts) -> None:
+        """Stop a Job that goes on after its run's end: its pod was lost once the output was written, and replaced."""
+        if job := self._cache.late.get(run.uid):
+            text = "the run had ended when this attempt was made"
+            await self._follower.stop(run.key, job, Verdict(Reason.COMPLETED, text))
+            self._cache.late.pop(run.uid, None)
 
     async def _advance(self, run: RunFacts) -> _Standing:
         """Start the run, or follow the Job it has."""
@@ -132,7 +141,7 @@ class Reconciler:
         """Write the end of a run."""
         now = self._clock()
         if settle.stop_job and standing.job is not None:
-            await self._follower.stop(standing.job, settle.verdict)
+            await self._follower.stop(run.key, standing.job.uid, settle.verdict)
         job_name = run.key[1] if standing.job or run.status.get("jobName") else ""
         body = build_end(run, settle.verdict, standing.attempts, settle.attempt, job_name, now)
         written = await self._runs.write(run, body)

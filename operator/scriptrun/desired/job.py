@@ -12,7 +12,7 @@ from scriptrun.desired.names import (
     input_name,
     run_labels,
 )
-from scriptrun.models.facts import JobFacts, RunFacts
+from scriptrun.models.facts import RunFacts
 from scriptrun.models.script import ScriptSpec
 from scriptrun.policies.verdict import Verdict
 from scriptrun.settings import Settings
@@ -155,11 +155,11 @@ def build_job(run: RunFacts, script: ScriptSpec, input_sha256: str, settings: Se
     }
 
 
-def build_stop(job: JobFacts, verdict: Verdict) -> dict[str, Any]:
+def build_stop(uid: str, verdict: Verdict) -> dict[str, Any]:
     """Build the merge patch that stops a Job: its pods are ended with their grace period, no new one is made.
 
     It says why in the same write: an operator that dies before it has said so in the run's status leaves the next one
     a Job from which nothing more could be learned.
     """
     why = dump_json({"reason": verdict.reason, "message": verdict.message})
-    return {"metadata": {"uid": job.uid, "annotations": {STOP_ANNOTATION: why}}, "spec": {"suspend": True}}
+    return {"metadata": {"uid": uid, "annotations": {STOP_ANNOTATION: why}}, "spec": {"suspend": True}}

@@ -27,7 +27,7 @@ SNAPSHOT_ANNOTATION = "scriptrun.dev/snapshot"
 STOP_ANNOTATION = "scriptrun.dev/stopped"
 RUNNER_ACCOUNT = "scriptrun-runner"
 CONTAINER = "script"
-TOKEN_VOLUME = "token"
+TOKEN_VOLUME = "token"  # noqa: S105 - a volume of that name
 
 _POD = re.compile(r"^(?P<run>.+)-0-[a-z0-9]{5}$")
 
