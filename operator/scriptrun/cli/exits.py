@@ -4,9 +4,8 @@ from typing import Any
 
 from scriptrun.models.reasons import REASONS, Reason
 
-__all__ = ["INTERRUPTED", "NOT_RUN", "OUT_OF_MEMORY", "TIMED_OUT", "USAGE", "decide_exit_code", "describe_exit_code"]
+__all__ = ["INTERRUPTED", "NOT_RUN", "OUT_OF_MEMORY", "TIMED_OUT", "decide_exit_code", "describe_exit_code"]
 
-USAGE = 2
 TIMED_OUT = 124  # as timeout(1)
 NOT_RUN = 125  # as docker run, env and timeout: the script was not what failed
 INTERRUPTED = 130  # as the shell after Ctrl-C

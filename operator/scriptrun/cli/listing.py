@@ -9,6 +9,8 @@ from scriptrun.cli.options import Target
 from scriptrun.cli.printing import dump_json, dump_yaml, emit, escape, name_of, note, strip
 from scriptrun.cli.session import Session, call
 from scriptrun.cli.tables import Row, decide_layout, format_row, parse_columns, parse_names, parse_rows
+from scriptrun.cli.watching import GONE
+from scriptrun.errors import KubeError
 from scriptrun.kube.resources import Resource
 
 __all__ = ["Listing", "print_list"]
@@ -107,18 +109,18 @@ async def _watch_table(
     namespace = "" if listing.all_namespaces else session.namespace
     while True:
         watch = session.client.watch(listing.resource, namespace, accept=_TABLE, resourceVersion=version)
-        async for event in watch:
-            if event["type"] == "ERROR":
-                break  # too old: begin again
-            if event["type"] == "DELETED":
-                continue
-            for row in parse_rows(event["object"], names):
-                version = row.version
-                if event["type"] != "BOOKMARK" and listing.wants_row(row):
-                    show(row)
-        else:
-            continue  # the server ends a watch every few minutes: go on where it was
-        _, version = await _list(session, listing, _TABLE)
+        try:
+            async for event in watch:
+                if event["type"] == "ERROR":
+                    raise KubeError(str(event["object"].get("message")), int(event["object"].get("code") or 0))
+                for row in parse_rows(event["object"], names):
+                    version = row.version
+                    if event["type"] in ("ADDED", "MODIFIED") and listing.wants_row(row):
+                        show(row)
+        except KubeError as error:
+            if error.status != GONE:
+                raise
+            _, version = await _list(session, listing, _TABLE)
 
 
 def _choose_writer() -> Callable[[str], None]:

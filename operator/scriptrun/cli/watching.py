@@ -6,11 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
-from scriptrun.errors import Unavailable
+from scriptrun.errors import KubeError, Unavailable
 from scriptrun.kube.client import Client
 from scriptrun.kube.resources import Resource
 
-__all__ = ["LISTED", "watch_objects"]
+__all__ = ["GONE", "LISTED", "watch_objects"]
+
+GONE = 410
+"""HTTP status, and code of an ERROR event: the version to watch from is too old. List again."""
 
 LISTED = "LISTED"
 """Event after each list; what existed was told as ADDED before it, again after an interruption."""
@@ -51,6 +54,9 @@ async def watch_objects(
             if time.monotonic() - heard_at > _PATIENCE_SECONDS:
                 raise Unavailable(f"the API server has been away for a minute: {error}") from error
             await asyncio.sleep(_PAUSE_SECONDS)
+        except KubeError as error:
+            if error.status != GONE:
+                raise
 
 
 async def _watch(

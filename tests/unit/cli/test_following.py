@@ -85,14 +85,12 @@ def test_the_exit_code_tells(
 
 def test_a_watch_that_ends_fails_or_is_too_old_is_begun_again(api: ApiStub, scriptrun: Scriptrun) -> None:
     api.on(f"POST {RUNS}", Reply(_make_run(), 201))
-    api.on(
-        f"GET {RUNS}", list_of(_make_run()), list_of(_make_run()), list_of(_make_run()), list_of(_make_end(output={}))
-    )
+    api.on(f"GET {RUNS}", *[list_of(_make_run())] * 4, list_of(_make_end(output={})))
     too_old = events(("ERROR", {"code": 410, "message": "too old"}))
-    api.on(f"WATCH {RUNS}", events(), too_old, Reply("", cut=True))
+    api.on(f"WATCH {RUNS}", events(), too_old, refuse(410, "Expired"), Reply("", cut=True))
     done = _run(scriptrun)
     assert (done.code, done.stdout) == (0, "{}\n")
-    assert len(api.find("GET", RUNS)) == 4
+    assert len(api.find("GET", RUNS)) == 5
 
 
 def test_an_api_server_away_for_long_ends_the_wait_but_not_the_run(
@@ -282,6 +280,27 @@ def test_every_page_is_listed(api: ApiStub, scriptrun: Scriptrun) -> None:
         "scriptrun.scriptrun.dev/hello-2",
     ]
     assert [request.query.get("continue") for request in api.find("GET", RUNS)] == [None, "more"]
+
+
+def _make_table(name: str, phase: str, version: str) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": "team", "resourceVersion": version}
+    return {"rows": [{"cells": [name, phase], "object": {"metadata": metadata}}]}
+
+
+def test_a_watched_list_goes_on_where_it_was(api: ApiStub, scriptrun: Scriptrun) -> None:
+    columns = [{"name": "Name", "priority": 0}, {"name": "Phase", "priority": 0}]
+    first = {"metadata": {"resourceVersion": "7"}, "columnDefinitions": columns, **_make_table("a", "Running", "6")}
+    api.on(f"GET {RUNS}", Reply(first), Reply({**first, "metadata": {"resourceVersion": "20"}}))
+    api.on(
+        f"WATCH {RUNS}",
+        events(("MODIFIED", _make_table("a", "Succeeded", "8")), ("BOOKMARK", _make_table("", "", "10"))),
+        events(("DELETED", _make_table("a", "Succeeded", "11")), ("ERROR", {"code": 410, "message": "too old"})),
+        events(("ADDED", _make_table("b", "Running", "21")), ("ERROR", {"code": 500, "message": "broken"})),
+    )
+    done = scriptrun("list", "-w")
+    assert done.stdout.splitlines() == ["NAME   PHASE", "a      Running", "a      Succeeded", "b      Running"]
+    assert [request.query["resourceVersion"] for request in api.find("WATCH", RUNS)] == ["7", "10", "20"]
+    assert (done.code, done.stderr) == (1, "error: broken\n")
 
 
 class _Client:
