@@ -23,6 +23,15 @@ def test_each_policy_is_bound_denies_and_fails_closed() -> None:
         assert binding["spec"] == {"policyName": f"scriptrun-{ending}", "validationActions": ["Deny"]}
 
 
+def test_the_authorizer_is_asked_of_few() -> None:
+    """Asking may call another server. Conditions are all evaluated, so it stands behind an && in the only one."""
+    for ending in ("outputs", "runs"):
+        [condition] = _get("ValidatingAdmissionPolicy", ending)["spec"]["matchConditions"]
+        before = condition["expression"].partition("authorizer.")[0]
+        assert before.startswith("has(object.metadata.")
+        assert before.endswith("&& (request.userInfo.username.endsWith(':scriptrun-runner') || !")
+
+
 def test_each_refusal_has_words() -> None:
     for ending in ENDINGS:
         for validation in _get("ValidatingAdmissionPolicy", ending)["spec"]["validations"]:
