@@ -17,6 +17,7 @@ from scriptrun.kube.connection import Connection
 __all__ = ["lead"]
 
 _log = structlog.get_logger(__name__)
+_RELEASE_SECONDS = 3.0  # an API server that hangs must not keep a process that can't work any more
 
 
 class _Lock(LeaseLock):  # type: ignore[misc]  # the library has no types
@@ -103,10 +104,11 @@ async def lead(
 async def _release(lock: LeaseLock) -> None:
     """Give up the Lease, as client-go's ReleaseOnCancel does: without a holder, a replica takes it at its next look."""
     try:
-        held, record = await lock.get(lock.name, lock.namespace)
-        if held and record is not None and record.holder_identity == lock.identity:
-            lease = lock.lease_reference
-            lease.spec.holder_identity = None
-            await lock.api_instance.replace_namespaced_lease(lock.name, lock.namespace, lease)
+        async with asyncio.timeout(_RELEASE_SECONDS):
+            held, record = await lock.get(lock.name, lock.namespace)
+            if held and record is not None and record.holder_identity == lock.identity:
+                lease = lock.lease_reference
+                lease.spec.holder_identity = None
+                await lock.api_instance.replace_namespaced_lease(lock.name, lock.namespace, lease)
     except (ApiException, aiohttp.ClientError, OSError) as error:
-        _log.warning("lease not released", error=str(error))
+        _log.warning("lease not released", error=str(error) or type(error).__name__)
