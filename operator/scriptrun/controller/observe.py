@@ -19,7 +19,7 @@ from scriptrun.models.reasons import Reason
 from scriptrun.models.script import ScriptSpec
 from scriptrun.policies.attempts import parse_instant, parse_result
 
-__all__ = ["observe_job", "observe_pod", "observe_result", "observe_run", "observe_script"]
+__all__ = ["observe_job", "observe_pod", "observe_recorded_pods", "observe_result", "observe_run", "observe_script"]
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -131,6 +131,31 @@ def observe_job(body: dict[str, Any]) -> JobFacts:
     )
 
 
+def _parse_count(body: dict[str, Any], name: str) -> int | None:
+    """Read one of the Job controller's annotations on a pod."""
+    text = (body["metadata"].get("annotations") or {}).get(f"batch.kubernetes.io/{name}", "")
+    return int(text) if text.isdigit() else None
+
+
+def observe_recorded_pods(run: RunFacts, job: JobFacts) -> list[PodFacts]:
+    """Observe the pods that the run's own status tells of: some may have gone since, while nobody looked."""
+    return [
+        PodFacts(
+            key=(run.key[0], entry["pod"]),
+            uid="",
+            version=0,
+            job_uid=job.uid,
+            created=parse_instant(entry.get("startedAt")) or job.created,
+            started_at=parse_instant(entry.get("startedAt")),
+            finished_at=parse_instant(entry.get("finishedAt")),
+            exit_code=entry.get("exitCode"),
+            failed_before=entry["number"] - 1,
+            recorded_reason=entry["reason"] if entry.get("reason") in set(Reason) else "",
+        )
+        for entry in run.status.get("attempts") or ()
+    ]
+
+
 def observe_pod(body: dict[str, Any]) -> PodFacts:
     """Observe a pod of a run's Job."""
     key, uid, version, created, deleting = _head(body)
@@ -160,6 +185,8 @@ def observe_pod(body: dict[str, Any]) -> PodFacts:
         exit_code=ended.get("exitCode"),
         termination_reason=ended.get("reason", ""),
         termination_message=ended.get("message", ""),
+        failed_before=_parse_count(body, "job-index-failure-count"),
+        ignored_before=_parse_count(body, "job-index-ignored-failure-count"),
         disruption_reason=disrupted.get("reason", "") or ("NodeLost" if node_lost else ""),
         disruption_message=disrupted.get("message", "") or (status.get("message", "") if node_lost else ""),
     )

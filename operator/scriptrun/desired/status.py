@@ -86,7 +86,7 @@ def _common(run: RunFacts, attempts: Sequence[Attempt], job_name: str, now: date
     queued = run.status.get("queuedAt")
     return {
         **({"jobName": job_name} if job_name else {}),
-        **({"attempts": entries, "attemptCount": len(entries)} if entries else {}),
+        **({"attempts": entries, "attemptCount": entries[-1]["number"]} if entries else {}),
         **({"startedAt": started} if started else {}),
         **({"queuedAt": queued} if queued else {}),
     }

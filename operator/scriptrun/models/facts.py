@@ -83,7 +83,11 @@ class JobFacts:
 
 @dataclass(frozen=True, slots=True)
 class PodFacts:
-    """A pod of a run's Job: one attempt."""
+    """A pod of a run's Job: one attempt.
+
+    ``failed_before`` and ``ignored_before`` are the Job controller's own count of the attempts before it (KEP-3850);
+    None when it did not say. ``recorded_reason`` is what the run's status says of a pod that went while nobody looked.
+    """
 
     key: Key
     uid: str
@@ -103,6 +107,9 @@ class PodFacts:
     termination_message: str = ""
     disruption_reason: str = ""
     disruption_message: str = ""
+    failed_before: int | None = None
+    ignored_before: int | None = None
+    recorded_reason: str = ""
 
     @property
     def name(self) -> str:
@@ -113,6 +120,13 @@ class PodFacts:
     def ended(self) -> bool:
         """Whether nothing of it runs any more."""
         return self.gone or self.phase in ("Succeeded", "Failed")
+
+    @property
+    def number(self) -> int | None:
+        """Number of the attempt; None when only its place among the known ones can say."""
+        if self.failed_before is None:
+            return None
+        return 1 + self.failed_before + (self.ignored_before or 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,6 +127,8 @@ def _judge_pod(pod: PodFacts, result: ResultFacts | None) -> Verdict | None:
     if pod.termination_reason in _START_ERRORS:
         said = pod.termination_message or pod.termination_reason
         return Verdict(Reason.IMAGE_ERROR, f"the container could not be started: {said}")
+    if pod.recorded_reason:
+        return Verdict(Reason(pod.recorded_reason), f"pod {pod.name} is gone; no more is known of its end")
     if pod.gone or pod.deleting:
         return Verdict(Reason.EVICTED, f"pod {pod.name} was deleted while the script ran")
     if pod.phase == "Succeeded":

@@ -74,7 +74,13 @@ def _is_final(attempts: Sequence[Attempt], limits: Snapshot) -> bool:
     # An attempt ended from outside may yet turn out to be a disruption; the Job's own word is awaited then.
     if attempts[-1].verdict and attempts[-1].verdict.reason in (Reason.EVICTED, Reason.NODE_LOST):
         return False
-    return sum(not attempt.disrupted for attempt in attempts) > limits.backoff_limit
+    # Of a pod that went while nobody looked nobody knows whether it counts.
+    if attempts[-1].pod.recorded_reason:
+        return False
+    before = attempts[-1].pod.failed_before
+    if before is None:
+        before = sum(not attempt.disrupted for attempt in attempts[:-1])
+    return before + (not attempts[-1].disrupted) > limits.backoff_limit
 
 
 def _judge_failed_job(job: JobFacts, last: Attempt | None, limits: Snapshot) -> Verdict:

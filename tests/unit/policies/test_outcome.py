@@ -1,5 +1,6 @@
 """What a run with a Job comes to: retries, disruptions, deadlines, cancelling, pods that can't start, lost Jobs."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -252,3 +253,22 @@ class TestOutput:
             "output.rows[1]: 'two' is not of type 'integer'",
         )
         assert check_output(b'{"rows": [1, 2]}', schema) is None
+
+
+@pytest.mark.parametrize(("failures", "final"), [(0, False), (1, True)])
+def test_the_job_controllers_own_count_decides_whether_a_retry_follows(failures: int, final: bool) -> None:
+    """Attempts that came and went while no operator looked are in its count and in no list."""
+    last = failed(2)
+    last = replace(last, pod=replace(last.pod, failed_before=failures, ignored_before=1 - failures))
+    decision = decide_outcome(RUN, job(backoffLimit=1), [last], at(9))
+    assert isinstance(decision, Settle) is final
+    assert last.pod.number == 2
+
+
+def test_a_pod_of_which_only_the_status_tells_is_judged_by_it() -> None:
+    pod = replace(pod_facts(), gone=True, recorded_reason="ScriptFailed", failed_before=0)
+    attempt = judge_attempt(1, pod, None)
+    assert attempt.verdict is not None
+    assert attempt.verdict.reason is Reason.SCRIPT_FAILED
+    decision = decide_outcome(RUN, job(), [attempt], at(9))
+    assert isinstance(decision, Wait), "whether it counts, the Job says"
