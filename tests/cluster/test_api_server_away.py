@@ -16,7 +16,7 @@ pytestmark = pytest.mark.cluster
 pytest_plugins = ["clusterlab.fixtures"]
 
 LONG_SECONDS = 20.0
-SHORT_SECONDS = 3.0
+SHORT_SECONDS = 2.0
 # Ends while the API server is away; the retried one fails its first attempt then.
 SOURCE = """
 import json, os, sys, time
@@ -73,7 +73,7 @@ def test_results_are_written_when_it_is_back(space: Space, operator: OperatorPro
         space.wait_log(space.wait_started(name), "up")
     with _paused(api_server, LONG_SECONDS):
         # A leader that can't renew its Lease must not go on: it ends, and whoever started it starts it anew.
-        assert operator.wait(LONG_SECONDS) == 1
+        assert operator.wait(LONG_SECONDS) == 1, operator.tail()
         assert operator.log[-1] == "error: leader ended: the lease was lost"
     operator.start_and_lead()
     for name, attempts in zip(names, (1, 1, 2), strict=True):

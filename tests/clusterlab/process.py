@@ -87,11 +87,10 @@ class OperatorProcess:
         return self._process is not None and self._process.poll() is None
 
     def start(self, **settings: str) -> "OperatorProcess":
-        """Start it; settings given here are added for this life and those to come."""
+        """Start it; settings given here hold for this life only."""
         assert not self.running, "runs already"
-        self._settings |= settings
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SCRIPTRUN_")}
-        environment |= {f"SCRIPTRUN_{name}": value for name, value in self._settings.items()}
+        environment |= {f"SCRIPTRUN_{name}": value for name, value in {**self._settings, **settings}.items()}
         environment |= {"KUBECONFIG": str(self._kubeconfig), "HOME": "/nonexistent"}
         self._since = len(self.log)
         self._process = subprocess.Popen(
