@@ -75,7 +75,7 @@ test-cluster: images ## Run the tests on a real cluster
 test-e2e: images ## Run the tests that install the chart
 	$(WITH_CLUSTER) $(PYTEST) tests/e2e
 
-bench: up ## Measure; ONLY=latency runs one benchmark
+bench: images ## Measure; ONLY=latency runs one benchmark
 	$(WITH_CLUSTER) $(BIN)/python tests/bench $(ONLY)
 
 clean: ## Remove what was built inside the source tree

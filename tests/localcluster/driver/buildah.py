@@ -24,7 +24,7 @@ PIP_SETTINGS = ("INDEX_URL", "EXTRA_INDEX_URL", "TRUSTED_HOST", "PROXY", "DEFAUL
 # What buildah knows of this boot's mounts; it must not outlive a boot.
 RUN_ROOT = Path("/run/scriptrun-buildah")
 # Layers kept for reuse; past that many the storage starts afresh.
-MAX_LAYERS = 100
+MAX_LAYERS = 300
 
 
 class Buildah:
