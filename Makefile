@@ -70,7 +70,7 @@ test-unit: setup ## Run the unit tests
 	$(PYTEST) tests/unit
 
 test-cluster: images ## Run the tests on a real cluster
-	$(WITH_CLUSTER) $(PYTEST) tests/cluster
+	$(WITH_CLUSTER) $(PYTEST) tests/cluster tests/chaos
 
 test-e2e: images ## Run the tests that install the chart
 	$(WITH_CLUSTER) $(PYTEST) tests/e2e

@@ -80,7 +80,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     ``SCRIPTRUN_LOCALCLUSTER_STATE`` and ``SCRIPTRUN_CACHE`` name folders, ``SCRIPTRUN_KUBECONFIG`` a cluster to use
     as it is (with ``SCRIPTRUN_OPERATOR_IMAGE`` and ``SCRIPTRUN_RUNNER_IMAGE``), ``SCRIPTRUN_DEBIAN_MIRROR`` a mirror.
     """
-    home = Path(environ.get("HOME", "/root"))
+    home = Path(environ.get("HOME") or Path.home())
     user_cache = Path(environ.get("XDG_CACHE_HOME") or home / ".cache")
     given = environ.get("SCRIPTRUN_KUBECONFIG")
     return Settings(
