@@ -11,12 +11,6 @@ from scriptrun.settings import Settings
 
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
-# Settings that other values of the chart decide, and by which.
-DERIVED = {
-    "runner_image": {"runner": {"image": {"repository": "a.b/c", "tag": "1"}}},
-    "image_pull_policy": {"runner": {"image": {"pullPolicy": "Always"}}},
-    "watch_namespaces": {"watchNamespaces": ["a", "b"]},
-}
 # One value for each setting that is not its default.
 OTHER: dict[str, Any] = {
     "workers": 3,
@@ -66,13 +60,15 @@ def test_as_it_comes_the_chart_changes_no_setting(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_every_setting_can_be_set(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    values = DERIVED.get(name) or {"operator": {"replicas": 1, "settings": {_camel(name): OTHER[name]}}}
-    expected = Settings().model_dump()
-    got = _load_settings(monkeypatch, values).model_dump()
-    changed = {key for key in expected if got[key] != expected[key]}
-    assert changed == {name}
-    if name in OTHER:
-        assert got[name] == OTHER[name]
+    values = {
+        "operator": {"replicas": 1, "settings": {_camel(key): value for key, value in OTHER.items()}},
+        "runner": {"image": {"repository": "a.b/c", "tag": "1", "pullPolicy": "Always"}},
+        "watchNamespaces": ["a", "b"],
+    }
+    derived = {"runner_image": "a.b/c:1", "image_pull_policy": "Always", "watch_namespaces": "a,b"}
+    got = getattr(_load_settings(monkeypatch, values), name)
+    assert got == {**OTHER, **derived}[name]
+    assert got != getattr(Settings.model_construct(), name)
 
 
 def test_the_derived_ones_arrive_as_the_operator_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
