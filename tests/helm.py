@@ -49,7 +49,8 @@ def render(
     values: Values | None = None, release: str = "scriptrun", namespace: str = "scriptrun-system"
 ) -> list[Manifest]:
     """Render the chart: every object in it, and none twice."""
-    return json.loads(_render(json.dumps(values or {}, sort_keys=True), release, namespace))
+    manifests: list[Manifest] = json.loads(_render(json.dumps(values or {}, sort_keys=True), release, namespace))
+    return manifests
 
 
 @cache

@@ -5,7 +5,7 @@ to a pod that waits for a node.
 """
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,7 +113,7 @@ def start(api: Api, namespace: str) -> Callable[[str], Pod]:
 
 
 @pytest.fixture
-def pod(start: Callable[[str], Pod]) -> Iterator[Pod]:
+def pod(start: Callable[[str], Pod]) -> Pod:
     """A script pod of the run ``hello-1``."""
     return start(RUN)
 
@@ -132,7 +132,7 @@ def test_it_may_leave_out_what_the_script_did_not_give(pod: Pod) -> None:
 
 
 def _set(*path: str | int, to: Any) -> Callable[[Manifest], None]:
-    def change(body: Manifest) -> None:
+    def change(body: Any) -> None:
         for key in path[:-1]:
             body = body[key]
         body[path[-1]] = to
@@ -141,7 +141,7 @@ def _set(*path: str | int, to: Any) -> Callable[[Manifest], None]:
 
 
 def _drop(*path: str | int) -> Callable[[Manifest], None]:
-    def change(body: Manifest) -> None:
+    def change(body: Any) -> None:
         for key in path[:-1]:
             body = body[key]
         del body[path[-1]]

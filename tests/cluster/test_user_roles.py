@@ -11,7 +11,7 @@ pytest_plugins = ["clusterfixtures"]
 
 SEE = ("get", "list", "watch")
 WRITE = ("create", "update", "patch", "delete", "deletecollection")
-MAY = {
+MAY: dict[str, set[tuple[str, tuple[str, ...]]]] = {
     "view": {("scripts", SEE), ("scriptruns", SEE)},
     "edit": {("scripts", SEE), ("scriptruns", SEE + WRITE)},
     "admin": {("scripts", SEE + WRITE), ("scriptruns", SEE + WRITE)},

@@ -30,7 +30,8 @@ CLUSTER_WIDE = {
 
 
 def _read_chart() -> Manifest:
-    return yaml.safe_load((CHART / "Chart.yaml").read_text())
+    about: Manifest = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    return about
 
 
 @pytest.mark.parametrize("values", [{}, EVERYTHING], ids=["defaults", "everything"])

@@ -19,6 +19,7 @@ def _get_pod(values: dict[str, Any] | None = None) -> Manifest:
 
 
 def _get_container(values: dict[str, Any] | None = None) -> Manifest:
+    container: Manifest
     [container] = _get_pod(values)["containers"]
     return container
 
