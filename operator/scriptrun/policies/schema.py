@@ -1,5 +1,7 @@
 """JSON Schema 2020-12 checks of variables and outputs. Never fetches a remote ``$ref``."""
 
+import json
+from functools import lru_cache
 from typing import Any
 
 from jsonschema import Draft202012Validator, SchemaError
@@ -20,12 +22,21 @@ def _shorten(text: str) -> str:
 
 def check_schema(schema: dict[str, Any]) -> str:
     """Check that a schema is one; return what is wrong, or ""."""
+    if not schema:
+        return ""
     try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        return f"at {error.json_path}: {_shorten(error.message)}"
+        return _check_schema_text(json.dumps(schema))
     except RecursionError:
         return "it is nested too deeply"
+
+
+@lru_cache(maxsize=256)
+def _check_schema_text(text: str) -> str:
+    """Check a schema once: it takes milliseconds, and each run of a Script asks again."""
+    try:
+        Draft202012Validator.check_schema(json.loads(text))
+    except SchemaError as error:
+        return f"at {error.json_path}: {_shorten(error.message)}"
     return ""
 
 
