@@ -15,11 +15,20 @@ from pydantic import ValidationError
 
 from scriptrun.controller.cache import Cache
 from scriptrun.controller.observe import observe_job, observe_pod, observe_run, observe_script
-from scriptrun.desired.names import RUN_LABEL, pod_of_output, run_of_pod
+from scriptrun.desired.names import OUTPUT_LABEL, RUN_LABEL, pod_of_output, run_of_pod
+from scriptrun.kube.reflector import Selection
 from scriptrun.models.base import GROUP, VERSION
 from scriptrun.models.facts import Key
 
-__all__ = ["ForgetfulMemories", "Informer", "WorkItem", "build_kopf_settings"]
+__all__ = [
+    "JOBS_OF_RUNS",
+    "OUTPUTS_OF_RUNS",
+    "PODS_OF_RUNS",
+    "ForgetfulMemories",
+    "Informer",
+    "WorkItem",
+    "build_kopf_settings",
+]
 
 _log = structlog.get_logger(__name__)
 
@@ -28,9 +37,12 @@ WorkItem = tuple[str, str, str]
 
 _SCRIPTS = (GROUP, VERSION, "scripts")
 _RUNS = (GROUP, VERSION, "scriptruns")
-_JOBS = ("batch", "v1", "jobs")
-_PODS = ("", "v1", "pods")
 _PAGE = 500
+
+# What succeeded is left out: its output says all there is to say, and thousands of such are kept until their TTL.
+JOBS_OF_RUNS = Selection(RUN_LABEL, "status.successful!=1")
+PODS_OF_RUNS = Selection(RUN_LABEL, "status.phase!=Succeeded")
+OUTPUTS_OF_RUNS = Selection(OUTPUT_LABEL, metadata_only=True)
 
 
 class ForgetfulMemories(ResourceMemories):
@@ -71,12 +83,6 @@ def build_kopf_settings() -> kopf.OperatorSettings:
     settings.queueing.idle_timeout = 0.5
     # Its defaults grow to 21 s, for which a watch would stay blind after the API server is back.
     settings.networking.error_backoffs = (0.2, 0.5, 1, 1, 1, 1, 1, 1)
-    # Without server-side selectors kopf would list every Job and pod of the cluster. What succeeded is left out too:
-    # its output says all there is to say, and thousands of such are kept until their TTL.
-    settings.watching.label_selectors["jobs.v1.batch"] = RUN_LABEL
-    settings.watching.label_selectors["pods.v1"] = RUN_LABEL
-    settings.watching.field_selectors["jobs.v1.batch"] = "status.successful!=1"
-    settings.watching.field_selectors["pods.v1"] = "status.phase!=Succeeded"
     return settings
 
 
@@ -88,19 +94,10 @@ class Informer:
         self._enqueue = enqueue
         self.synced = asyncio.Event()
         self.registry = kopf.OperatorRegistry()
-        for resource, index in (
-            (_SCRIPTS, self._index_script),
-            (_RUNS, self._index_run),
-            (_JOBS, self._index_job),
-            (_PODS, self._index_pod),
-        ):
-            kopf.index(*resource, id=f"index-{resource[2]}", registry=self.registry)(index)
-        # Each handler that kopf calls costs as much as all that is done in it: Jobs and pods are only indexed, their
-        # `on.event` is for what index functions are not told of.
+        kopf.index(*_SCRIPTS, id="index-scripts", registry=self.registry)(self._index_script)
+        kopf.index(*_RUNS, id="index-scriptruns", registry=self.registry)(self._index_run)
         kopf.on.event(*_RUNS, id="on-scriptruns", registry=self.registry)(self._on_run)
         kopf.on.event(*_SCRIPTS, id="on-scripts", registry=self.registry)(self._on_script)
-        for resource, event in ((_JOBS, self._drop_job), (_PODS, self._drop_pod)):
-            kopf.on.event(*resource, id=f"drop-{resource[2]}", registry=self.registry, when=_is_deletion)(event)
 
     async def _index_script(self, body: kopf.Body, **_: Any) -> None:
         raw = dict(body)
@@ -154,24 +151,26 @@ class Informer:
         if run := self._cache.drop_run(key, version):
             self._enqueue_waiting((key[0], run.script))
 
-    async def _index_job(self, body: kopf.Body, **_: Any) -> None:
-        job = observe_job(dict(body))
+    def on_job(self, event: str, body: dict[str, Any]) -> None:
+        """Take an event of the Jobs' reflector."""
+        if event == "DELETED":
+            # Deleted, or only out of the selection because it succeeded: the reconcile asks the API server which.
+            self._suspect(_key(body))
+            return
+        job = observe_job(body)
         self._cache.put_job(job)
         self._enqueue(("run", *job.key))
 
-    async def _drop_job(self, body: kopf.Body, **_: Any) -> None:
-        # Deleted, or only out of the selector because it succeeded: the reconcile asks the API server which.
-        self._suspect(_key(dict(body)))
-
-    async def _index_pod(self, body: kopf.Body, **_: Any) -> None:
-        raw = dict(body)
-        if run := _run_of(raw):
-            self._cache.put_pod(run, observe_pod(raw))
-            self._enqueue(("run", *run))
-
-    async def _drop_pod(self, body: kopf.Body, **_: Any) -> None:
-        if run := _run_of(dict(body)):
+    def on_pod(self, event: str, body: dict[str, Any]) -> None:
+        """Take an event of the pods' reflector."""
+        run = _run_of(body)
+        if run is None:
+            return
+        if event == "DELETED":
             self._suspect(run)
+            return
+        self._cache.put_pod(run, observe_pod(body))
+        self._enqueue(("run", *run))
 
     def _suspect(self, run: Key) -> None:
         known = self._cache.runs.get(run)
@@ -179,16 +178,13 @@ class Informer:
             self._cache.suspect.add(run)
             self._enqueue(("run", *run))
 
-    def on_output(self, event: str, metadata: dict[str, Any]) -> None:
+    def on_output(self, event: str, body: dict[str, Any]) -> None:
         """Take an event of the outputs' reflector."""
+        metadata = body["metadata"]
         pod = pod_of_output(metadata["name"])
         run = (metadata["namespace"], run_of_pod(pod))
         if event != "DELETED" and run[1] and self._cache.announce_output(run, pod):
             self._enqueue(("run", *run))
-
-
-def _is_deletion(type: str | None, **_: Any) -> bool:  # noqa: A002 - kopf's name
-    return type == "DELETED"
 
 
 def _key_and_version(body: kopf.Body) -> tuple[Key, int]:

@@ -14,20 +14,27 @@ import structlog
 from scriptrun import __version__, metrics
 from scriptrun.controller.cache import Cache
 from scriptrun.controller.http import serve_http
-from scriptrun.controller.informer import ForgetfulMemories, Informer, WorkItem, build_kopf_settings
+from scriptrun.controller.informer import (
+    JOBS_OF_RUNS,
+    OUTPUTS_OF_RUNS,
+    PODS_OF_RUNS,
+    ForgetfulMemories,
+    Informer,
+    WorkItem,
+    build_kopf_settings,
+)
 from scriptrun.controller.queue import WorkQueue
 from scriptrun.controller.reconcile import Reconciler
 from scriptrun.controller.scripts import ScriptKeeper
 from scriptrun.controller.sweep import Sweeper
-from scriptrun.desired.names import OUTPUT_LABEL
 from scriptrun.errors import KubeError, ScriptRunError
 from scriptrun.kube.access import LEASE_VERBS, OPERATOR_VERBS
 from scriptrun.kube.client import Client
 from scriptrun.kube.connection import Connection, open_connection
 from scriptrun.kube.leader import lead
 from scriptrun.kube.preflight import check_cluster
-from scriptrun.kube.reflector import MetadataReflector
-from scriptrun.kube.resources import CONFIGMAPS
+from scriptrun.kube.reflector import Reflector
+from scriptrun.kube.resources import CONFIGMAPS, JOBS, PODS
 from scriptrun.settings import Settings
 
 __all__ = ["run_operator"]
@@ -53,7 +60,11 @@ class _Operator:
         self._reconciler = Reconciler(client, self._cache, self._queue, settings, self._scripts, _now)
         self._informer = Informer(self._cache, self._queue.add)
         self._sweeper = Sweeper(client, self._cache, self._informer, settings.namespaces)
-        self._outputs = MetadataReflector(client, CONFIGMAPS, OUTPUT_LABEL, self._informer.on_output)
+        self._reflectors = (
+            Reflector(client, JOBS, JOBS_OF_RUNS, self._informer.on_job),
+            Reflector(client, PODS, PODS_OF_RUNS, self._informer.on_pod),
+            Reflector(client, CONFIGMAPS, OUTPUTS_OF_RUNS, self._informer.on_output),
+        )
         self._started = asyncio.Event()
         self._stop = asyncio.Event()
         self._beat = time.monotonic()
@@ -65,12 +76,13 @@ class _Operator:
         now = time.monotonic()
         if now - self._beat > 4 * _HEARTBEAT_SECONDS:
             return "the event loop is stuck"
-        silent = now - self._outputs.last_contact
+        silent = now - min(reflector.last_contact for reflector in self._reflectors)
         return f"the watches are dead: nothing heard for {silent:.0f} s" if silent > _SILENT_SECONDS else ""
 
     def readiness(self) -> str:
         """Say what is not there yet."""
-        return "" if self._started.is_set() and self._outputs.is_synced() else "the caches are being filled"
+        synced = self._started.is_set() and all(reflector.is_synced() for reflector in self._reflectors)
+        return "" if synced else "the caches are being filled"
 
     async def run(self) -> None:
         """Work until told to stop.
@@ -84,7 +96,8 @@ class _Operator:
             asyncio.create_task(self._beat_on(), name="heartbeat"),
             asyncio.create_task(self._watch(), name="kopf"),
             *(
-                asyncio.create_task(self._outputs.run(namespace), name=f"outputs {namespace}")
+                asyncio.create_task(reflector.run(namespace), name=f"{reflector} {namespace}")
+                for reflector in self._reflectors
                 for namespace in self._settings.namespaces or ("",)
             ),
         ]
@@ -182,7 +195,8 @@ class _Operator:
 
     async def _wait_for_caches(self) -> None:
         await self._informer.synced.wait()
-        await self._outputs.wait_synced()
+        for reflector in self._reflectors:
+            await reflector.wait_synced()
 
     async def _run_workers(self) -> None:
         workers = [asyncio.create_task(self._reconcile_forever()) for _ in range(self._settings.workers)]

@@ -149,7 +149,7 @@ class Replica:
         kind = event or None
         if plural == "configmaps":
             if "scriptrun.dev/output" in (body["metadata"].get("labels") or {}):
-                self._informer.on_output(event or "ADDED", body["metadata"])
+                self._informer.on_output(event or "ADDED", body)
             return
         if plural not in _WATCHED:
             return
@@ -158,13 +158,14 @@ class Replica:
             if not event:
                 return
             kind = "DELETED"  # out of the field selector
+        if plural in ("jobs", "pods"):
+            take = self._informer.on_job if plural == "jobs" else self._informer.on_pod
+            take(kind or "ADDED", body)
+            return
         index, handle = {
             "scripts": (self._informer._index_script, self._informer._on_script),
             "scriptruns": (self._informer._index_run, self._informer._on_run),
-            "jobs": (self._informer._index_job, self._informer._drop_job),
-            "pods": (self._informer._index_pod, self._informer._drop_pod),
         }[plural]
         if kind != "DELETED":
             await index(body=raw)
-        if kind == "DELETED" or plural in ("scripts", "scriptruns"):
-            await handle(body=raw, type=kind)
+        await handle(body=raw, type=kind)
