@@ -6,7 +6,7 @@ from typing import Any
 
 from bench.figures import Figure, Report
 from bench.follow import Follower, states_of_job, states_of_run
-from bench.site import Site, add_script, build_raw_job, build_run, expect_output
+from bench.site import Site, build_raw_job, build_run, expect_output
 from scriptrun.kube.client import Client
 from scriptrun.kube.resources import JOBS, SCRIPTRUNS
 
@@ -20,18 +20,14 @@ async def measure(site: Site, quick: bool) -> Report:
     count, rounds = (_QUICK_COUNT, _QUICK_ROUNDS) if quick else (_COUNT, _ROUNDS)
     runs: list[float] = []
     raw: list[float] = []
-    site.operator.start_and_lead()
-    async with site.connect() as client:
-        for number in range(rounds):
-            for kind in ("runs", "raw") if number % 2 == 0 else ("raw", "runs"):
-                with site.namespace() as namespace:
-                    await add_script(client, namespace)
-                    job = await _run_one(client, namespace)
-                    if kind == "runs":
-                        runs.append(await _burst_runs(client, namespace, count))
-                    else:
-                        raw.append(await _burst_jobs(client, namespace, count, job))
-    site.operator.stop()
+    for number in range(rounds):
+        for kind in ("runs", "raw") if number % 2 == 0 else ("raw", "runs"):
+            async with site.open() as (client, namespace):
+                job = await _run_one(client, namespace)
+                if kind == "runs":
+                    runs.append(await _burst_runs(client, namespace, count))
+                else:
+                    raw.append(await _burst_jobs(client, namespace, count, job))
     return Report(
         "burst",
         [

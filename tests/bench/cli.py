@@ -3,14 +3,16 @@
 import argparse
 import asyncio
 import os
+import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 from rich.console import Console
 
-from bench import burst, latency, writes
+from bench import burst, latency, scale, writes
 from bench.figures import DOCUMENT, Report, read_document, write_reports
 from bench.readme import write_readme
 from bench.site import Site, open_site
@@ -21,6 +23,7 @@ from helm import ROOT
 Measure = Callable[[Site, bool], Awaitable[Report]]
 
 ON_CLUSTER: dict[str, Measure] = {"latency": latency.measure, "burst": burst.measure, "writes": writes.measure}
+NAMES = (*ON_CLUSTER, "scale")
 
 console = Console(stderr=True)
 
@@ -32,7 +35,9 @@ def main() -> None:
         write_page(read_document())
         write_readme(read_document())
         return
-    reports = asyncio.run(_run(arguments.names or [*ON_CLUSTER], arguments.quick))
+    # As Ctrl-C does, so that what was started is stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    reports = asyncio.run(_run(arguments.names or NAMES, arguments.quick))
     show_reports(reports, Console())
     print(f"All figures, with what they were computed from: {DOCUMENT.relative_to(ROOT)}")
     if missed := [f"{report.name}.{figure.key}" for report in reports for figure in report.figures if not figure.met]:
@@ -41,7 +46,7 @@ def main() -> None:
 
 def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python tests/bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(ON_CLUSTER)}; default: all")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; default: all")
     parser.add_argument("--quick", action="store_true", help="few runs: to try the benchmarks out, not to quote")
     parser.add_argument(
         "--docs", action="store_true", help="write build/bench.json into docs/benchmarks.md and README.md, run nothing"
@@ -49,20 +54,26 @@ def _build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-async def _run(names: list[str], quick: bool) -> list[Report]:
-    if unknown := set(names) - ON_CLUSTER.keys():
-        sys.exit(f"error: no benchmark {', '.join(sorted(unknown))}: choose of {', '.join(ON_CLUSTER)}")
-    kubeconfig = Path(
-        os.environ.get("SCRIPTRUN_KUBECONFIG") or sys.exit("error: set SCRIPTRUN_KUBECONFIG, or `make bench`")
-    )
+async def _run(names: Sequence[str], quick: bool) -> list[Report]:
+    if unknown := set(names) - set(NAMES):
+        sys.exit(f"error: no benchmark {', '.join(sorted(unknown))}: choose of {', '.join(NAMES)}")
     reports = []
-    with open_site(
-        kubeconfig, {"RUNNER_IMAGE": os.environ.get("SCRIPTRUN_RUNNER_IMAGE") or ensure_runner_image()}
-    ) as site:
+    with ExitStack() as stack:
+        site = stack.enter_context(_open_cluster()) if set(names) & ON_CLUSTER.keys() else None
         for name in names:
             started = time.monotonic()
             with console.status(f"{name} …"):
-                reports.append(await ON_CLUSTER[name](site, quick))
+                reports.append(
+                    await (ON_CLUSTER[name](site, quick) if site and name != "scale" else scale.measure(quick))
+                )
             write_reports(reports[-1:], quick)
             console.print(f"{name}: done in {time.monotonic() - started:.0f} s")
     return reports
+
+
+def _open_cluster() -> AbstractContextManager[Site]:
+    kubeconfig = os.environ.get("SCRIPTRUN_KUBECONFIG")
+    if not kubeconfig:
+        sys.exit("error: set SCRIPTRUN_KUBECONFIG to a cluster's kubeconfig, or use `make bench`")
+    image = os.environ.get("SCRIPTRUN_RUNNER_IMAGE") or ensure_runner_image()
+    return open_site(Path(kubeconfig), {"RUNNER_IMAGE": image})

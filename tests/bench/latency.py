@@ -6,7 +6,7 @@ from typing import Any
 
 from bench.figures import Figure, Report
 from bench.follow import Follower, states_of_job, states_of_run
-from bench.site import Site, add_script, build_raw_job, build_run, expect_output
+from bench.site import Site, build_raw_job, build_run, expect_output
 from scriptrun.kube.client import Client
 from scriptrun.kube.resources import JOBS, SCRIPTRUNS
 
@@ -15,19 +15,15 @@ _PAIRS, _QUICK_PAIRS, _WARM_UP = 24, 4, 2
 
 async def measure(site: Site, quick: bool) -> Report:
     """Run them in turns, each on a cluster at rest: the next begins when the pod of the one before is done with."""
-    with site.namespace() as namespace:
-        site.operator.start_and_lead()
-        async with site.connect() as client:
-            await add_script(client, namespace)
-            async with (
-                Follower(client, SCRIPTRUNS, namespace, states_of_run(expect_output)) as runs,
-                Follower(client, JOBS, namespace, states_of_job) as jobs,
-            ):
-                turns = _Turns(client, namespace, runs, jobs)
-                await turns.take(_WARM_UP, "warm-up")
-                turns.forget()
-                await turns.take(_QUICK_PAIRS if quick else _PAIRS, "run")
-        site.operator.stop()
+    async with (
+        site.open() as (client, namespace),
+        Follower(client, SCRIPTRUNS, namespace, states_of_run(expect_output)) as runs,
+        Follower(client, JOBS, namespace, states_of_job) as jobs,
+    ):
+        turns = _Turns(client, namespace, runs, jobs)
+        await turns.take(_WARM_UP, "warm-up")
+        turns.forget()
+        await turns.take(_QUICK_PAIRS if quick else _PAIRS, "run")
     return _report(turns)
 
 

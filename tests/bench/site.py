@@ -36,10 +36,12 @@ class Site:
     Attributes:
         kubeconfig: The administrator's.
         operator: The operator; its life is the benchmark's to say.
+        lasting: Others use the cluster after us: what was made in it must go.
     """
 
     kubeconfig: Path
     operator: OperatorProcess
+    lasting: bool = True
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[Client]:
@@ -47,9 +49,23 @@ class Site:
         async with open_connection(str(self.kubeconfig), max_connections=_CONNECTIONS) as connection:
             yield Client(connection)
 
+    @asynccontextmanager
+    async def open(self, **script: Any) -> AsyncIterator[tuple[Client, str]]:
+        """Open a client and make a namespace with the Script in it, then have the operator work while this is open.
+
+        Args:
+            script: More fields of the Script's spec.
+        """
+        with self.namespace() as namespace:
+            async with self.connect() as client:
+                await add_script(client, namespace, **script)
+                self.operator.start_and_lead()
+                yield client, namespace
+                self.operator.stop()
+
     @contextmanager
     def namespace(self) -> Iterator[str]:
-        """Make a namespace; afterwards it is gone, so that the next benchmark finds the cluster at rest."""
+        """Make a namespace; it is gone again from a lasting cluster before the next benchmark begins."""
         api = Api.from_kubeconfig(self.kubeconfig)
         answer = api.post("/api/v1/namespaces", {"metadata": {"generateName": "bench-", "labels": _RESTRICTED}})
         assert answer.status == 201, answer
@@ -59,12 +75,13 @@ class Site:
             wait_for("the namespace's certificates", lambda: _is_there(api, f"{path}/configmaps/kube-root-ca.crt"))
             yield name
         finally:
-            api.delete(path)
-            wait_for("the namespace to be gone", lambda: not _is_there(api, path), _GONE_SECONDS)
+            if self.lasting:
+                api.delete(path)
+                wait_for("the namespace to be gone", lambda: not _is_there(api, path), _GONE_SECONDS)
 
 
 @contextmanager
-def open_site(kubeconfig: Path, settings: Mapping[str, str]) -> Iterator[Site]:
+def open_site(kubeconfig: Path, settings: Mapping[str, str], lasting: bool = True) -> Iterator[Site]:
     """Install the chart without an operator, and make one ready to be started as a process."""
     with install_without_operator(kubeconfig), tempfile.TemporaryDirectory() as folder:
         account = write_kubeconfig(kubeconfig, OPERATOR, Path(folder) / "kubeconfig")
@@ -80,7 +97,7 @@ def open_site(kubeconfig: Path, settings: Mapping[str, str]) -> Iterator[Site]:
             },
         )
         try:
-            yield Site(kubeconfig, operator)
+            yield Site(kubeconfig, operator, lasting)
         finally:
             if operator.running:
                 operator.stop()

@@ -1,16 +1,15 @@
 """What a run costs the API server: every write in its namespace and who made it, from the audit log."""
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
+from bench.audit import read_audit
 from bench.figures import Figure, Report
 from bench.follow import Follower, states_of_job, states_of_run
-from bench.site import Site, add_script, build_run, expect_output
+from bench.site import Site, build_run, expect_output
 from clusterlab.chart import OPERATOR
 from scriptrun.kube.client import Client
 from scriptrun.kube.resources import JOBS, SCRIPTRUNS
@@ -34,16 +33,12 @@ async def measure(site: Site, quick: bool) -> Report:
             "Unset SCRIPTRUN_KUBECONFIG, or choose other benchmarks (ONLY=latency)"
         )
     count = _QUICK_COUNT if quick else _COUNT
-    with site.namespace() as namespace:
-        site.operator.start_and_lead()
-        async with site.connect() as client:
-            await add_script(client, namespace)
-            await _run(client, namespace, ["first"])  # which also makes the namespace's account
-            since = datetime.now(UTC)
-            await _run(client, namespace, [f"run-{number}" for number in range(count)])
+    async with site.open() as (client, namespace):
+        await _run(client, namespace, ["first"])  # which also makes the namespace's account
+        since = datetime.now(UTC)
+        await _run(client, namespace, [f"run-{number}" for number in range(count)])
         until = datetime.now(UTC)
-        site.operator.stop()
-    writes = list(_read_writes(audit, namespace, since, until))
+    writes = list(_find_writes(audit, namespace, since, until))
     return _report(writes, count)
 
 
@@ -59,24 +54,14 @@ async def _run(client: Client, namespace: str, names: list[str]) -> None:
         await asyncio.sleep(_LAST_WORDS_SECONDS)
 
 
-def _read_writes(audit: Path, namespace: str, since: datetime, until: datetime) -> Iterator[Write]:
-    for path in (*audit.parent.glob("audit-*.log"), audit):
-        with path.open(errors="replace") as file:
-            for line in file:
-                if namespace in line and (write := _parse(json.loads(line), namespace, since, until)):
-                    yield write
-
-
-def _parse(event: dict[str, Any], namespace: str, since: datetime, until: datetime) -> Write | None:
-    about = event.get("objectRef") or {}
-    if about.get("namespace") != namespace or about.get("resource") in _LEFT_OUT:
-        return None
-    if event["stage"] != "ResponseComplete" or event["responseStatus"]["code"] >= 300:
-        return None
-    if not since <= datetime.fromisoformat(event["stageTimestamp"]) <= until:
-        return None
-    kind = "/".join(part for part in (about["resource"], about.get("subresource")) if part)
-    return event["user"]["username"], f"{event['verb']} {kind}"
+def _find_writes(audit: Path, namespace: str, since: datetime, until: datetime) -> Iterator[Write]:
+    for event in read_audit(audit, contains=namespace):
+        about = event.get("objectRef") or {}
+        if about.get("namespace") != namespace or about["resource"] in _LEFT_OUT:
+            continue
+        if since <= datetime.fromisoformat(event["stageTimestamp"]) <= until:
+            kind = "/".join(part for part in (about["resource"], about.get("subresource")) if part)
+            yield event["user"]["username"], f"{event['verb']} {kind}"
 
 
 def _report(writes: list[Write], count: int) -> Report:
