@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from clusterlab.space import GROUP, Space, Watches, build_run, build_script
+from clusterlab.space import Space, Watches, build_run, build_script
 from helm import ROOT
-from kubeapi import Api
 
 pytestmark = pytest.mark.cluster
 pytest_plugins = ["clusterlab.fixtures"]
@@ -174,40 +173,3 @@ def test_kubectl_shows_the_columns_that_matter(kubectl: Callable[..., str], spac
     assert row.split()[:5] == ["hello-1", "python", "files", "True", "Ready"]
     listed = kubectl("--namespace", space.name, "get", "scriptrun", "-o", "name")
     assert "scriptrun.scriptrun.dev/hello-1" in listed
-
-
-def test_people_see_and_make_runs_by_kubernetes_own_roles(admin: Api, place: Space) -> None:
-    """view reads, edit makes runs, admin makes Scripts: each by aggregation, and no more than that."""
-    for role in ("view", "edit", "admin"):
-        body = {
-            "metadata": {"name": role},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
-            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": f"{role}er"}],
-        }
-        place.create(place.path("rolebindings", group="rbac.authorization.k8s.io/v1"), body)
-    allowed = {
-        (role, verb, plural)
-        for role in ("view", "edit", "admin")
-        for verb in ("list", "create")
-        for plural in ("scripts", "scriptruns", "scriptruns/status")
-        if _may(admin, f"{role}er", place.name, verb, plural)
-    }
-    assert allowed == {
-        *((role, "list", plural) for role in ("view", "edit", "admin") for plural in ("scripts", "scriptruns")),
-        ("edit", "create", "scriptruns"),
-        ("admin", "create", "scriptruns"),
-        ("admin", "create", "scripts"),
-    }
-
-
-def _may(admin: Api, user: str, namespace: str, verb: str, plural: str) -> bool:
-    resource, _, subresource = plural.partition("/")
-    attributes = {
-        "namespace": namespace,
-        "verb": "patch" if subresource else verb,
-        "group": GROUP.split("/")[0],
-        "resource": resource,
-        "subresource": subresource,
-    }
-    review = {"spec": {"user": user, "groups": ["system:authenticated"], "resourceAttributes": attributes}}
-    return bool(admin.post("/apis/authorization.k8s.io/v1/subjectaccessreviews", review).body["status"]["allowed"])

@@ -135,7 +135,12 @@ def runs(shared: Space, go_image: str) -> Space:
     package = _add_source(shared, "test_scr.py", (EXAMPLES / "test_scr.py").read_bytes())
     shared.add_script("package", source=package, contract="package", config={"somekey": "some value 2"})
     shared.add_run("package", "package")
-    program = {"handler": "exec", "command": ["/usr/local/bin/worker"], "contract": "stdio", "image": go_image}
+    program: dict[str, Any] = {
+        "handler": "exec",
+        "command": ["/usr/local/bin/worker"],
+        "contract": "stdio",
+        "image": go_image,
+    }
     shared.add_script("worker-go", **program)
     shared.add_run("worker-go", "worker-go", variables=variables)
     _start_environments(shared)

@@ -1,6 +1,7 @@
 """Jobs and pods that others delete, evict or keep from starting; runs that go on while the operator is away."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ time.sleep(600)
 DONE = ("Succeeded", "Completed")
 
 # name: (source, fields of the Script)
-CASES = {
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "job": (WAIT, {}),
     "pod": (WAIT, {}),
     "pod-forced": (WAIT, {}),
@@ -175,9 +176,9 @@ def test_a_run_ends_while_the_operator_is_away(space: Space, operator: OperatorP
         space.wait_started(name)
     operator.kill()
     space.add_run("meanwhile", "good")
-    for name in ("good", "bad", "hungry"):
-        space.watches.pods.wait(f"the pod of {name} to end", lambda name=name: _ended(space, name))
-    assert not any(space.run(name).ended for name in ("good", "bad", "hungry", "meanwhile"))
+    names = ("good", "bad", "hungry")
+    space.watches.pods.wait("all pods to end", lambda: not any(space.working_pods(name) for name in names))
+    assert not any(run.ended for run in map(space.run, (*names, "meanwhile")) if run)
     operator.start_and_lead()
     good = space.end_of("good")
     assert good.end == DONE
@@ -187,7 +188,3 @@ def test_a_run_ends_while_the_operator_is_away(space: Space, operator: OperatorP
     assert (bad.end, bad.status["exitCode"]) == (("Failed", "ScriptFailed"), 5)
     assert space.end_of("hungry").end == ("Failed", "OutOfMemory")
     assert space.end_of("meanwhile").end == DONE
-
-
-def _ended(space: Space, name: str) -> bool:
-    return all(pod["status"]["phase"] in ("Succeeded", "Failed") for pod in space.pods_of(name))

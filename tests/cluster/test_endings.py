@@ -313,14 +313,8 @@ def test_a_script_can_not_kill_its_runner(runs: Space) -> None:
     assert runs.end_of("kills-runner").end == ("Succeeded", "Completed")
 
 
-def test_what_has_ended_runs_no_more(runs: Space) -> None:
+@pytest.mark.parametrize("name", ["late", "no-image", "no-node", "no-secret"])
+def test_what_has_ended_runs_no_more(runs: Space, name: str) -> None:
     """A run that was given up leaves no pod at work behind it."""
-    for name in ("late", "no-image", "no-node", "no-secret"):
-        runs.end_of(name)
-        runs.watches.pods.wait(f"no pod of {name}", lambda name=name: not _working(runs, name))
-
-
-def _working(runs: Space, name: str) -> list[str]:
-    return [
-        pod["metadata"]["name"] for pod in runs.pods_of(name) if pod["status"].get("phase") in ("Pending", "Running")
-    ]
+    runs.end_of(name)
+    runs.watches.pods.wait(f"no pod of {name} to be at work", lambda: not runs.working_pods(name))

@@ -81,12 +81,7 @@ def test_a_config_map_of_that_name_is_not_taken_over(space: Space) -> None:
     assert run.end == ("Failed", "ScriptNotAllowed")
     assert 'ConfigMap "hello-input" exists and belongs to somebody else' in run.message
     assert space.get_config_map("hello-input")["data"] == {"script": "print('evil')"}
-    space.watches.pods.wait("no pod of the run to be at work", lambda: not _working(space, "hello"))
-
-
-def _working(space: Space, name: str) -> list[str]:
-    pods = space.pods_of(name)
-    return [pod["metadata"]["name"] for pod in pods if pod["status"]["phase"] in ("Pending", "Running")]
+    space.watches.pods.wait("no pod of the run to be at work", lambda: not space.working_pods("hello"))
 
 
 def test_an_output_that_the_runner_did_not_write_like_that(space: Space) -> None:

@@ -157,6 +157,10 @@ class Space:
         found = self.watches.pods.select(self.name, f"scriptrun.dev/run={run}")
         return sorted(found, key=lambda pod: (pod["metadata"]["creationTimestamp"], pod["metadata"]["name"]))
 
+    def working_pods(self, run: str) -> list[Manifest]:
+        """The run's pods that have not ended."""
+        return [pod for pod in self.pods_of(run) if pod["status"].get("phase") not in ("Succeeded", "Failed")]
+
     def pods_seen(self, run: str) -> set[str]:
         """Names of every pod the run ever had."""
         return self.watches.pods.names_seen(self.name, f"{run}-0-")

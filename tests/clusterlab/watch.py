@@ -100,7 +100,8 @@ class Watch:
     def _request(self, query: str) -> urllib3.BaseHTTPResponse:
         url = f"{self._host}{self._path}?{query}"
         timeout = urllib3.Timeout(connect=5, read=_WATCH_SECONDS)
-        return self._client.rest_client.pool_manager.request("GET", url, preload_content=False, timeout=timeout)
+        pool: urllib3.PoolManager = self._client.rest_client.pool_manager
+        return pool.request("GET", url, preload_content=False, timeout=timeout)
 
     def _list(self) -> str:
         answer = self._request("")
