@@ -29,7 +29,7 @@ RUNNER_ACCOUNT = "scriptrun-runner"
 CONTAINER = "script"
 TOKEN_VOLUME = "token"  # noqa: S105 - a volume of that name
 
-_POD = re.compile(r"^(?P<run>.+)-0-[a-z0-9]{5}$")
+_POD = re.compile(r"(?P<run>.+)-0-[a-z0-9]{5}")
 
 
 def run_labels(run: str, script: str) -> dict[str, str]:
@@ -58,5 +58,5 @@ def run_of_pod(pod: str) -> str:
     Safe against a script that lies: the admission policy lets a pod write only under its own name, and names of runs
     are short enough that Kubernetes never cuts them when it names the pods of an Indexed Job (`<job>-0-<5 chars>`).
     """
-    match = _POD.match(pod)
+    match = _POD.fullmatch(pod)
     return match["run"] if match else ""

@@ -139,7 +139,14 @@ class TestDocuments:
         }
 
     def test_an_orchestrators_own_document_is_passed_on_as_it_is(self) -> None:
-        payload = {"taskType": "t", "taskId": "i", "workflowInstanceId": "w", "domain": "d", "inputData": {}, "own": [1]}
+        payload = {
+            "taskType": "t",
+            "taskId": "i",
+            "workflowInstanceId": "w",
+            "domain": "d",
+            "inputData": {},
+            "own": [1],
+        }
         config_map = build(run={"task": {"id": "other", "payload": payload}}, contract="stdio")
         assert read(config_map, "task.json") == payload
         about = read(config_map, "run.json")["task"]
@@ -176,7 +183,9 @@ def as_config_map(files: dict[str, bytes], binary: set[str]) -> dict[str, Any]:
 
 class TestHash:
     @given(FILES, st.data())
-    def test_it_is_of_the_files_and_not_of_how_they_are_kept(self, files: dict[str, bytes], data: st.DataObject) -> None:
+    def test_it_is_of_the_files_and_not_of_how_they_are_kept(
+        self, files: dict[str, bytes], data: st.DataObject
+    ) -> None:
         shuffled = dict(data.draw(st.permutations(list(files.items()))))
         binary = data.draw(st.sets(st.sampled_from(sorted(files)))) if files else set()
         assert hash_input(as_config_map(files, set())) == hash_input(as_config_map(shuffled, binary))

@@ -145,7 +145,9 @@ class TestWhatTheCallerMayChoose:
                     *("tolerations", "variables", "source", "task", "handler", "securityContext", "volumes"),
                 ]
             ),
-            st.sampled_from(["evil", {"name": "evil"}, [{"name": "evil", "value": "evil"}], {"payload": {"a": "evil"}}]),
+            st.sampled_from(
+                ["evil", {"name": "evil"}, [{"name": "evil", "value": "evil"}], {"payload": {"a": "evil"}}]
+            ),
         )
     )
     def test_and_nothing_else(self, spec: dict[str, Any]) -> None:
@@ -167,9 +169,9 @@ class TestEnvironment:
 
     def test_the_runners_win_over_a_script_that_uses_their_names(self) -> None:
         # The CRD refuses such a Script; an older one may be there all the same. In a pod the last of a name counts.
-        assert env_of(build(env=[{"name": "SCRIPTRUN_INPUT_SHA256", "value": "forged"}]))[
-            "SCRIPTRUN_INPUT_SHA256"
-        ] == (SHA256)
+        assert env_of(build(env=[{"name": "SCRIPTRUN_INPUT_SHA256", "value": "forged"}]))["SCRIPTRUN_INPUT_SHA256"] == (
+            SHA256
+        )
 
 
 class TestOfTheScript:

@@ -55,7 +55,9 @@ def test_what_is_no_pod_of_a_run(pod: str, run: str) -> None:
     assert run_of_pod(pod) == run
 
 
-@pytest.mark.parametrize(("name", "pod"), [("a-output", "a"), ("a-output-output", "a-output"), ("a", ""), ("output", "")])
+@pytest.mark.parametrize(
+    ("name", "pod"), [("a-output", "a"), ("a-output-output", "a-output"), ("a", ""), ("output", "")]
+)
 def test_what_is_no_output(name: str, pod: str) -> None:
     assert pod_of_output(name) == pod
 
