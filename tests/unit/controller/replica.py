@@ -87,7 +87,8 @@ class Replica:
 
     async def crash(self) -> None:
         """End here and now, in the middle of whatever it is."""
-        self._server.watchers.remove(self._take)
+        if self._take in self._server.watchers:
+            self._server.watchers.remove(self._take)
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

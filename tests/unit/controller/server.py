@@ -225,6 +225,8 @@ class ServerClient:
         uid = body["metadata"].get("uid")
 
         def act() -> Body:
+            # Without the uid it could hit an object that was made anew under the same name.
+            assert uid is not None or resource.plural == "scripts"
             if kind == APPLY:
                 assert subresource == "status"
                 changed = self._server.replace_status(resource.plural, key[1], dict(body["status"]), uid)
@@ -243,6 +245,8 @@ class ServerClient:
     ) -> Body:
         assert namespace == NAMESPACE
         uid = ((body or {}).get("preconditions") or {}).get("uid")
+
+        assert uid is not None
 
         def act() -> Body:
             gone = self._server.delete(resource.plural, name, uid)

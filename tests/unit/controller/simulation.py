@@ -82,21 +82,13 @@ class Simulation:
     violations: list[str] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
     executions: dict[str, list[str]] = field(default_factory=dict)
+    _noise: random.Random = field(default_factory=random.Random)
 
     async def play(self) -> None:
         """Play from the start to the end of the last TTL."""
-        noise = random.Random(self.case.seed)
-        server, plans = Server(), dict[str, Plan]()
-        server.quota_until = self.case.quota_until
-        server.watchers.append(self._watch(server))
-        cluster = Cluster(server, noise, plans)
-        people = [
-            *(self._make_script(server, number, script) for number, script in enumerate(self.case.scripts)),
-            *(self._make_run(server, plans, number, run) for number, run in enumerate(self.case.runs)),
-        ]
-        done = asyncio.gather(*people)
-        replica = await self._crash_and_start(server, noise)
-        await done
+        server, cluster, people = self._begin()
+        replica = await self._crash_and_start(server)
+        await people
         await self._wait_until_empty(server)
         replica.client.faults = Faults()
         await asyncio.sleep(3 * self.case.feed.relist_seconds)
@@ -106,22 +98,53 @@ class Simulation:
         self.violations += [f"the operator forgot to forget: {left}" for left in _leftovers(replica)]
         self._note_defects(replica)
 
+    async def freeze(self, moment: float) -> Replica:
+        """Play up to a moment, then stop the world; the operator that is returned knows all of it and does nothing."""
+        server, cluster, people = self._begin()
+        playing = asyncio.ensure_future(self._crash_and_start(server))
+        await asyncio.sleep(moment)
+        if playing.done():
+            await playing.result().crash()
+        playing.cancel()
+        people.cancel()
+        await asyncio.gather(playing, people, return_exceptions=True)
+        await cluster.stop()
+        server.watchers.clear()
+        replica = Replica(server, self._noise, Faults(latency=0), GOOD_FEED, settings(), self.writes)
+        await replica.fill()
+        replica.reconciler.take_over()
+        return replica
+
+    def _begin(self) -> tuple[Server, Cluster, asyncio.Future[list[None]]]:
+        self._noise = random.Random(self.case.seed)
+        server, plans = Server(), dict[str, Plan]()
+        server.quota_until = self.case.quota_until
+        server.watchers.append(self._watch(server))
+        cluster = Cluster(server, self._noise, plans)
+        people = [
+            *(self._make_script(server, number, script) for number, script in enumerate(self.case.scripts)),
+            *(self._make_run(server, plans, number, run) for number, run in enumerate(self.case.runs)),
+        ]
+        return server, cluster, asyncio.gather(*people)
+
     def _note_defects(self, replica: Replica) -> None:
         self.violations += [f"a reconcile failed: {error!r}" for error in replica.defects]
 
-    async def _crash_and_start(self, server: Server, noise: random.Random) -> Replica:
+    async def _crash_and_start(self, server: Server) -> Replica:
         while True:
-            replica = Replica(
-                server, noise, self.case.faults, self.case.feed, settings(leader_election=False), self.writes
-            )
-            await replica.start()
-            coming = [moment for moment in self.case.crashes if moment > server.now()]
-            if not coming:
-                return replica
-            await asyncio.sleep(min(coming) - server.now())
+            replica = Replica(server, self._noise, self.case.faults, self.case.feed, settings(), self.writes)
+            try:
+                await replica.start()
+                coming = [moment for moment in self.case.crashes if moment > server.now()]
+                if not coming:
+                    return replica
+                await asyncio.sleep(min(coming) - server.now())
+            except asyncio.CancelledError:
+                await replica.crash()
+                raise
             await replica.crash()
             self._note_defects(replica)
-            await asyncio.sleep(noise.uniform(0, 3))
+            await asyncio.sleep(self._noise.uniform(0, 3))
 
     async def _make_script(self, server: Server, number: int, script: ScriptCase) -> None:
         await asyncio.sleep(script.appears)

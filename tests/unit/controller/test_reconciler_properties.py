@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unit.controller.cluster import FATES, REASONS, Plan
-from unit.controller.replica import Feed
-from unit.controller.server import Faults
+from unit.controller.cluster import FATES, REASONS, Fate, Plan
+from unit.controller.replica import Feed, Replica
+from unit.controller.server import Faults, Write
 from unit.controller.simulation import (
     TTL_SECONDS,
     Case,
@@ -107,3 +107,44 @@ def test_every_run_comes_to_its_right_end_and_then_goes(case: Case) -> None:
             check_end(simulation, life)
             assert life.gone_at is not None
             assert life.gone_at >= seconds_of(end_of(life)) + TTL_SECONDS
+
+
+@given(cases(), st.floats(0, 60))
+def test_a_world_that_stands_still_is_written_to_no_more(case: Case, moment: float) -> None:
+    simulation = Simulation(case)
+
+    async def look_twice() -> list[Write]:
+        replica = await simulation.freeze(moment)
+        for _ in range(5):  # a start makes the next step possible, and lets others start
+            await look(replica)
+        before = len(simulation.writes)
+        replica.reconciler.resync()
+        await look(replica)
+        return simulation.writes[before:]
+
+    assert run_virtually(look_twice()) == []
+
+
+async def look(replica: Replica) -> None:
+    """Reconcile everything once, as after a resync."""
+    for key in list(replica.cache.runs):
+        await replica.reconcile(("run", *key))
+    for key in list(replica.cache.scripts):
+        await replica.reconcile(("script", *key))
+
+
+@given(st.integers(0, 2**32), st.sampled_from(["good", "big"]), st.integers(1, 5))
+def test_a_plain_success_takes_four_writes_at_most(seed: int, fate: Fate, count: int) -> None:
+    runs = [RunCase(plan=Plan((fate,)), created=number / 3) for number in range(count)]
+    simulation = play(Case(scripts=[ScriptCase()], runs=runs, seed=seed))
+    assert simulation.violations == []
+    for life in simulation.lives.values():
+        writes = [write for write in simulation.writes if write.name in (life.name, f"{life.name}-input")]
+        assert sorted(
+            f"{write.verb} {write.resource}" for write in writes if write.resource != "scriptruns/status"
+        ) == [
+            "create configmaps",
+            "create jobs",
+            "delete scriptruns",
+        ]
+        assert len(writes) <= 1 + 4  # the deletion at the end of the TTL is not counted
