@@ -50,7 +50,7 @@ class ScriptKeeper:
         wrong, sha256 = decide_readiness(script.spec, source)
         last_run = script.status.get("lastRun")
         if last:
-            run, phase = self._ended.pop(key)
+            run, phase = last
             last_run = {"name": run.key[1], "phase": phase, "finishedAt": format_instant(now)}
         body = build_script_status(script, wrong, sha256, last_run, now)
         if body["status"] != script.status:
@@ -59,6 +59,8 @@ class ScriptKeeper:
                 self._cache.scripts[key] = observe_script(answer)
             except (NotFound, Conflict):
                 return None
+        if self._ended.get(key) is last:
+            self._ended.pop(key, None)
         return _source_again(source)
 
     def _wait_for_last_run(self, status: dict[str, Any], now: datetime) -> float:

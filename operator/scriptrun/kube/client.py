@@ -88,7 +88,11 @@ class Client:
         """Yield watch events until the server ends the stream."""
         path = _with_query(resource.path(namespace), {"watch": "true", "allowWatchBookmarks": "true", **query})
         async for line in self.stream("watch", resource, path, accept=accept):
-            yield json.loads(line)
+            try:
+                event = json.loads(line)
+            except ValueError as error:
+                raise Unavailable(f"watch {resource.plural}: the stream was cut off within an event") from error
+            yield event
 
     async def logs(self, namespace: str, pod: str, **query: str) -> AsyncGenerator[bytes, None]:
         """Yield the lines of a pod's log, each with its line end."""
@@ -101,12 +105,15 @@ class Client:
     ) -> AsyncGenerator[bytes, None]:
         """Yield the lines of a streamed answer."""
         self._check(verb, resource, subresource)
-        started = time.monotonic()
+        started, status = time.monotonic(), 0
         try:
-            answer = await self._send("GET", path, None, {"Accept": accept}, aiohttp.ClientTimeout(sock_connect=10))
-            self._observer(verb, _label(resource, subresource), answer.status, time.monotonic() - started)
-            if answer.status >= 400:
-                raise error_of_answer(answer.status, await answer.read())
+            try:
+                answer = await self._send("GET", path, None, {"Accept": accept}, aiohttp.ClientTimeout(sock_connect=10))
+                status = answer.status
+            finally:
+                self._observer(verb, _label(resource, subresource), status, time.monotonic() - started)
+            if status >= 400:
+                raise error_of_answer(status, await answer.read())
             try:
                 async for line in _split_lines(answer.content.iter_chunked(_READ_CHUNK)):
                     yield line
