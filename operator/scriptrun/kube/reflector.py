@@ -1,7 +1,7 @@
 """Follows a kind: list, then watch, for ever.
 
-Job, pods and outputs of a run make a dozen events; here one costs a tenth of what it costs in kopf, which follows what
-people write: Scripts and runs.
+For Job, pods and outputs, which make a dozen events a run: no task and no handler machinery for each object. What people
+write, Scripts and runs, kopf follows.
 """
 
 import asyncio
