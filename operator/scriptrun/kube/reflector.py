@@ -1,7 +1,7 @@
 """Follows a kind: list, then watch, for ever.
 
-For Job, pods and outputs, which make a dozen events a run: no task and no handler machinery for each object. What people
-write, Scripts and runs, kopf follows.
+For Job, pods and outputs, which make a dozen events a run: no task and no handler machinery for each object. Scripts and
+runs, which people write, kopf follows.
 """
 
 import asyncio
