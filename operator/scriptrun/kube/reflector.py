@@ -1,7 +1,7 @@
 """Follows a kind: list, then watch, for ever.
 
-For Job, pods and outputs, which make a dozen events a run: no task and no handler machinery for each object. Scripts and
-runs, which people write, kopf follows.
+For Job, pods and outputs, which make a dozen events a run: no task and no handler machinery for each object. kopf
+follows what people write: Scripts and runs.
 """
 
 import asyncio
