@@ -5,12 +5,13 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from scriptrun.cli import podlogs, waiting, watching
 from scriptrun.cli.watching import watch_objects
+from scriptrun.errors import Forbidden
 from scriptrun.kube.resources import SCRIPTRUNS
 from unit.cli.apistub import CONFIG_MAPS, PODS, RUNS, ApiStub, Reply, events, list_of, refuse
 from unit.cli.conftest import Done, Scriptrun
@@ -176,12 +177,14 @@ def test_a_long_log_is_read_from_the_pod_once_it_can_be(
     assert whole in _run(scriptrun, "-f").stderr
 
 
-def test_a_log_that_may_not_be_read(api: ApiStub, scriptrun: Scriptrun) -> None:
-    api.on(f"GET {PODS}", refuse(403, "Forbidden", "pods is forbidden"))
-    _expect(api, list_of(_make_run()), watch=events(("MODIFIED", _make_end(output={}))))
-    done = _run(scriptrun, "-f")
-    assert done.code == 0
-    assert "the log can't be followed: pods is forbidden" in done.stderr
+async def test_a_log_that_may_not_be_read() -> None:
+    class Refusing:
+        async def list(self, *_: object, **__: object) -> None:
+            raise Forbidden("pods is forbidden", 403, "Forbidden")
+
+    told: list[str] = []
+    await podlogs.LogFollower(cast(Any, Refusing()), ("team", "hello-1"), print, told.append).run()
+    assert told == ["the log can't be followed: pods is forbidden"]
 
 
 def test_a_large_output_is_read_whole_and_checked(api: ApiStub, scriptrun: Scriptrun) -> None:
