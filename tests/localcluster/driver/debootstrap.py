@@ -39,9 +39,10 @@ def ensure_base(settings: Settings) -> Path:
         f"--include={INCLUDE}",
         SUITE,
         root,
-        settings.debian_mirror,
+        *([settings.debian_mirror] if settings.debian_mirror else []),  # debootstrap knows Debian's own
     ]
-    advice = f"Check that this machine reaches {settings.debian_mirror}, or set SCRIPTRUN_DEBIAN_MIRROR to one it does."
+    mirror = settings.debian_mirror or "Debian's own mirror"
+    advice = f"Check that this machine reaches {mirror}, or set SCRIPTRUN_DEBIAN_MIRROR to one it does."
     with step("Making the Debian base of the images", note="(the first time only: about a minute)"):
         try:
             run_logged(command, log, advice=advice)

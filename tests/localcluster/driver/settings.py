@@ -28,7 +28,6 @@ PROXY_HEALTH_PORT = 11256
 PROXY_METRICS_PORT = 11249
 
 IMAGE_VARIABLES = {"operator": "SCRIPTRUN_OPERATOR_IMAGE", "runner": "SCRIPTRUN_RUNNER_IMAGE"}
-DEBIAN_MIRROR = ""
 API_URL = f"https://{NODE_IP}:{API_PORT}"
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -51,7 +50,7 @@ class Settings:
     cache: Path
     given_kubeconfig: Path | None = None
     images: Mapping[str, str] = field(default_factory=dict)
-    debian_mirror: str = DEBIAN_MIRROR
+    debian_mirror: str = ""
 
     @property
     def kubeconfig(self) -> Path:
@@ -88,5 +87,5 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         cache=Path(environ.get("SCRIPTRUN_CACHE") or user_cache / "scriptrun").absolute(),
         given_kubeconfig=Path(given).absolute() if given else None,
         images={name: environ[key] for name, key in IMAGE_VARIABLES.items() if environ.get(key)},
-        debian_mirror=environ.get("SCRIPTRUN_DEBIAN_MIRROR") or DEBIAN_MIRROR,
+        debian_mirror=environ.get("SCRIPTRUN_DEBIAN_MIRROR", ""),
     )
