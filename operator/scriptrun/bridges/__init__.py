@@ -1,0 +1,1 @@
+"""Bridges: claim tasks of orchestrators, make runs of them, report how they ended. One loop, one adapter each."""

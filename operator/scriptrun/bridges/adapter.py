@@ -1,0 +1,150 @@
+"""What the bridge loop (and ``worker exec``) and an orchestrator's adapter say to each other.
+
+An adapter speaks one protocol and keeps no state that matters: whatever it needs to extend and report a task later,
+perhaps in another process, is in the task's ``handle``, which the loop keeps in the run.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from scriptrun.errors import ScriptRunError
+from scriptrun.models.reasons import Reason
+
+__all__ = [
+    "Adapter",
+    "Gone",
+    "Handle",
+    "Outcome",
+    "Refused",
+    "Rejected",
+    "Task",
+    "TaskError",
+    "TaskFailure",
+    "TryLater",
+]
+
+Handle = dict[str, Any]
+"""A JSON object, at most a few hundred bytes: an adapter's own, opaque to everybody else."""
+
+
+class TaskError(ScriptRunError):
+    """The orchestrator did not do what was asked; the message says why in its own words, without secrets."""
+
+
+class Gone(TaskError):
+    """The task is not ours any more: completed, cancelled, timed out, or given to another."""
+
+
+class Rejected(TaskError):
+    """What was sent will never be accepted (too large, wrong state): the same again is of no use."""
+
+
+class TryLater(TaskError):
+    """No answer, or one that says: later. The request may have arrived.
+
+    Attributes:
+        after_seconds: how long the server asked to wait; None when it did not say.
+    """
+
+    def __init__(self, message: str, after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.after_seconds = after_seconds
+
+
+class Refused(TryLater):
+    """Credentials, TLS or address are wrong: only a person can mend it, so it is tried again slowly."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One attempt that an orchestrator asks for.
+
+    Attributes:
+        identity: the same for every delivery of the same attempt and for no other; lower-case letters, digits and
+            '-', at most 40 characters. The run's name is made of it.
+        id: the task's id at the orchestrator, for people.
+        type: its type there.
+        workflow_id: the workflow instance it belongs to.
+        domain: the domain it was polled from; empty for none.
+        script: the Script it names; empty when it names none.
+        headers: its static headers.
+        variables: its input.
+        payload: the whole task as the orchestrator gave it, for the ``stdio`` contract.
+        handle: what the adapter needs to extend and report it.
+        problem: why it can't be run at all (a payload that is no JSON object, say); None when it can.
+    """
+
+    identity: str
+    id: str
+    type: str
+    workflow_id: str = ""
+    domain: str = ""
+    script: str = ""
+    headers: dict[str, Any] = field(default_factory=dict)
+    variables: dict[str, Any] = field(default_factory=dict)
+    payload: dict[str, Any] = field(default_factory=dict)
+    handle: Handle = field(default_factory=dict)
+    problem: "TaskFailure | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFailure:
+    """Why a task has failed.
+
+    Attributes:
+        reason: one of a run's reasons; says whose fault it is and whether trying again can help.
+        message: for an analyst, who reads it in the orchestrator's own user interface.
+    """
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a task ended, to be reported.
+
+    Attributes:
+        status: what the script (or the run's end) makes of it.
+        output: the script's output; also with FAILED and IN_PROGRESS, where it gave one.
+        failure: set with FAILED.
+        logs: lines for the task's log at the orchestrator, where it keeps one.
+        back_off_seconds: how long to wait before the next attempt, where the orchestrator lets the worker say so.
+    """
+
+    status: Literal["COMPLETED", "FAILED", "IN_PROGRESS"]
+    output: dict[str, Any] = field(default_factory=dict)
+    failure: TaskFailure | None = None
+    logs: tuple[str, ...] = ()
+    back_off_seconds: float = 0.0
+
+
+class Adapter(Protocol):
+    """Speaks one orchestrator's protocol. Every method may raise ``TryLater`` (and so ``Refused``)."""
+
+    async def claim(self, limit: int) -> list[Task]:
+        """Claim at most ``limit`` tasks, waiting as long as one long poll may last; none is an empty list."""
+        ...
+
+    async def extend(self, handle: Handle) -> None:
+        """Make the claim last another lease from now.
+
+        Raises:
+            Gone: it is not ours any more, so the run is to be cancelled.
+        """
+        ...
+
+    async def report(self, handle: Handle, outcome: Outcome) -> str:
+        """Report how a task ended; returns only when the orchestrator has confirmed it, with what it confirmed.
+
+        Safe to repeat: after an answer was lost, the same report is made again.
+
+        Raises:
+            Gone: it is not ours any more; nothing was changed.
+            Rejected: the outcome will never be accepted as it is.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close connections."""
+        ...
