@@ -10,6 +10,11 @@ ScriptRunError
 │   ├── Invalid               422 / 400
 │   └── Unavailable           no connection, 429, 5xx: try again
 ├── UndeclaredAccess          the code used a verb that access.py does not declare
+├── TaskError                 an orchestrator did not do what was asked
+│   ├── Gone                  the task is not ours any more
+│   ├── Rejected              what was sent will never be accepted
+│   └── TryLater              no answer, or one that says: later
+│       └── Refused           credentials, TLS or address are wrong
 ├── ClusterUnsuitable         CRDs missing, rights missing, or older than 1.30
 └── UsageError                the command line was used wrongly
 """
@@ -19,11 +24,16 @@ __all__ = [
     "ClusterUnsuitable",
     "Conflict",
     "Forbidden",
+    "Gone",
     "Invalid",
     "KubeError",
     "NotFound",
     "QuotaExceeded",
+    "Refused",
+    "Rejected",
     "ScriptRunError",
+    "TaskError",
+    "TryLater",
     "Unavailable",
     "UndeclaredAccess",
     "UsageError",
@@ -78,6 +88,34 @@ class Unavailable(KubeError):
 
 class UndeclaredAccess(ScriptRunError):
     """The code used a verb that ``kube/access.py`` does not declare: a defect."""
+
+
+class TaskError(ScriptRunError):
+    """The orchestrator did not do what was asked; the message says why in its own words, without secrets."""
+
+
+class Gone(TaskError):
+    """The task is not ours any more: completed, cancelled, timed out, or given to another."""
+
+
+class Rejected(TaskError):
+    """What was sent will never be accepted (too large, wrong state): the same again is of no use."""
+
+
+class TryLater(TaskError):
+    """No answer, or one that says: later. The request may have arrived.
+
+    Attributes:
+        after_seconds: how long the server asked to wait; None when it did not say.
+    """
+
+    def __init__(self, message: str, after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.after_seconds = after_seconds
+
+
+class Refused(TryLater):
+    """Credentials, TLS or address are wrong: only a person can mend it, so it is tried again slowly."""
 
 
 class ClusterUnsuitable(ScriptRunError):

@@ -7,52 +7,12 @@ perhaps in another process, is in the task's ``handle``, which the loop keeps in
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from scriptrun.errors import ScriptRunError
 from scriptrun.models.reasons import Reason
 
-__all__ = [
-    "Adapter",
-    "Gone",
-    "Handle",
-    "Outcome",
-    "Refused",
-    "Rejected",
-    "Task",
-    "TaskError",
-    "TaskFailure",
-    "TryLater",
-]
+__all__ = ["Adapter", "Handle", "Outcome", "Task", "TaskFailure"]
 
 Handle = dict[str, Any]
 """A JSON object, at most a few hundred bytes: an adapter's own, opaque to everybody else."""
-
-
-class TaskError(ScriptRunError):
-    """The orchestrator did not do what was asked; the message says why in its own words, without secrets."""
-
-
-class Gone(TaskError):
-    """The task is not ours any more: completed, cancelled, timed out, or given to another."""
-
-
-class Rejected(TaskError):
-    """What was sent will never be accepted (too large, wrong state): the same again is of no use."""
-
-
-class TryLater(TaskError):
-    """No answer, or one that says: later. The request may have arrived.
-
-    Attributes:
-        after_seconds: how long the server asked to wait; None when it did not say.
-    """
-
-    def __init__(self, message: str, after_seconds: float | None = None) -> None:
-        super().__init__(message)
-        self.after_seconds = after_seconds
-
-
-class Refused(TryLater):
-    """Credentials, TLS or address are wrong: only a person can mend it, so it is tried again slowly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +80,7 @@ class Outcome:
 
 
 class Adapter(Protocol):
-    """Speaks one orchestrator's protocol. Every method may raise ``TryLater`` (and so ``Refused``)."""
+    """Speaks one orchestrator's protocol. Every method may raise ``TryLater`` (and so ``Refused``) of ``errors``."""
 
     async def claim(self, limit: int) -> list[Task]:
         """Claim at most ``limit`` tasks, waiting as long as one long poll may last; none is an empty list."""
