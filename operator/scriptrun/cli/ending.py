@@ -1,13 +1,11 @@
 """What is shown of a run that is over: its output on stdout, what became of it on stderr, its exit code."""
 
-import hashlib
 from typing import Any
 
 from scriptrun.cli.exits import decide_exit_code
 from scriptrun.cli.printing import dump_json, dump_yaml, emit, name_of, note, strip
-from scriptrun.errors import NotFound
 from scriptrun.kube.client import Client
-from scriptrun.kube.resources import CONFIGMAPS
+from scriptrun.kube.outputs import read_output_text
 
 __all__ = ["describe_end", "print_end", "print_object", "read_output"]
 
@@ -21,13 +19,7 @@ async def read_output(client: Client, run: dict[str, Any]) -> str | None:
     status = run.get("status", {})
     if "output" in status:
         return dump_json(status["output"])
-    if not (reference := status.get("outputRef")):
-        return None
-    config_map = await client.get(CONFIGMAPS, run["metadata"]["namespace"], reference["configMap"])
-    text = str(config_map.get("data", {}).get(reference["key"], ""))
-    if hashlib.sha256(text.encode()).hexdigest() != reference["sha256"]:
-        raise NotFound(f"ConfigMap {reference['configMap']} does not hold the output of this run any more")
-    return text
+    return await read_output_text(client, run)
 
 
 def describe_end(run: dict[str, Any], *, log_shown: bool) -> str:

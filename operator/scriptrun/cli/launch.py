@@ -11,10 +11,10 @@ from scriptrun.cli.exits import INTERRUPTED
 from scriptrun.cli.options import Target
 from scriptrun.cli.printing import emit, name_of, note, note_bytes
 from scriptrun.cli.progress import show_progress
-from scriptrun.cli.request import Request, build_rerun, build_run
 from scriptrun.cli.session import Session, call
 from scriptrun.cli.variables import parse_assignments, parse_duration, parse_key, parse_object, parse_variables_from
 from scriptrun.cli.waiting import await_end
+from scriptrun.desired.request import Request, build_rerun, build_run
 from scriptrun.errors import UsageError
 from scriptrun.kube.resources import SCRIPTRUNS
 

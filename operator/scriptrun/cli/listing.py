@@ -9,9 +9,9 @@ from scriptrun.cli.options import Target
 from scriptrun.cli.printing import dump_json, dump_yaml, emit, escape, name_of, note, strip
 from scriptrun.cli.session import Session, call
 from scriptrun.cli.tables import Row, decide_layout, format_row, parse_columns, parse_names, parse_rows
-from scriptrun.cli.watching import GONE
 from scriptrun.errors import KubeError
 from scriptrun.kube.resources import Resource
+from scriptrun.kube.watching import GONE
 
 __all__ = ["Listing", "print_list"]
 

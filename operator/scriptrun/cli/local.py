@@ -14,8 +14,8 @@ from typing import Any
 from scriptrun.cli.folder import read_overrides
 from scriptrun.cli.printing import dump_json
 from scriptrun.cli.render import build_spec, decide_name
-from scriptrun.cli.request import decide_prefix
 from scriptrun.desired.input import build_input
+from scriptrun.desired.request import decide_prefix
 from scriptrun.desired.status import build_end
 from scriptrun.errors import UsageError
 from scriptrun.models.base import API_VERSION

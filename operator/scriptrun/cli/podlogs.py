@@ -6,18 +6,18 @@ from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any
 
-from scriptrun.cli.watching import watch_objects
-from scriptrun.desired.names import CONTAINER, RUN_LABEL, output_name, run_of_pod
+from scriptrun.desired.names import CONTAINER, RUN_LABEL, run_of_pod
 from scriptrun.errors import Invalid, KubeError, NotFound, Unavailable
 from scriptrun.kube.client import Client
-from scriptrun.kube.resources import CONFIGMAPS, PODS
+from scriptrun.kube.outputs import KEPT_LOG_BYTES, read_kept_log
+from scriptrun.kube.resources import PODS
+from scriptrun.kube.watching import watch_objects
 
 __all__ = ["LogFollower", "copy_log", "list_pods"]
 
 Sink = Callable[[bytes], object]
 """Gets the log as it comes, a line or more at a time."""
 
-_WHOLE_BYTES = 60_000  # a ConfigMap's `log` is the last 64 KiB; a shorter one is the whole log
 _PATIENCE_SECONDS = 10.0
 _PAUSE_SECONDS = 0.3
 
@@ -41,7 +41,7 @@ async def copy_log(client: Client, namespace: str, pod: str, sink: Sink, *, foll
     try:
         await _copy_pod_log(client, namespace, pod, sink, follow=follow)
     except (NotFound, Invalid) as error:  # Invalid: the container has not started, or its node lost its log
-        kept = await _read_kept_log(client, namespace, pod)
+        kept = await read_kept_log(client, namespace, pod)
         if kept is None:
             raise NotFound(f"pod {pod} has no log (any more): {error}", error.status, error.reason) from error
         sink(kept)
@@ -67,14 +67,6 @@ async def _copy_pod_log(client: Client, namespace: str, pod: str, sink: Sink, *,
             if time.monotonic() - interrupted_at > _PATIENCE_SECONDS:
                 raise
             await asyncio.sleep(_PAUSE_SECONDS)
-
-
-async def _read_kept_log(client: Client, namespace: str, pod: str) -> bytes | None:
-    try:
-        config_map = await client.get(CONFIGMAPS, namespace, output_name(pod))
-    except NotFound:
-        return None
-    return str(config_map.get("data", {}).get("log", "")).encode()
 
 
 class LogFollower:
@@ -141,8 +133,8 @@ class LogFollower:
             self._idle.set()
 
     async def _copy_ended(self, pod: str) -> None:
-        kept = await _read_kept_log(self._client, self._key[0], pod)
-        if kept is not None and len(kept) < _WHOLE_BYTES:
+        kept = await read_kept_log(self._client, self._key[0], pod)
+        if kept is not None and len(kept) < KEPT_LOG_BYTES:
             self._sink(kept)
             return
         give_up_at = time.monotonic() + _PATIENCE_SECONDS

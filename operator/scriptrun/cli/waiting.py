@@ -7,10 +7,10 @@ from typing import Any
 from scriptrun.cli.podlogs import LogFollower, Sink
 from scriptrun.cli.printing import note
 from scriptrun.cli.progress import Progress, describe_progress
-from scriptrun.cli.watching import LISTED, watch_objects
 from scriptrun.errors import NotFound
 from scriptrun.kube.client import Client
 from scriptrun.kube.resources import SCRIPTRUNS
+from scriptrun.kube.watching import LISTED, watch_objects
 
 __all__ = ["await_end", "is_finished"]
 

@@ -9,10 +9,11 @@ from typing import Any, cast
 
 import pytest
 
-from scriptrun.cli import podlogs, waiting, watching
-from scriptrun.cli.watching import watch_objects
+from scriptrun.cli import podlogs, waiting
 from scriptrun.errors import Forbidden
+from scriptrun.kube import watching
 from scriptrun.kube.resources import SCRIPTRUNS
+from scriptrun.kube.watching import watch_objects
 from unit.cli.apistub import CONFIG_MAPS, PODS, RUNS, ApiStub, Reply, events, list_of, refuse
 from unit.cli.conftest import Done, Scriptrun
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scriptrun.cli.request import Request, build_rerun, build_run, decide_prefix
+from scriptrun.desired.request import Request, build_rerun, build_run, decide_prefix
 from scriptrun.errors import UsageError
 from scriptrun.models import ScriptRun
 from scriptrun.models.scriptrun import NAME_LIMIT, ScriptRunSpec

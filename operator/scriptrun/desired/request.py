@@ -1,4 +1,4 @@
-"""The ScriptRun that a command asks for. Pure."""
+"""The ScriptRun that somebody asks for: a command or a caller of the API."""
 
 import re
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ _COPIED = ("variables", "variablesFrom", "source", "activeDeadlineSeconds", "bac
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What `scriptrun run` was told; None stands for the Script's own setting."""
+    """What a run is to be; None stands for the Script's own setting."""
 
     script: str
     name: str = ""
