@@ -109,8 +109,7 @@ class OperatorProcess:
     def start_and_lead(self, **settings: str) -> "OperatorProcess":
         """Start it and wait until it works."""
         self.start(**settings)
-        # In a cluster without any Script or run there is nothing to lead yet.
-        self.wait_for_log("successfully acquired lease")
+        self.wait_for_log("leading")
         return self
 
     def wait_for_log(self, event: str, seconds: float = START_SECONDS) -> dict[str, Any]:

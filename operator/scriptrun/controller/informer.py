@@ -1,10 +1,10 @@
 """kopf as an informer: it lists and watches, fills the cache, and asks for keys to be reconciled. It writes nothing.
 
-Index functions run before kopf lets any other handler run, and those wait until every kind is listed: that is the
-"caches synced" barrier. ``on.event`` handlers are never retried by kopf, so they only ask for work.
+There are ``on.event`` handlers alone, which kopf never retries, so they only take note and ask for work. kopf's indices
+would fill the cache before any handler runs, but hold back each object's task until the last one is indexed: with ten
+thousand runs that takes minutes. So work begins once ``Census`` has listed what is there.
 """
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -87,39 +87,40 @@ def build_kopf_settings() -> kopf.OperatorSettings:
 
 
 class Informer:
-    """The handlers, in a kopf registry of their own. ``synced`` is set once every kind was listed."""
+    """The handlers, in a kopf registry of their own."""
 
     def __init__(self, cache: Cache, enqueue: Callable[[WorkItem], None]) -> None:
         self._cache = cache
         self._enqueue = enqueue
-        self.synced = asyncio.Event()
         self.registry = kopf.OperatorRegistry()
-        kopf.index(*_SCRIPTS, id="index-scripts", registry=self.registry)(self._index_script)
-        kopf.index(*_RUNS, id="index-scriptruns", registry=self.registry)(self._index_run)
         kopf.on.event(*_RUNS, id="on-scriptruns", registry=self.registry)(self._on_run)
         kopf.on.event(*_SCRIPTS, id="on-scripts", registry=self.registry)(self._on_script)
 
-    async def _index_script(self, body: kopf.Body, **_: Any) -> None:
+    async def _on_script(self, body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002 - kopf's name
         raw = dict(body)
-        key = _key(raw)
+        if type == "DELETED":
+            self.forget_script(_key(raw), _version(raw))
+        else:
+            self.take_script(raw)
+
+    def take_script(self, body: dict[str, Any]) -> None:
+        """Take note of a Script as it is, unless a newer state of it is known."""
+        key = _key(body)
         try:
-            script = observe_script(raw)
+            script = observe_script(body)
         except ValidationError as error:
             _log.error("Script can't be read: are the CRDs of this version installed?", script=key, error=str(error))
             self._cache.scripts.pop(key, None)
             return
         known = self._cache.scripts.get(key)
-        if known is not None and known.version > script.version:
+        if known is not None and known.version >= script.version:
             return
         self._cache.scripts[key] = script
         if known is None or known.generation != script.generation:
             self._enqueue(("script", *key))
             self._enqueue_waiting(key)
-
-    async def _on_script(self, body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002 - kopf's name
-        self.synced.set()
-        if type == "DELETED":
-            self.forget_script(*_key_and_version(body))
+        if known is None or known.spec.ttl_seconds_after_finished != script.spec.ttl_seconds_after_finished:
+            self._enqueue_finished(key)
 
     def forget_script(self, key: Key, version: int) -> None:
         """Forget a Script that was gone at a resource version, unless it was made anew since."""
@@ -133,15 +134,28 @@ class Informer:
             if run.key not in self._cache.jobs:
                 self._enqueue(("run", *run.key))
 
-    async def _index_run(self, body: kopf.Body, **_: Any) -> None:
-        self._cache.put_run(observe_run(dict(body)))
+    def _enqueue_finished(self, script: Key) -> None:
+        """Have it decided anew how long they stay."""
+        for run in self._cache.runs.values():
+            if run.finished and (run.key[0], run.script) == script:
+                self._enqueue(("run", *run.key))
 
     async def _on_run(self, body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002 - kopf's name
-        self.synced.set()
-        key, version = _key_and_version(body)
+        raw = dict(body)
         if type == "DELETED":
-            self.forget_run(key, version)
-        self._enqueue(("run", *key))
+            self.forget_run(_key(raw), _version(raw))
+            self._enqueue(("run", *_key(raw)))
+        else:
+            self.take_run(raw)
+
+    def take_run(self, body: dict[str, Any]) -> None:
+        """Take note of a run as it is, unless that state of it or a newer one is known."""
+        run = observe_run(body)
+        known = self._cache.runs.get(run.key)
+        if known is not None and known.version >= run.version:
+            return
+        if self._cache.put_run(run):
+            self._enqueue(("run", *run.key))
 
     def forget_run(self, key: Key, version: int) -> None:
         """Forget a run that was gone at a resource version, and let those that waited for its place come forward.
@@ -187,8 +201,8 @@ class Informer:
             self._enqueue(("run", *run))
 
 
-def _key_and_version(body: kopf.Body) -> tuple[Key, int]:
-    return _key(dict(body)), int(body["metadata"]["resourceVersion"])
+def _version(raw: dict[str, Any]) -> int:
+    return int(raw["metadata"]["resourceVersion"])
 
 
 def _key(raw: dict[str, Any]) -> Key:

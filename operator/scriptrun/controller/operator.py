@@ -13,6 +13,7 @@ import structlog
 
 from scriptrun import __version__, metrics
 from scriptrun.controller.cache import Cache
+from scriptrun.controller.census import Census
 from scriptrun.controller.http import serve_http
 from scriptrun.controller.informer import (
     JOBS_OF_RUNS,
@@ -26,7 +27,6 @@ from scriptrun.controller.informer import (
 from scriptrun.controller.queue import WorkQueue
 from scriptrun.controller.reconcile import Reconciler
 from scriptrun.controller.scripts import ScriptKeeper
-from scriptrun.controller.sweep import Sweeper
 from scriptrun.errors import KubeError, ScriptRunError
 from scriptrun.kube.access import LEASE_VERBS, OPERATOR_VERBS
 from scriptrun.kube.client import Client
@@ -42,6 +42,7 @@ __all__ = ["run_operator"]
 _log = structlog.get_logger(__name__)
 _SILENT_SECONDS = 420.0
 _HEARTBEAT_SECONDS = 15.0
+_AGAIN_SECONDS = 1.0
 
 
 def _now() -> datetime:
@@ -59,13 +60,14 @@ class _Operator:
         self._scripts = ScriptKeeper(client, self._cache, _now)
         self._reconciler = Reconciler(client, self._cache, self._queue, settings, self._scripts, _now)
         self._informer = Informer(self._cache, self._queue.add)
-        self._sweeper = Sweeper(client, self._cache, self._informer, settings.namespaces)
+        self._census = Census(client, self._cache, self._informer, settings.namespaces)
         self._reflectors = (
             Reflector(client, JOBS, JOBS_OF_RUNS, self._informer.on_job),
             Reflector(client, PODS, PODS_OF_RUNS, self._informer.on_pod),
             Reflector(client, CONFIGMAPS, OUTPUTS_OF_RUNS, self._informer.on_output),
         )
         self._started = asyncio.Event()
+        self._counted = asyncio.Event()
         self._stop = asyncio.Event()
         self._beat = time.monotonic()
         metrics.QUEUE_DEPTH.set_function(lambda: len(self._queue))
@@ -81,7 +83,11 @@ class _Operator:
 
     def readiness(self) -> str:
         """Say what is not there yet."""
-        synced = self._started.is_set() and all(reflector.is_synced() for reflector in self._reflectors)
+        synced = (
+            self._started.is_set()
+            and self._counted.is_set()
+            and all(reflector.is_synced() for reflector in self._reflectors)
+        )
         return "" if synced else "the caches are being filled"
 
     async def run(self) -> None:
@@ -95,6 +101,7 @@ class _Operator:
         parts = [
             asyncio.create_task(self._beat_on(), name="heartbeat"),
             asyncio.create_task(self._watch(), name="kopf"),
+            asyncio.create_task(self._count(), name="census"),
             *(
                 asyncio.create_task(reflector.run(namespace), name=f"{reflector} {namespace}")
                 for reflector in self._reflectors
@@ -140,8 +147,24 @@ class _Operator:
             self._beat = time.monotonic()
             await asyncio.sleep(_HEARTBEAT_SECONDS)
 
+    async def _count(self) -> None:
+        """Fill the cache, however long the API server is away."""
+        while True:
+            try:
+                await self._census.take()
+                break
+            except KubeError as error:
+                _log.warning("what is there is not known yet", error=str(error))
+                await asyncio.sleep(_AGAIN_SECONDS)
+        self._counted.set()
+        await asyncio.Event().wait()
+
     async def _watch(self) -> None:
-        """Run kopf on our authentication and registry; it keeps the cache."""
+        """Run kopf on our authentication and registry; it keeps the cache up to date.
+
+        It lists everything once more. After the census most of that is no news, and work has begun meanwhile.
+        """
+        await self._counted.wait()
         registry = self._informer.registry
 
         async def login(**_: object) -> kopf.AiohttpSession:
@@ -194,7 +217,7 @@ class _Operator:
             metrics.LEADER.set(0)
 
     async def _wait_for_caches(self) -> None:
-        await self._informer.synced.wait()
+        await self._counted.wait()
         for reflector in self._reflectors:
             await reflector.wait_synced()
 
@@ -214,7 +237,7 @@ class _Operator:
         while True:
             await asyncio.sleep(self._settings.resync_seconds)
             try:
-                await self._sweeper.sweep()
+                await self._census.sweep()
             except KubeError as error:
                 _log.warning("what vanished unseen is not known yet", error=str(error))
             self._reconciler.resync()

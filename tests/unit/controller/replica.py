@@ -17,11 +17,11 @@ import kopf
 
 from builders import at
 from scriptrun.controller.cache import Cache
+from scriptrun.controller.census import Census
 from scriptrun.controller.informer import Informer, WorkItem
 from scriptrun.controller.queue import WorkQueue
 from scriptrun.controller.reconcile import Reconciler
 from scriptrun.controller.scripts import ScriptKeeper
-from scriptrun.controller.sweep import Sweeper
 from scriptrun.errors import KubeError
 from scriptrun.kube.client import Client
 from scriptrun.settings import Settings
@@ -62,7 +62,7 @@ class Replica:
         self.scripts = ScriptKeeper(client, self.cache, self._clock)
         self.reconciler = Reconciler(client, self.cache, self.queue, settings, self.scripts, self._clock)
         self._informer = Informer(self.cache, self.queue.add)
-        self._sweeper = Sweeper(client, self.cache, self._informer, settings.namespaces)
+        self._census = Census(client, self.cache, self._informer, settings.namespaces)
         self._tasks: dict[asyncio.Task[None], None] = {}  # in the order of their start
         self._unseen: set[str] = set()
         self.defects: list[Exception] = []
@@ -72,12 +72,20 @@ class Replica:
 
     async def start(self) -> None:
         """Fill the caches, then work."""
+        await self._count()
         await self.fill()
         self._server.watchers.append(self._take)
         self.reconciler.take_over()
         for _ in range(_WORKERS):
             self._spawn(self._work())
         self._spawn(self._relist())
+
+    async def _count(self) -> None:
+        while True:
+            try:
+                return await self._census.take()
+            except KubeError:
+                await asyncio.sleep(1.0)
 
     async def fill(self) -> None:
         """List every kind, as at the start of a watch."""
@@ -124,7 +132,7 @@ class Replica:
             await asyncio.sleep(self._feed.relist_seconds)
             await self.fill()
             with suppress(KubeError):
-                await self._sweeper.sweep()
+                await self._census.sweep()
             self.reconciler.resync()
 
     def _take(self, plural: str, event: str, body: Body) -> None:
@@ -163,10 +171,5 @@ class Replica:
             take = self._informer.on_job if plural == "jobs" else self._informer.on_pod
             take(kind or "ADDED", body)
             return
-        index, handle = {
-            "scripts": (self._informer._index_script, self._informer._on_script),
-            "scriptruns": (self._informer._index_run, self._informer._on_run),
-        }[plural]
-        if kind != "DELETED":
-            await index(body=raw)
+        handle = {"scripts": self._informer._on_script, "scriptruns": self._informer._on_run}[plural]
         await handle(body=raw, type=kind)

@@ -1,4 +1,10 @@
-"""Forgets what vanished while no watch was looking: after a gap kopf lists anew, and tells of nothing that is gone."""
+"""Counts what is there: all of it before the first work, and later what is not there any more.
+
+After a gap in its watch kopf lists anew, and tells of nothing that vanished meanwhile.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Any
 
 from scriptrun.controller.cache import Cache
 from scriptrun.controller.informer import Informer
@@ -6,18 +12,18 @@ from scriptrun.kube.client import METADATA_LIST_ONLY, Client
 from scriptrun.kube.resources import SCRIPTRUNS, SCRIPTS, Resource
 from scriptrun.models.facts import Key
 
-__all__ = ["Sweeper"]
+__all__ = ["Census"]
 
 _PAGE = "500"
 
 
-class Sweeper:
+class Census:
     """Compares the cache with what is there.
 
     Args:
         client: to ask with.
         cache: what is known.
-        informer: told of what is gone.
+        informer: told of what is there and of what is gone.
         namespaces: that are worked in; empty means all.
     """
 
@@ -27,6 +33,18 @@ class Sweeper:
         self._informer = informer
         self._namespaces = namespaces or ("",)
 
+    async def take(self) -> None:
+        """Take note of every Script and run.
+
+        Raises:
+            KubeError: the API server did not say what is there.
+        """
+        for namespace in self._namespaces:
+            for resource, take in ((SCRIPTS, self._informer.take_script), (SCRIPTRUNS, self._informer.take_run)):
+                async for page in self._list(resource, namespace):
+                    for item in page.get("items") or ():
+                        take(item)
+
     async def sweep(self) -> None:
         """Forget what is gone.
 
@@ -34,21 +52,28 @@ class Sweeper:
             KubeError: the API server did not say what is there.
         """
         for namespace in self._namespaces:
-            there, version = await self._list(SCRIPTS, namespace)
+            there, version = await self._list_names(SCRIPTS, namespace)
             for key in [key for key in self._cache.scripts if namespace in ("", key[0]) and key not in there]:
                 self._informer.forget_script(key, version)
-            there, version = await self._list(SCRIPTRUNS, namespace)
+            there, version = await self._list_names(SCRIPTRUNS, namespace)
             for key in [key for key in self._cache.runs if namespace in ("", key[0]) and key not in there]:
                 self._informer.forget_run(key, version)
         self._cache.drop_orphans()
 
-    async def _list(self, resource: Resource, namespace: str) -> tuple[set[Key], int]:
+    async def _list_names(self, resource: Resource, namespace: str) -> tuple[set[Key], int]:
         """List names, and the resource version at which they were there."""
         names: set[Key] = set()
-        query = {"limit": _PAGE}
-        while True:
-            page = await self._client.list(resource, namespace, accept=METADATA_LIST_ONLY, **query)
+        version = 0
+        async for page in self._list(resource, namespace, accept=METADATA_LIST_ONLY):
             names |= {(item["metadata"]["namespace"], item["metadata"]["name"]) for item in page.get("items") or ()}
+            version = int(page["metadata"]["resourceVersion"])
+        return names, version
+
+    async def _list(self, resource: Resource, namespace: str, **options: str) -> AsyncIterator[dict[str, Any]]:
+        query = {"limit": _PAGE, **options}
+        while True:
+            page = await self._client.list(resource, namespace, **query)
+            yield page
             if not (token := page["metadata"].get("continue")):
-                return names, int(page["metadata"]["resourceVersion"])
+                return
             query["continue"] = token
