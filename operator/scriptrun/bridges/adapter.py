@@ -31,6 +31,8 @@ class Task:
         variables: its input.
         payload: the whole task as the orchestrator gave it, for the ``stdio`` contract.
         handle: what the adapter needs to extend and report it.
+        lease_seconds: how long this claim lasts by the orchestrator's own word; None when it lasts as long as it was
+            asked for, or for ever.
         problem: why it can't be run at all (a payload that is no JSON object, say); None when it can.
     """
 
@@ -44,6 +46,7 @@ class Task:
     variables: dict[str, Any] = field(default_factory=dict)
     payload: dict[str, Any] = field(default_factory=dict)
     handle: Handle = field(default_factory=dict)
+    lease_seconds: float | None = None
     problem: "TaskFailure | None" = None
 
 
