@@ -1,0 +1,330 @@
+"""HTTP to an orchestrator: one address, its TLS, credentials, bounded answers, and errors that people understand."""
+
+import json
+import re
+import ssl
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import aiohttp
+from yarl import URL
+
+from scriptrun.errors import Gone, Refused, Rejected, TaskError, TryLater
+
+__all__ = ["Answer", "Credentials", "Http", "build_error", "build_tls"]
+
+ANSWER_LIMIT_BYTES = 64 * 1024 * 1024
+"""Longest answer that is read: a batch of tasks with their variables is far below."""
+
+REQUEST_SECONDS = 30.0
+_CONNECT_SECONDS = 10.0
+_MESSAGE_CHARACTERS = 500
+_READ_CHUNK = 64 * 1024
+_UNTRUSTED = {18, 19, 20, 21}  # OpenSSL's X509_V_ERR_…: no way from the certificate to an authority that is trusted
+_OTHER_NAME = {62, 64}
+
+
+class Credentials(Protocol):
+    """What makes a request ours."""
+
+    async def build_headers(self) -> Mapping[str, str]:
+        """Build the headers to send; may ask for a token first, and so raise ``TryLater`` or ``Refused``."""
+        ...
+
+    def forget(self, headers: Mapping[str, str]) -> bool:
+        """Take note that these headers were refused; says whether something fresh can be had."""
+        ...
+
+    async def close(self) -> None:
+        """Close connections."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server said; never HTML.
+
+    Attributes:
+        status: HTTP status.
+        text: the body.
+        document: the body parsed; None where it is empty or no JSON.
+        where: method and URL without query, for messages.
+        retry_after_seconds: how long the server asked to wait; None when it did not say.
+        hidden: texts that ``message`` leaves out, should the server have sent them back.
+    """
+
+    status: int
+    text: str
+    document: Any
+    where: str
+    retry_after_seconds: float | None = None
+    hidden: frozenset[str] = frozenset()
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is a success."""
+        return 200 <= self.status < 300
+
+    @property
+    def reason(self) -> str:
+        """The server's own word for the error (``title`` of Zeebe), or ""."""
+        return str(self.document.get("title") or "") if isinstance(self.document, dict) else ""
+
+    @property
+    def message(self) -> str:
+        """The server's own words, shortened, without secrets: the only part of an answer to show to people."""
+        found = self.text
+        if isinstance(self.document, dict):
+            names = ("detail", "message", "error_description", "error", "title")
+            found = next((str(self.document[name]) for name in names if self.document.get(name)), found)
+        return _shorten(found, self.hidden) or "no explanation"
+
+
+def build_error(answer: Answer) -> TaskError:
+    """Build the error that an unwelcome answer means, where the adapter knows nothing better.
+
+    401 and 403 are Refused; 404 and 410 are Gone; 429 and everything from 500 is TryLater; the rest is Rejected.
+    """
+    text = f"{answer.where} answered {answer.status}: {answer.message}"
+    if answer.status == 401:
+        return Refused(f"{text}. The credentials are missing, wrong or expired (credentialsSecret)")
+    if answer.status == 403:
+        return Refused(f"{text}. These credentials lack a permission: grant it, or use others")
+    if answer.status in (404, 410):
+        return Gone(text)
+    if answer.status in (408, 425, 429) or answer.status >= 500:
+        return TryLater(text, answer.retry_after_seconds)
+    return Rejected(text)
+
+
+def build_tls(certificates: str) -> ssl.SSLContext | bool:
+    """Build what to trust: PEM certificates, or the system's for "".
+
+    Raises:
+        Refused: it is no PEM.
+    """
+    if not certificates:
+        return True
+    try:
+        return ssl.create_default_context(cadata=certificates)
+    except ssl.SSLError as error:
+        raise Refused(
+            "the certificates to trust (caConfigMap) are no PEM: they begin with -----BEGIN CERTIFICATE-----"
+        ) from error
+
+
+class Http:
+    """Talks to one server.
+
+    Args:
+        address: base URL; paths are added to it.
+        tls: what to trust, of ``build_tls``.
+        credentials: None for none.
+        secrets: texts that must not show in any message, should the server send them back.
+
+    Raises:
+        Refused: the address is no HTTP address, or has a user or password in it.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        tls: ssl.SSLContext | bool = True,
+        credentials: Credentials | None = None,
+        secrets: Collection[str] = (),
+    ) -> None:
+        self._base = _parse_address(address)
+        self._tls = tls
+        self._credentials = credentials
+        self._secrets = frozenset(secret for secret in secrets if secret)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        seconds: float = REQUEST_SECONDS,
+    ) -> Answer:
+        """Send a request and read the answer, whatever its status.
+
+        Args:
+            method: such as ``POST``.
+            path: below the address, percent-encoded; "" for the address itself.
+            body: sent as JSON; a ``str`` is sent as it is, as text.
+            query: query parameters.
+            form: sent as a form instead of a body.
+            seconds: to wait for the whole answer.
+
+        Raises:
+            TryLater: no answer, or one that is cut off; the request may have arrived.
+            Refused: TLS fails, something else than the orchestrator answers, or no credentials can be had.
+            Rejected: the body can't be sent as JSON.
+        """
+        payload = _build_payload(body, form)
+        url = _add_path(self._base, path).with_query(query)
+        own = await self._build_own_headers()
+        answer = await self._send(method, url, payload, own, seconds)
+        # Nothing was done: a token that ran out, or was withdrawn, is replaced at once.
+        if answer.status == 401 and self._credentials is not None and self._credentials.forget(own):
+            answer = await self._send(method, url, payload, await self._build_own_headers(), seconds)
+        return answer
+
+    async def close(self) -> None:
+        """Close connections, those of the credentials too."""
+        if self._credentials is not None:
+            await self._credentials.close()
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(ssl=self._tls, limit=64),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"Accept": "application/json, */*;q=0.5", "User-Agent": "scriptrun"},
+            )
+        return self._session
+
+    async def _build_own_headers(self) -> Mapping[str, str]:
+        return await self._credentials.build_headers() if self._credentials is not None else {}
+
+    async def _send(self, method: str, url: URL, payload: "_Payload", own: Mapping[str, str], seconds: float) -> Answer:
+        where = f"{method} {url.with_query(None)}"
+        timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=_CONNECT_SECONDS)
+        headers = {**payload.headers, **own}
+        try:
+            async with self._open().request(
+                method, url, data=payload.data, headers=headers, timeout=timeout, allow_redirects=False
+            ) as answer:
+                body = await _read(answer, where)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            # OSError covers TimeoutError; ValueError is a header that can't be one (a line break in a token).
+            raise _explain_failure(error, where, self._base, seconds) from error
+        # The secret of a header is its last word, as in "Bearer …".
+        hidden = self._secrets | {value.split()[-1] for value in own.values() if value.split()}
+        return _understand(answer, body, where, hidden)
+
+
+@dataclass(frozen=True, slots=True)
+class _Payload:
+    data: bytes | Mapping[str, str] | None
+    headers: Mapping[str, str]
+
+
+def _build_payload(body: Any, form: Mapping[str, str] | None) -> _Payload:
+    if form is not None:
+        return _Payload(dict(form), {})
+    if body is None:
+        return _Payload(None, {})
+    try:
+        if isinstance(body, str):
+            return _Payload(body.encode(), {"Content-Type": "text/plain; charset=utf-8"})
+        text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return _Payload(text.encode(), {"Content-Type": "application/json"})
+    except (ValueError, TypeError, RecursionError) as error:
+        raise Rejected(f"this can't be sent as JSON: {error}") from error
+
+
+def _parse_address(address: str) -> URL:
+    try:
+        url = URL(address)
+    except ValueError as error:
+        raise Refused("the address is no URL: give one such as http://zeebe:8080") from error
+    if url.user is not None or url.password is not None:
+        raise Refused("the address has a user or password in it: put them into the credentialsSecret")
+    if url.scheme not in ("http", "https") or not url.host:
+        raise Refused(f"{url} is no HTTP address: give one such as http://zeebe:8080")
+    return url.with_query(None).with_fragment(None)
+
+
+def _add_path(base: URL, path: str) -> URL:
+    return base.with_path(base.raw_path.rstrip("/") + path, encoded=True) if path else base
+
+
+async def _read(answer: aiohttp.ClientResponse, where: str) -> bytes:
+    parts, size = [], 0
+    async for chunk in answer.content.iter_chunked(_READ_CHUNK):
+        parts.append(chunk)
+        size += len(chunk)
+        if size > ANSWER_LIMIT_BYTES:
+            raise TryLater(
+                f"{where} answered with more than {ANSWER_LIMIT_BYTES} bytes, which is the most that is read"
+            )
+    return b"".join(parts)
+
+
+def _understand(answer: aiohttp.ClientResponse, body: bytes, where: str, hidden: frozenset[str]) -> Answer:
+    text = body.decode(errors="replace")
+    if 300 <= answer.status < 400:
+        target = _shorten(answer.headers.get("Location", "nowhere").split("?")[0], hidden)
+        raise Refused(f"{where} sends us on to {target} ({answer.status}): give the address where it really is")
+    if answer.content_type == "text/html" or text.lstrip()[:1] == "<":
+        raise _explain_page(answer.status, text, where, hidden)
+    try:
+        document = json.loads(text) if text else None
+    except (ValueError, RecursionError):
+        document = None
+    seconds = _parse_seconds(answer.headers.get("Retry-After", ""))
+    return Answer(answer.status, text, document, where, seconds, hidden)
+
+
+def _shorten(text: str, hidden: frozenset[str]) -> str:
+    for secret in hidden:
+        text = text.replace(secret, "[hidden]")
+    return " ".join(text.split())[:_MESSAGE_CHARACTERS]
+
+
+def _parse_seconds(text: str) -> float | None:
+    return float(text) if text.isascii() and text.isdigit() else None
+
+
+def _explain_page(status: int, text: str, where: str, hidden: frozenset[str]) -> TryLater:
+    """Explain a page made for people: of a proxy, a login, or another server altogether."""
+    title = re.search("<title[^>]*>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
+    titled = f' titled "{_shorten(title[1], hidden)[:100]}"' if title else ""
+    said = f"{where} answered {status} with a web page{titled}"
+    if status >= 500 or status == 429:
+        return TryLater(f"{said}: a proxy before the server says that it is away")
+    return Refused(f"{said} instead of JSON: the address is not that of the REST API, or a login stands before it")
+
+
+def _explain_failure(error: Exception, where: str, base: URL, seconds: float) -> TryLater:
+    server = base.authority
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return _explain_certificate(error.certificate_error, server)
+    if isinstance(error, aiohttp.ClientSSLError):
+        return Refused(f"{server} does not speak TLS as it should ({error.strerror or error}): is it http:// instead?")
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return TryLater(f"there is no host {base.host}: is the address right?")
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return TryLater(
+            f"{server} can't be reached within {_CONNECT_SECONDS:g} s: is the address right, and the server up?"
+        )
+    if isinstance(error, TimeoutError):
+        return TryLater(f"{where} was not answered within {seconds:g} s")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return TryLater(
+            f"{server} can't be reached ({error.strerror or error}): is the address right, and the server up?"
+        )
+    if isinstance(error, ValueError) and not isinstance(error, aiohttp.ClientError):
+        return Refused("the credentials hold characters that no HTTP header can: is there a line break in them?")
+    return TryLater(f"{where}: the connection broke ({str(error) or type(error).__name__})")
+
+
+def _explain_certificate(error: Exception, server: str) -> Refused:
+    code = getattr(error, "verify_code", 0)
+    said = getattr(error, "verify_message", "") or str(error)
+    if code in _OTHER_NAME:
+        return Refused(
+            f"the certificate of {server} is for another name ({said.rstrip('.')}): "
+            "use the name that is in it as the address"
+        )
+    if code in _UNTRUSTED:
+        return Refused(f"the certificate of {server} is not trusted ({said}): name its authority's in caConfigMap")
+    return Refused(f"the certificate of {server} is not valid ({said})")
