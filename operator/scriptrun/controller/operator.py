@@ -14,7 +14,6 @@ import structlog
 from scriptrun import __version__, metrics
 from scriptrun.controller.cache import Cache
 from scriptrun.controller.census import Census
-from scriptrun.controller.http import serve_http
 from scriptrun.controller.informer import (
     JOBS_OF_RUNS,
     OUTPUTS_OF_RUNS,
@@ -28,6 +27,7 @@ from scriptrun.controller.queue import WorkQueue
 from scriptrun.controller.reconcile import Reconciler
 from scriptrun.controller.scripts import ScriptKeeper
 from scriptrun.errors import KubeError, ScriptRunError
+from scriptrun.http import serve_http
 from scriptrun.kube.access import LEASE_VERBS, OPERATOR_VERBS
 from scriptrun.kube.client import Client
 from scriptrun.kube.connection import Connection, open_connection

@@ -1,4 +1,4 @@
-"""/metrics, /healthz and /readyz of an operator process, on aiohttp (which the Kubernetes client brings along)."""
+"""/metrics, /healthz and /readyz of a process, on aiohttp (which the Kubernetes client brings along)."""
 
 from collections.abc import Callable
 
