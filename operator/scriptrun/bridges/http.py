@@ -163,7 +163,7 @@ class Http:
         Raises:
             TryLater: no answer, or one that is cut off; the request may have arrived.
             Refused: TLS fails, something else than the orchestrator answers, or no credentials can be had.
-            Rejected: the body can't be sent as JSON.
+            Rejected: the body can't be sent as JSON, or a proxy does not take one that large.
         """
         payload = _build_payload(body, form)
         url = _add_path(self._base, path).with_query(query)
@@ -284,11 +284,15 @@ def _parse_seconds(text: str) -> float | None:
     return float(text) if text.isascii() and text.isdigit() else None
 
 
-def _explain_page(status: int, text: str, where: str, hidden: frozenset[str]) -> TryLater:
+def _explain_page(status: int, text: str, where: str, hidden: frozenset[str]) -> TaskError:
     """Explain a page made for people: of a proxy, a login, or another server altogether."""
     title = re.search("<title[^>]*>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
     titled = f' titled "{_shorten(title[1], hidden)[:100]}"' if title else ""
     said = f"{where} answered {status} with a web page{titled}"
+    if status == 413:
+        return Rejected(
+            f"{said}: a proxy before the server takes no request that large; let it take more, or send less"
+        )
     if status >= 500 or status == 429:
         return TryLater(f"{said}: a proxy before the server says that it is away")
     return Refused(f"{said} instead of JSON: the address is not that of the REST API, or a login stands before it")
