@@ -9,10 +9,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from localcluster.driver.errors import LocalClusterError
 from localcluster.driver.progress import say
 from localcluster.driver.settings import Settings, read_settings
+from peers.servers.conductor import ensure_conductor
 from peers.servers.java import ensure_java
 from peers.servers.zeebe import ensure_zeebe
 
-PARTS: dict[str, Callable[[Settings], Path]] = {"java": ensure_java, "zeebe": ensure_zeebe}
+PARTS: dict[str, Callable[[Settings], Path]] = {
+    "java": ensure_java,
+    "zeebe": ensure_zeebe,
+    "conductor": ensure_conductor,
+}
 
 
 def main(names: list[str]) -> int:
