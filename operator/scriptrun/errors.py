@@ -15,6 +15,7 @@ ScriptRunError
 │   ├── Rejected              what was sent will never be accepted
 │   └── TryLater              no answer, or one that says: later
 │       └── Refused           credentials, TLS or address are wrong
+├── HistoryUnavailable        the history's database is away: try again
 ├── ClusterUnsuitable         CRDs missing, rights missing, or older than 1.30
 └── UsageError                the command line was used wrongly
 """
@@ -25,6 +26,7 @@ __all__ = [
     "Conflict",
     "Forbidden",
     "Gone",
+    "HistoryUnavailable",
     "Invalid",
     "KubeError",
     "NotFound",
@@ -116,6 +118,10 @@ class TryLater(TaskError):
 
 class Refused(TryLater):
     """Credentials, TLS or address are wrong: only a person can mend it, so it is tried again slowly."""
+
+
+class HistoryUnavailable(ScriptRunError):
+    """The history's database did not answer or refused; the message says why in its own words, without secrets."""
 
 
 class ClusterUnsuitable(ScriptRunError):

@@ -1,11 +1,21 @@
-"""What the operator may do: the one declaration that its client enforces and the chart's RBAC is tested against.
+"""What each process may do: the one declaration that its client enforces and the chart's RBAC is tested against.
 
 Each entry is ``(group, resource[/subresource]) -> verbs`` as in a Kubernetes PolicyRule.
 """
 
 from collections.abc import Mapping
 
-__all__ = ["LEASE_VERBS", "OPERATOR_VERBS", "RUNNER_VERBS", "Verbs"]
+__all__ = [
+    "API_VERBS",
+    "BRIDGE_VERBS",
+    "CREDENTIALS_VERBS",
+    "HISTORY_VERBS",
+    "LEASE_VERBS",
+    "OPERATOR_VERBS",
+    "REVIEW_VERBS",
+    "RUNNER_VERBS",
+    "Verbs",
+]
 
 Verbs = Mapping[tuple[str, str], frozenset[str]]
 
@@ -23,8 +33,39 @@ OPERATOR_VERBS: Verbs = {
 }
 """In every namespace the operator works in. Besides, `bind` on the one ClusterRole `scriptrun-runner`."""
 
+BRIDGE_VERBS: Verbs = {
+    ("scriptrun.dev", "bridges"): frozenset({"list", "watch", "patch"}),
+    ("scriptrun.dev", "bridges/status"): frozenset({"patch"}),
+    ("scriptrun.dev", "scripts"): frozenset({"get"}),
+    ("scriptrun.dev", "scriptruns"): frozenset({"get", "list", "watch", "create", "patch"}),
+    ("scriptrun.dev", "scriptruns/status"): frozenset({"patch"}),
+    ("", "configmaps"): frozenset({"get"}),
+}
+"""What the bridge may do in every namespace it works in: no Job, no pod, no deletion."""
+
+CREDENTIALS_VERBS: Verbs = {("", "secrets"): frozenset({"get"})}
+"""Of the Secrets alone that the chart's `bridge.credentialsSecrets` names."""
+
+API_VERBS: Verbs = {
+    ("scriptrun.dev", "scripts"): frozenset({"get", "list", "watch"}),
+    ("scriptrun.dev", "scriptruns"): frozenset({"get", "list", "watch", "create", "patch", "delete"}),
+    ("", "pods"): frozenset({"list", "watch"}),
+    ("", "pods/log"): frozenset({"get"}),
+    ("", "configmaps"): frozenset({"get"}),
+}
+"""What the REST API may do in every namespace it serves; for callers alone whom RBAC lets do it themselves."""
+
+HISTORY_VERBS: Verbs = {("scriptrun.dev", "scriptruns/status"): frozenset({"patch"})}
+"""Besides, where a history is kept: to say of a run that it is stored."""
+
+REVIEW_VERBS: Verbs = {
+    ("authentication.k8s.io", "tokenreviews"): frozenset({"create"}),
+    ("authorization.k8s.io", "subjectaccessreviews"): frozenset({"create"}),
+}
+"""In the whole cluster: to ask who a caller is and what that one may do."""
+
 LEASE_VERBS: Verbs = {("coordination.k8s.io", "leases"): frozenset({"get", "create", "update"})}
-"""In the operator's own namespace only."""
+"""In the process's own namespace only."""
 
 RUNNER_VERBS: Verbs = {("", "configmaps"): frozenset({"create"})}
 """What a script pod's ServiceAccount holds; the admission policy narrows it to its own output ConfigMap."""

@@ -16,7 +16,7 @@ from scriptrun.errors import KubeError, NotFound, Unavailable
 from scriptrun.kube.client import METADATA_LIST_ONLY, METADATA_ONLY, Client
 from scriptrun.kube.resources import Resource
 
-__all__ = ["Reflector", "Selection"]
+__all__ = ["EVERYTHING", "Reflector", "Selection"]
 
 _log = structlog.get_logger(__name__)
 _PAGE = "500"
@@ -27,6 +27,10 @@ _GONE = 410
 
 OnEvent = Callable[[str, dict[str, Any]], None]
 """Told of ``ADDED``, ``MODIFIED`` or ``DELETED`` and the object. Must be quick."""
+
+OnListed = Callable[[str, set[tuple[str, str]], int], None]
+"""Told after each list: the namespace it was of ("": all), each object it showed, by namespace and name, and the version
+at which that was so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +51,36 @@ class Selection:
     @property
     def query(self) -> dict[str, str]:
         """The API's own parameters."""
-        return {"labelSelector": self.labels, **({"fieldSelector": self.fields} if self.fields else {})}
+        return {
+            **({"labelSelector": self.labels} if self.labels else {}),
+            **({"fieldSelector": self.fields} if self.fields else {}),
+        }
+
+
+EVERYTHING = Selection("")
+"""Every object of a kind."""
 
 
 class Reflector:
     """Keeps telling ``on_event`` of every selected object of one kind, in the namespaces it is run for.
 
-    What vanished while no watch was looking is not told of: compare the whole every now and then.
+    What vanished while no watch was looking is not told of: compare the whole every now and then, or with what
+    ``on_listed`` tells.
     """
 
-    def __init__(self, client: Client, resource: Resource, selection: Selection, on_event: OnEvent) -> None:
+    def __init__(
+        self,
+        client: Client,
+        resource: Resource,
+        selection: Selection,
+        on_event: OnEvent,
+        on_listed: OnListed | None = None,
+    ) -> None:
         self._client = client
         self._resource = resource
         self._selection = selection
         self._on_event = on_event
+        self._on_listed = on_listed
         self._unsynced: dict[str, asyncio.Event] = {}
         self.last_contact = time.monotonic()
 
@@ -68,7 +88,7 @@ class Reflector:
         return f"watch of {self._resource.plural}"
 
     def is_synced(self) -> bool:
-        """Whether every namespace was listed."""
+        """Whether every namespace that it is run for was listed."""
         return all(event.is_set() for event in self._unsynced.values())
 
     async def wait_synced(self) -> None:
@@ -97,13 +117,18 @@ class Reflector:
     async def _list(self, namespace: str) -> str:
         accept = METADATA_LIST_ONLY if self._selection.metadata_only else "application/json"
         query = {**self._selection.query, "limit": _PAGE}
+        listed: set[tuple[str, str]] = set()
         while True:
             page = await self._client.list(self._resource, namespace, accept=accept, **query)
             self.last_contact = time.monotonic()
             for item in page.get("items") or ():
                 self._tell("ADDED", item)
+                listed.add((item["metadata"]["namespace"], item["metadata"]["name"]))
             if not (token := page["metadata"].get("continue")):
-                return str(page["metadata"]["resourceVersion"])
+                version = str(page["metadata"]["resourceVersion"])
+                if self._on_listed:
+                    self._on_listed(namespace, listed, int(version))
+                return version
             query["continue"] = token
 
     async def _watch(self, namespace: str, version: str) -> None:

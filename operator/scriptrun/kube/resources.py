@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 __all__ = [
+    "BRIDGES",
     "CONFIGMAPS",
     "EVENTS",
     "JOBS",
@@ -12,7 +13,10 @@ __all__ = [
     "ROLEBINDINGS",
     "SCRIPTRUNS",
     "SCRIPTS",
+    "SECRETS",
     "SERVICEACCOUNTS",
+    "SUBJECTACCESSREVIEWS",
+    "TOKENREVIEWS",
     "Resource",
 ]
 
@@ -38,11 +42,15 @@ class Resource:
 
 SCRIPTS = Resource("scriptrun.dev", "v1alpha1", "scripts")
 SCRIPTRUNS = Resource("scriptrun.dev", "v1alpha1", "scriptruns")
+BRIDGES = Resource("scriptrun.dev", "v1alpha1", "bridges")
 JOBS = Resource("batch", "v1", "jobs")
 PODS = Resource("", "v1", "pods")
 CONFIGMAPS = Resource("", "v1", "configmaps")
+SECRETS = Resource("", "v1", "secrets")
 EVENTS = Resource("", "v1", "events")
 NAMESPACES = Resource("", "v1", "namespaces")
 SERVICEACCOUNTS = Resource("", "v1", "serviceaccounts")
 ROLEBINDINGS = Resource("rbac.authorization.k8s.io", "v1", "rolebindings")
 LEASES = Resource("coordination.k8s.io", "v1", "leases")
+TOKENREVIEWS = Resource("authentication.k8s.io", "v1", "tokenreviews")
+SUBJECTACCESSREVIEWS = Resource("authorization.k8s.io", "v1", "subjectaccessreviews")

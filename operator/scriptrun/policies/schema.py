@@ -9,7 +9,7 @@ from jsonschema.exceptions import ValidationError, best_match
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
-__all__ = ["check_against_schema", "check_schema"]
+__all__ = ["check_against_schema", "check_schema", "has_secrets"]
 
 _REGISTRY: Registry[Any] = Registry()
 _QUOTED_LIMIT = 200
@@ -40,7 +40,7 @@ def _check_schema_text(text: str) -> str:
     return ""
 
 
-def _has_secrets(schema: dict[str, Any]) -> bool:
+def has_secrets(schema: dict[str, Any]) -> bool:
     """Whether a schema's author marked anything that must not be shown."""
     rest: list[object] = [schema]
     while rest:
@@ -57,7 +57,7 @@ def _has_secrets(schema: dict[str, Any]) -> bool:
 def _describe(error: ValidationError, schema: dict[str, Any], root: str) -> str:
     # Messages quote what does not match, up to the whole document. The secret in it need not be marked where the
     # error is, so with any secret only those messages are passed on that name keys and no values.
-    shown = error.validator in _WITHOUT_VALUES or not _has_secrets(schema)
+    shown = error.validator in _WITHOUT_VALUES or not has_secrets(schema)
     text = _shorten(error.message) if shown else f"does not match {error.validator}"
     return f"{root}{error.json_path.removeprefix('$')}: {text}"
 

@@ -1,0 +1,75 @@
+"""The application: its paths, and what stands in front of them."""
+
+import time
+
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import PlainTextResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from scriptrun import __version__
+from scriptrun.api import metrics, problems, routes_others, routes_runs
+from scriptrun.api.context import Context, ContextOf
+from scriptrun.api.gate import Gate
+from scriptrun.api.limits import Limits
+from scriptrun.history import metrics as history_metrics
+
+__all__ = ["build_app"]
+
+_SILENT_SECONDS = 420.0
+_DESCRIPTION = """Runs scripts on Kubernetes, each in its own Job. Send `Authorization: Bearer TOKEN`, with a token of
+the cluster (its RBAC on `scriptruns.scriptrun.dev` decides what you may do) or an API token. What goes wrong is told as
+`application/problem+json`; its `type` is stable."""
+
+system = APIRouter(tags=["system"])
+
+
+@system.get("/healthz", response_class=PlainTextResponse, operation_id="getHealth")
+async def get_health(context: ContextOf) -> Response:
+    """Say whether this process works; 503 when only a restart helps."""
+    silent = time.monotonic() - context.live.last_contact()
+    if silent > _SILENT_SECONDS:
+        return PlainTextResponse(f"the watches are dead: nothing heard for {silent:.0f} s\n", 503)
+    return PlainTextResponse("ok\n")
+
+
+@system.get("/readyz", response_class=PlainTextResponse, operation_id="getReadiness")
+async def get_readiness(context: ContextOf) -> Response:
+    """Say whether this process can answer; 503 while it does not know the cluster yet."""
+    if not context.live.is_synced():
+        return PlainTextResponse("the caches are being filled\n", 503)
+    return PlainTextResponse("ok\n")
+
+
+@system.get("/metrics", response_class=PlainTextResponse, operation_id="getMetrics")
+async def get_metrics(context: ContextOf) -> Response:
+    """Show what this process measures, for Prometheus."""
+    metrics.STREAMS.set(context.streams)
+    text = generate_latest(metrics.REGISTRY)
+    if context.store is not None:
+        text += generate_latest(history_metrics.REGISTRY)
+    return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+def build_app(context: Context) -> FastAPI:
+    """Build the application.
+
+    Args:
+        context: what the process holds.
+    """
+    app = FastAPI(
+        title="scriptrun",
+        version=__version__,
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        openapi_url="/openapi.json",
+    )
+    app.state.context = context
+    for router in (routes_runs.router, routes_others.router):
+        app.include_router(router, prefix="/api/v1")
+    app.include_router(system)
+    problems.register(app)
+    app.add_middleware(Gate, gatekeeper=context.gatekeeper)
+    app.add_middleware(Limits, settings=context.settings)
+    return app

@@ -1,0 +1,53 @@
+"""What an API process holds, and how an operation comes by it."""
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends, Path, Request
+
+from scriptrun.api.callers import Caller, Gatekeeper
+from scriptrun.api.live import Live
+from scriptrun.api.service import RunService
+from scriptrun.api.settings import ApiSettings
+from scriptrun.history.store import Store
+from scriptrun.kube.client import Client
+
+__all__ = ["CallerOf", "Context", "ContextOf", "Namespace"]
+
+
+@dataclass(slots=True)
+class Context:
+    """What an API process holds.
+
+    Attributes:
+        store: the history; None where none is kept.
+        streams: how many logs are being followed.
+    """
+
+    client: Client
+    gatekeeper: Gatekeeper
+    live: Live
+    runs: RunService
+    settings: ApiSettings
+    store: Store | None = None
+    streams: int = field(default=0)
+
+
+def get_context(request: Request) -> Context:
+    """Give an operation what the process holds."""
+    context: Context = request.app.state.context
+    return context
+
+
+def get_caller(request: Request) -> Caller:
+    """Give an operation the caller, whom the gate in front of it has identified."""
+    caller: Caller = request.state.caller
+    return caller
+
+
+ContextOf = Annotated[Context, Depends(get_context)]
+CallerOf = Annotated[Caller, Depends(get_caller)]
+Namespace = Annotated[
+    str,
+    Path(pattern="^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63, description="The namespace.", examples=["team-a"]),
+]

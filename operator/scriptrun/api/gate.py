@@ -1,0 +1,61 @@
+"""In front of every operation: who asks is found out before any of the body is read; and what became of it is told."""
+
+import time
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from scriptrun.api import metrics
+from scriptrun.api.callers import Gatekeeper
+from scriptrun.api.problems import build_response, problem_of
+
+__all__ = ["Gate"]
+
+_log = structlog.get_logger(__name__)
+_GUARDED = "/api/"
+
+
+class Gate:
+    """ASGI middleware. Leaves the caller in ``request.state.caller``."""
+
+    def __init__(self, app: ASGIApp, gatekeeper: Gatekeeper) -> None:
+        self._app = app
+        self._gatekeeper = gatekeeper
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on with its caller."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, status, caller = time.monotonic(), 0, ""
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                _observe(scope, status, time.monotonic() - started)
+            await send(message)
+
+        try:
+            if scope["path"].startswith(_GUARDED):
+                try:
+                    shown = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+                    identified = await self._gatekeeper.identify(shown)
+                except Exception as error:
+                    await build_response(problem_of(error), scope["path"])(scope, receive, watched)
+                    return
+                caller = identified.name
+                scope.setdefault("state", {})["caller"] = identified
+            await self._app(scope, receive, watched)
+        finally:
+            if scope["path"].startswith(_GUARDED):
+                facts = {"method": scope["method"], "path": scope["path"], "status": status, "caller": caller}
+                _log.info("request", seconds=round(time.monotonic() - started, 4), **facts)
+
+
+def _observe(scope: Scope, status: int, seconds: float) -> None:
+    route = scope.get("route")
+    operation = getattr(route, "operation_id", None) or getattr(route, "name", None) or "none"
+    metrics.REQUESTS.labels(operation, scope["method"] if route else "other", str(status)).inc()
+    if b"wait=" not in scope["query_string"]:
+        metrics.REQUEST_SECONDS.labels(operation).observe(seconds)

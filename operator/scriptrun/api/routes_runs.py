@@ -1,0 +1,283 @@
+"""Paths below ``/namespaces/{namespace}/runs``."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Body, Header, Path, Query, Response
+from fastapi.responses import PlainTextResponse, StreamingResponse
+from pydantic import AwareDatetime
+
+from scriptrun.api.context import CallerOf, Context, ContextOf, Namespace
+from scriptrun.api.logs import LogFollower, Place, cut_kept, parse_place, read_log
+from scriptrun.api.problems import Problem, describe
+from scriptrun.api.service import Found
+from scriptrun.api.show import show_run
+from scriptrun.api.strict import StrictRoute
+from scriptrun.api.views import RUN_NAME, CreateRun, Rerun, Run, RunList, RunSummary, dump_cursor, parse_cursor
+from scriptrun.errors import ScriptRunError
+from scriptrun.history.gather import summarize
+from scriptrun.history.records import Query as RunQuery
+from scriptrun.models.scriptrun import NAME_LIMIT
+
+__all__ = ["router"]
+
+_SUMMARY_LIMIT = 500
+_COMMON = describe(400, 401, 403, 408, 422, 429, 500, 503)
+
+router = APIRouter(prefix="/namespaces/{namespace}/runs", tags=["runs"], route_class=StrictRoute, responses=_COMMON)
+
+Name = Annotated[
+    str,
+    Path(pattern=RUN_NAME, max_length=NAME_LIMIT, description="Name of the run.", examples=["hello-py-x7k2p"]),
+]
+Wait = Annotated[
+    float,
+    Query(ge=0, le=3600, description="Hold the answer until the run is over, or so many seconds. Default: 0."),
+]
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$",
+        description="The same key makes the same run, however often the request is sent. Good for one caller in one "
+        "namespace, as long as the cluster or the history knows the run.",
+        examples=["order-4711"],
+    ),
+]
+Phase = Literal["Pending", "Queued", "Running", "Succeeded", "Failed", "Canceled"]
+
+
+def _path_of(run: dict[str, Any]) -> str:
+    metadata = run["metadata"]
+    return f"/api/v1/namespaces/{metadata['namespace']}/runs/{metadata['name']}"
+
+
+async def _show(context: Context, found: Found) -> Run:
+    output = None if found.in_cluster else await context.runs.read_output(found)
+    return show_run(found, output)
+
+
+async def _show_new(
+    context: Context, response: Response, made: tuple[dict[str, Any], bool], wait_seconds: float
+) -> Run:
+    run, new = made
+    response.status_code = 201 if new else 200
+    response.headers["Location"] = _path_of(run)
+    run = await context.runs.wait(run, min(wait_seconds, context.settings.max_wait_seconds))
+    return await _show(context, await context.runs.examine(run))
+
+
+@router.post(
+    "",
+    status_code=201,
+    operation_id="createRun",
+    responses={
+        200: {"model": Run, "description": "The Idempotency-Key was seen before; this is its run."},
+        **describe(409, 413, 415),
+    },
+)
+async def create_run(
+    namespace: Namespace,
+    asked: Annotated[CreateRun, Body()],
+    context: ContextOf,
+    caller: CallerOf,
+    response: Response,
+    wait: Wait = 0,
+    key: Key = None,
+) -> Run:
+    """Create a run of a Script.
+
+    What the operator would refuse is refused at once where that can be told: an unknown Script, variables that don't
+    match its schema, limits above the Script's.
+    """
+    await context.runs.allow(caller, "create", namespace)
+    made = await context.runs.create(caller, namespace, asked, key)
+    return await _show_new(context, response, made, wait)
+
+
+@router.get("", operation_id="listRuns")
+async def list_runs(
+    namespace: Namespace,
+    context: ContextOf,
+    caller: CallerOf,
+    script: Annotated[str, Query(max_length=253, description="Only runs of this Script.")] = "",
+    phase: Annotated[list[Phase] | None, Query(description="Only runs in this phase; may be repeated.")] = None,
+    reason: Annotated[
+        list[Annotated[str, Path(max_length=64)]] | None,
+        Query(max_length=20, description="Only runs with this reason; may be repeated."),
+    ] = None,
+    source: Annotated[str | None, Query(max_length=63, description="Only runs asked for by this source.")] = None,
+    since: Annotated[AwareDatetime | None, Query(description="Only runs created at or after this time.")] = None,
+    until: Annotated[AwareDatetime | None, Query(description="Only runs created before this time.")] = None,
+    cursor: Annotated[str | None, Query(max_length=200, description="nextCursor of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=_SUMMARY_LIMIT, description="Runs a page at most.")] = 100,
+) -> RunList:
+    """List runs, the newest first: those in the cluster and those that only the history knows, in one."""
+    await context.runs.allow(caller, "list", namespace)
+    query = RunQuery(
+        namespace,
+        script,
+        caller.scripts,
+        tuple(phase or ()),
+        tuple(reason or ()),
+        source,
+        since,
+        until,
+        parse_cursor(cursor) if cursor else None,
+        limit + 1,
+    )
+    found = await context.runs.list(query)
+    items = [RunSummary.of(summary, in_cluster=in_cluster) for summary, in_cluster in found[:limit]]
+    return RunList(items=items, next_cursor=dump_cursor(found[limit - 1][0].position) if len(found) > limit else None)
+
+
+@router.get("/{name}", operation_id="getRun", responses=describe(404))
+async def get_run(namespace: Namespace, name: Name, context: ContextOf, caller: CallerOf, wait: Wait = 0) -> Run:
+    """Read a run; with `wait`, at its end."""
+    await context.runs.allow(caller, "get", namespace)
+    found = await context.runs.find(caller, namespace, name)
+    if wait and found.in_cluster:
+        run = await context.runs.wait(found.run, min(wait, context.settings.max_wait_seconds))
+        found = await context.runs.examine(run)
+    return await _show(context, found)
+
+
+@router.delete("/{name}", status_code=204, operation_id="deleteRun", responses=describe(404, 409))
+async def delete_run(namespace: Namespace, name: Name, context: ContextOf, caller: CallerOf) -> Response:
+    """Delete a run from the cluster, and end it if it is not over. What is over stays in the history."""
+    await context.runs.allow(caller, "delete", namespace)
+    await context.runs.delete(await context.runs.find(caller, namespace, name))
+    return Response(status_code=204)
+
+
+@router.post("/{name}/cancel", status_code=202, operation_id="cancelRun", responses=describe(404, 409))
+async def cancel_run(namespace: Namespace, name: Name, context: ContextOf, caller: CallerOf) -> Run:
+    """Ask for a run's end: its script gets SIGTERM, the run ends as Canceled."""
+    await context.runs.allow(caller, "patch", namespace)
+    run = await context.runs.cancel(await context.runs.find(caller, namespace, name))
+    return await _show(context, await context.runs.examine(run))
+
+
+@router.post(
+    "/{name}/rerun",
+    status_code=201,
+    operation_id="rerunRun",
+    responses={
+        200: {"model": Run, "description": "The Idempotency-Key was seen before; this is its run."},
+        **describe(404, 409, 413, 415),
+    },
+)
+async def rerun_run(
+    namespace: Namespace,
+    name: Name,
+    context: ContextOf,
+    caller: CallerOf,
+    response: Response,
+    asked: Annotated[Rerun | None, Body()] = None,
+    wait: Wait = 0,
+    key: Key = None,
+) -> Run:
+    """Run again what a run ran: a new run of the same Script, as that is now, with the same variables and limits."""
+    await context.runs.allow(caller, "get", namespace)
+    await context.runs.allow(caller, "create", namespace)
+    found = await context.runs.find(caller, namespace, name)
+    made = await context.runs.rerun(caller, found, asked or Rerun(), key)
+    return await _show_new(context, response, made, wait)
+
+
+@router.get(
+    "/{name}/output",
+    operation_id="getOutput",
+    response_class=Response,
+    responses={
+        200: {"description": "The output, as the script wrote it.", "content": {"application/json": {"schema": {}}}},
+        **describe(404),
+    },
+)
+async def get_output(namespace: Namespace, name: Name, context: ContextOf, caller: CallerOf) -> Response:
+    """Read a run's whole output."""
+    await context.runs.allow(caller, "get", namespace)
+    found = await context.runs.find(caller, namespace, name)
+    output = await context.runs.read_output(found)
+    if output is None:
+        raise Problem("no-output", f"run {name} has no output{'' if found.finished else ' yet'}")
+    return Response(output.encode(errors="replace"), media_type="application/json")
+
+
+@router.get(
+    "/{name}/logs",
+    operation_id="getLogs",
+    response_class=PlainTextResponse,
+    responses={
+        200: {
+            "description": "The log; followed, as server-sent events: `log` and `gap` with "
+            '`{"attempt": 1, "text": "…"}`, and `end` with the run in brief.',
+            "content": {
+                "text/plain": {"schema": {"type": "string"}},
+                "text/event-stream": {"schema": {"type": "string"}},
+            },
+        },
+        **describe(404),
+    },
+)
+async def get_logs(
+    namespace: Namespace,
+    name: Name,
+    context: ContextOf,
+    caller: CallerOf,
+    follow: Annotated[bool, Query(description="Go on to the run's end, as server-sent events.")] = False,
+    attempt: Annotated[
+        int | None, Query(ge=1, le=1000, description="Of this attempt. Default: the last; followed: all.")
+    ] = None,
+    last_event_id: Annotated[
+        str | None, Header(alias="Last-Event-ID", max_length=100, description="Followed: go on behind this event.")
+    ] = None,
+) -> Response:
+    """Read what a run's script wrote for people.
+
+    Of a run that only the history knows, the end of the last attempt's log is there.
+    """
+    await context.runs.allow(caller, "get", namespace)
+    found = await context.runs.find(caller, namespace, name)
+    if follow:
+        place = parse_place(last_event_id)
+        if context.streams >= context.settings.max_streams:
+            raise Problem("too-many-streams", f"{context.streams} logs are being followed: try again later")
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(_stream(context, found, place), media_type="text/event-stream", headers=headers)
+    if found.in_cluster:
+        log = await read_log(context.client, found.run, attempt)
+        if log is not None:
+            return PlainTextResponse(found.secrets.hide_text(log.decode(errors="replace")))
+    if context.store is None or not found.finished:
+        raise Problem("no-log", f"run {name} has no log{' (any more)' if found.finished else ' yet'}")
+    return PlainTextResponse(await context.store.read_log(found.run["metadata"]["uid"]))
+
+
+async def _stream(context: Context, found: Found, place: Place) -> AsyncIterator[str]:
+    """Write a run's log as events."""
+    context.streams += 1
+    try:
+        if found.in_cluster:
+            follower = LogFollower(context.client, context.live, found.run, context.settings.heartbeat_seconds)
+            async with aclosing(follower.follow(place)) as pieces:
+                async for piece in pieces:
+                    yield piece.hide(found.secrets).render() if piece else ": still here\n\n"
+            found = await context.runs.examine(await context.runs.wait(found.run, 1))
+        elif context.store is not None:
+            last = len(found.run["status"].get("attempts") or ()) or 1
+            log = await context.store.read_log(found.run["metadata"]["uid"])
+            if place.attempt <= last:
+                start = place if place.attempt == last else Place(last)
+                for piece in cut_kept(log.encode(), start):
+                    yield piece.render()
+        shown = RunSummary.of(summarize(found.run), in_cluster=found.in_cluster)
+        yield f"event: end\ndata: {shown.model_dump_json(by_alias=True)}\n\n"
+    except (ScriptRunError, Problem) as error:
+        # Too late for a status: the caller comes again, with the id of the last event.
+        yield f": {' '.join(str(error).split())}\n\n"
+    finally:
+        context.streams -= 1

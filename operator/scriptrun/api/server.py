@@ -1,0 +1,192 @@
+"""An API process from start to end: connect, check, watch, serve, and keep the history."""
+
+import asyncio
+import os
+import signal
+import socket
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import FrameType
+from typing import Any
+
+import structlog
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from scriptrun import __version__
+from scriptrun.api import metrics
+from scriptrun.api.app import build_app
+from scriptrun.api.callers import Gatekeeper
+from scriptrun.api.context import Context
+from scriptrun.api.live import Live
+from scriptrun.api.service import RunService
+from scriptrun.api.settings import ApiSettings
+from scriptrun.api.tokens import TokenFolder
+from scriptrun.errors import HistoryUnavailable
+from scriptrun.history.recorder import Recorder
+from scriptrun.history.settings import HistorySettings
+from scriptrun.history.store import Store
+from scriptrun.kube.access import API_VERBS, HISTORY_VERBS, LEASE_VERBS, REVIEW_VERBS
+from scriptrun.kube.client import Client
+from scriptrun.kube.connection import Connection, open_connection
+from scriptrun.kube.leader import lead
+from scriptrun.kube.preflight import check_cluster
+
+__all__ = ["run_api"]
+
+_log = structlog.get_logger(__name__)
+_PREPARE_AGAIN_SECONDS = 5.0
+_HISTORY_MANAGER = "scriptrun-history"
+_KEEP_ALIVE_SECONDS = 75
+
+
+async def run_api(settings: ApiSettings, history: HistorySettings, kubeconfig: str = "", context: str = "") -> None:
+    """Run an API process until SIGTERM or SIGINT.
+
+    Args:
+        settings: the process's own.
+        history: of the history it keeps.
+        kubeconfig: path; empty for the usual places or the pod's own account.
+        context: in it; empty for the current one.
+
+    Raises:
+        ScriptRunError: this cluster or these settings can't be worked with.
+    """
+    connections = settings.max_connections + settings.max_streams
+    async with open_connection(kubeconfig, context, connections) as connection, _open_store(history) as store:
+        verbs = {**API_VERBS, **REVIEW_VERBS}
+        client = Client(connection, verbs, metrics.observe_kube)
+        version = await check_cluster(client, settings.namespaces)
+        _log.info("starting", version=__version__, kubernetes=version, history=store.dialect if store else "none")
+        recorder = None
+        if store is not None:
+            rights = {**verbs, **HISTORY_VERBS, **LEASE_VERBS}
+            writer = Client(connection, rights, metrics.observe_kube, _HISTORY_MANAGER)
+            recorder = Recorder(writer, store, history)
+        live = Live(client, settings.namespaces, _feed(recorder))
+        gatekeeper = Gatekeeper(client, TokenFolder(settings.tokens_dir), settings.auth_cache_seconds)
+        runs = RunService(client, gatekeeper, live, store, recorder)
+        server = _build_server(Context(client, gatekeeper, live, runs, settings, store), settings)
+        tasks = [asyncio.create_task(live.run(), name="watches")]
+        if recorder is not None and store is not None:
+            tasks.append(asyncio.create_task(_keep_history(connection, store, recorder, settings), name="history"))
+        serving = asyncio.create_task(server.serve(), name="server")
+        try:
+            done, _ = await asyncio.wait({serving, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()  # whatever ended first ends the process, and says why
+        finally:
+            for task in (serving, *tasks):
+                task.cancel()
+            await asyncio.gather(serving, *tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _open_store(history: HistorySettings) -> AsyncIterator[Store | None]:
+    if not history.url.get_secret_value():
+        yield None
+        return
+    store = Store(history)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def _feed(recorder: Recorder | None) -> Any:
+    """Tell the recorder of runs as they are seen."""
+
+    def tell(event: str, run: dict[str, Any]) -> None:
+        if recorder is None:
+            return
+        if event == "GONE":
+            recorder.note_gone((run["metadata"]["namespace"], run["metadata"]["name"]))
+        elif event == "DELETED":
+            recorder.note_deleted(run)
+        else:
+            recorder.note(run)
+
+    return tell
+
+
+async def _keep_history(connection: Connection, store: Store, recorder: Recorder, settings: ApiSettings) -> None:
+    """Bring the database's tables up to date, once it answers; then store runs, as the one replica that does."""
+    while True:
+        try:
+            await store.prepare()
+            break
+        except HistoryUnavailable as error:
+            _log.warning("the history can't be kept yet", error=str(error))
+            await asyncio.sleep(_PREPARE_AGAIN_SECONDS)
+    _log.info("history ready", database=store.dialect)
+    if not settings.leader_election:
+        await recorder.work()
+        return
+    identity = f"{os.environ.get('HOSTNAME') or socket.gethostname()}_{uuid.uuid4().hex[:8]}"
+    lease = (settings.lease_namespace or connection.namespace, settings.lease_name)
+    while True:
+        await lead(connection, lease, identity, settings.lease_duration_seconds, recorder.work)
+        _log.warning("another replica stores runs now, or the API server is away")
+
+
+class _PatientProtocol(H11Protocol):
+    """Hangs up on who does not get their headers sent: uvicorn would wait for ever."""
+
+    header_seconds = 10.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._expect_headers()
+
+    def data_received(self, data: bytes) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self._expect_headers()
+        super().data_received(data)
+
+    def _expect_headers(self) -> None:
+        if getattr(self, "_header_timer", None) is None:
+            self._header_timer: asyncio.TimerHandle | None = self.loop.call_later(
+                self.header_seconds, self._look_for_headers, self.cycle
+            )
+
+    def _look_for_headers(self, before: object) -> None:
+        self._header_timer = None
+        if self.cycle is before and not self.transport.is_closing():
+            self.transport.close()
+
+
+class _Server(uvicorn.Server):
+    """Lets requests that wait end when the process is to stop."""
+
+    def __init__(self, config: uvicorn.Config, stopping: asyncio.Event) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+        self._loop = asyncio.get_running_loop()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take SIGTERM or SIGINT."""
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        super().handle_exit(signal.SIGTERM if sig == signal.SIGINT else sig, frame)
+
+
+def _build_server(context: Context, settings: ApiSettings) -> uvicorn.Server:
+    protocol = type("Protocol", (_PatientProtocol,), {"header_seconds": settings.header_seconds})
+    config = uvicorn.Config(
+        build_app(context),
+        host=settings.http_host or None,  # type: ignore[arg-type]  # asyncio takes None for every address
+        port=settings.http_port,
+        http=protocol,
+        loop="asyncio",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        limit_concurrency=settings.max_callers,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=settings.graceful_stop_seconds,
+        ssl_certfile=settings.tls_cert_file or None,
+        ssl_keyfile=settings.tls_key_file or None,
+    )
+    return _Server(config, context.runs.stopping)

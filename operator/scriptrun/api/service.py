@@ -1,0 +1,314 @@
+"""What callers can do with runs: the same as with kubectl, and to look at those that only the history knows."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from scriptrun.api.callers import Caller, Gatekeeper
+from scriptrun.api.live import Live
+from scriptrun.api.problems import Problem, Wrong
+from scriptrun.api.views import CreateRun, Rerun
+from scriptrun.desired.request import Request, build_rerun, build_run
+from scriptrun.desired.stored import is_stored
+from scriptrun.errors import AlreadyExists, HistoryUnavailable, NotFound, UsageError
+from scriptrun.history.gather import read_input, read_output
+from scriptrun.history.recorder import Recorder
+from scriptrun.history.records import Query, Summary
+from scriptrun.history.store import Store
+from scriptrun.kube.client import Client
+from scriptrun.kube.resources import SCRIPTRUNS, SCRIPTS
+from scriptrun.models.base import GROUP
+from scriptrun.models.facts import RunFacts
+from scriptrun.models.script import ScriptSpec
+from scriptrun.policies.acceptance import check_limits, check_variables
+from scriptrun.policies.masking import Secrets
+from scriptrun.policies.schema import has_secrets
+
+__all__ = ["REQUESTED_BY", "Found", "RunService"]
+
+_log = structlog.get_logger(__name__)
+
+REQUESTED_BY = f"{GROUP}/requested-by"
+_FINGERPRINT = f"{GROUP}/request-sha256"
+_SOURCE = "api"
+_KEY_CHARACTERS = 32
+_NO_INSTANT = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A run that was looked up.
+
+    Attributes:
+        run: the ScriptRun; from the history as it was at its end, with secrets masked.
+        in_cluster: whether it is there still.
+        secrets: what must not be shown of it.
+        sha256: of the source it ran; "" where that is not known.
+    """
+
+    run: dict[str, Any]
+    in_cluster: bool = True
+    secrets: Secrets = field(default_factory=Secrets)
+    sha256: str = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Namespace and name."""
+        return self.run["metadata"]["namespace"], self.run["metadata"]["name"]
+
+    @property
+    def finished(self) -> bool:
+        """Whether it is over."""
+        return bool((self.run.get("status") or {}).get("finishedAt"))
+
+
+class RunService:
+    """Everything callers can do with runs.
+
+    Args:
+        client: to the API server.
+        gatekeeper: says what callers may do.
+        live: what is in the cluster.
+        store: the history; None where none is kept.
+        recorder: what stores runs in it.
+    """
+
+    def __init__(
+        self, client: Client, gatekeeper: Gatekeeper, live: Live, store: Store | None, recorder: Recorder | None
+    ) -> None:
+        self._client = client
+        self._gatekeeper = gatekeeper
+        self._live = live
+        self._store = store
+        self._recorder = recorder
+        self.stopping = asyncio.Event()
+
+    async def allow(self, caller: Caller, verb: str, namespace: str, resource: str = "scriptruns") -> None:
+        """Make sure that a caller may do something here.
+
+        Raises:
+            Problem: ``forbidden``.
+        """
+        await self._gatekeeper.require(caller, verb, namespace, resource)
+        if not self._live.serves(namespace):
+            raise Problem("forbidden", f"this server does not work in namespace {namespace}: see watchNamespaces")
+
+    async def create(
+        self, caller: Caller, namespace: str, asked: CreateRun, key: str | None
+    ) -> tuple[dict[str, Any], bool]:
+        """Create a run; returns it, and whether it is a new one.
+
+        Raises:
+            Problem: what was asked for can't be had.
+        """
+        request = Request(
+            asked.script,
+            asked.name or "",
+            asked.variables,
+            timeout_seconds=asked.active_deadline_seconds,
+            retries=asked.backoff_limit,
+            ttl_seconds=asked.ttl_seconds_after_finished,
+        )
+        manifest = build_run(request, namespace)
+        if not caller.may_use(asked.script):
+            raise Problem("forbidden", f'this API token is not good for Script "{asked.script}"')
+        return await self._submit(caller, manifest, key, asked.model_dump(mode="json"))
+
+    async def rerun(self, caller: Caller, found: Found, asked: Rerun, key: str | None) -> tuple[dict[str, Any], bool]:
+        """Run again what another run ran; returns the new run, and whether it is new.
+
+        Raises:
+            Problem: that can't be done.
+        """
+        try:
+            manifest = build_rerun(found.run, asked.name or "")
+        except UsageError as error:
+            raise Problem("run-has-secrets", str(error)) from error
+        lost = {str(path[0]) for path in found.run.get("masked") or () if path} - asked.variables.keys()
+        if lost:
+            raise Problem(
+                "run-has-secrets",
+                f"the history does not keep secrets: give the variables {', '.join(sorted(lost))} anew",
+                [Wrong(pointer=f"/variables/{name}", detail="is needed") for name in sorted(lost)],
+            )
+        if asked.variables:
+            manifest["spec"]["variables"] = manifest["spec"].get("variables", {}) | asked.variables
+        return await self._submit(
+            caller, manifest, key, {"rerun": found.run["metadata"]["uid"], **asked.model_dump(mode="json")}
+        )
+
+    async def _submit(
+        self, caller: Caller, manifest: dict[str, Any], key: str | None, asked: dict[str, Any]
+    ) -> tuple[dict[str, Any], bool]:
+        metadata, spec = manifest["metadata"], manifest["spec"]
+        namespace = metadata["namespace"]
+        await self._check(namespace, spec)
+        spec["task"] = {"source": _SOURCE}
+        metadata["annotations"] = {REQUESTED_BY: caller.name}
+        if key is not None:
+            fingerprint = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+            metadata["annotations"][_FINGERPRINT] = fingerprint
+            if "name" not in metadata:
+                digest = hashlib.sha256(json.dumps([namespace, caller.name, key]).encode()).hexdigest()
+                del metadata["generateName"]
+                metadata["name"] = f"run-{digest[:_KEY_CHARACTERS]}"
+            if seen := await self._find_forgotten(namespace, metadata["name"]):
+                return self._recognize(seen, fingerprint), False
+        try:
+            run = await self._client.create(SCRIPTRUNS, namespace, manifest)
+        except AlreadyExists as error:
+            if key is None:
+                detail = f"there is a run {metadata['name']} in namespace {namespace}: choose another name"
+                raise Problem("already-exists", detail) from error
+            seen = await self._client.get(SCRIPTRUNS, namespace, metadata["name"])
+            return self._recognize(seen, fingerprint), False
+        self._live.put(run)
+        return run, True
+
+    async def _check(self, namespace: str, spec: dict[str, Any]) -> None:
+        """Check what the operator would check, so that the caller learns of it at once.
+
+        Raises:
+            Problem: it would refuse the run.
+        """
+        name = spec["scriptRef"]["name"]
+        script = self._live.script(namespace, name)
+        if script is None:
+            try:
+                script = await self._client.get(SCRIPTS, namespace, name)
+            except NotFound as error:
+                detail = f'there is no Script "{name}" in namespace {namespace}'
+                raise Problem("script-not-found", detail, [Wrong(pointer="/script", detail=detail)]) from error
+        # Only what these checks look at.
+        facts = RunFacts((namespace, ""), "", 0, _NO_INSTANT, name, spec=spec)
+        limits = ScriptSpec.model_validate(script["spec"])
+        verdict = check_limits(facts, limits)
+        if verdict is None and not spec.get("variablesFrom"):
+            verdict = check_variables(spec.get("variables") or {}, limits)
+        if verdict is not None:
+            raise Problem("invalid", f"{verdict.reason}: {verdict.message}")
+
+    async def _find_forgotten(self, namespace: str, name: str) -> dict[str, Any] | None:
+        """Find the run of a key whose run may have left the cluster already."""
+        if self._store is None or self._live.has(namespace, name):
+            return None
+        try:
+            record = await self._store.get(namespace, name)
+        except HistoryUnavailable as error:
+            # Runs go on without the history. What is not stored does not leave the cluster meanwhile.
+            _log.warning("the history can't be asked for an Idempotency-Key", error=str(error))
+            return None
+        return record.contents.document if record else None
+
+    @staticmethod
+    def _recognize(run: dict[str, Any], fingerprint: str) -> dict[str, Any]:
+        """Give back the run of a key that was seen, if it was seen with this request."""
+        if (run["metadata"].get("annotations") or {}).get(_FINGERPRINT) != fingerprint:
+            raise Problem(
+                "idempotency-key-reused",
+                f"this Idempotency-Key or name belongs to run {run['metadata']['name']}, which another request asked "
+                "for: use a new key for a new request",
+            )
+        return run
+
+    async def wait(self, run: dict[str, Any], seconds: float) -> dict[str, Any]:
+        """Wait for a run's end, at most so long; returns it as it then is."""
+        metadata = run["metadata"]
+        if seconds <= 0 or (run.get("status") or {}).get("finishedAt") or "resourceVersion" not in metadata:
+            return run
+        waits = [asyncio.create_task(self._live.wait_end(run)), asyncio.create_task(self.stopping.wait())]
+        try:
+            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waits:
+                task.cancel()
+        try:
+            return await self._client.get(SCRIPTRUNS, metadata["namespace"], metadata["name"])
+        except NotFound:
+            record = await self._store.get(metadata["namespace"], metadata["name"]) if self._store else None
+            if record is not None and record.summary.uid == metadata["uid"]:
+                return record.contents.document
+            raise
+
+    async def find(self, caller: Caller, namespace: str, name: str) -> Found:
+        """Find a run, in the cluster or in the history.
+
+        Raises:
+            Problem: ``not-found``.
+        """
+        found = await self._find(namespace, name)
+        if found is None or not caller.may_use(found.run["spec"]["scriptRef"]["name"]):
+            raise Problem("not-found", f"there is no run {name} in namespace {namespace}, nor was there one lately")
+        return found
+
+    async def _find(self, namespace: str, name: str) -> Found | None:
+        try:
+            return await self.examine(await self._client.get(SCRIPTRUNS, namespace, name))
+        except NotFound:
+            record = await self._store.get(namespace, name) if self._store else None
+            return Found(record.contents.document, False, sha256=record.summary.script_sha256) if record else None
+
+    async def examine(self, run: dict[str, Any]) -> Found:
+        """Find out what must not be shown of a run."""
+        if "resourceVersion" not in run["metadata"]:
+            return Found(run, False)
+        script = self._live.script(run["metadata"]["namespace"], run["spec"]["scriptRef"]["name"])
+        spec = script["spec"] if script else None
+        variables = run["spec"].get("variables") or {}
+        if run["spec"].get("variablesFrom") and (spec is None or has_secrets(spec.get("variablesSchema") or {})):
+            variables = (await read_input(self._client, run))[0] or variables
+        return Found(run, True, Secrets.of(variables, spec))
+
+    async def read_output(self, found: Found) -> str | None:
+        """Read a run's output as JSON text; None: it has none."""
+        if found.in_cluster:
+            text = found.secrets.hide_output(await read_output(self._client, found.run))
+            if text is not None or not found.finished:
+                return text
+        return await self._store.read_output(found.run["metadata"]["uid"]) if self._store else None
+
+    async def list(self, query: Query) -> Sequence[tuple[Summary, bool]]:
+        """List runs in the cluster and in the history as one, each with whether it is in the cluster.
+
+        Raises:
+            HistoryUnavailable: rather than that a part of the list is missing without a word.
+        """
+        # Either side gives as many as are asked for, so what both give together can't lack one in between.
+        merged = {summary.uid: (summary, True) for summary in self._live.newest(query)}
+        if self._store is not None:
+            for summary in await self._store.list(query):
+                merged.setdefault(summary.uid, (summary, False))
+        newest = sorted(merged.values(), key=lambda item: item[0].position, reverse=True)
+        return newest[: query.limit]
+
+    async def cancel(self, found: Found) -> dict[str, Any]:
+        """Ask for a run's end.
+
+        Raises:
+            Problem: it is over already.
+        """
+        if found.finished or not found.in_cluster:
+            raise Problem("run-finished", f"{found.key[1]} is over already: {found.run['status'].get('phase')}")
+        body = {"metadata": {"uid": found.run["metadata"]["uid"]}, "spec": {"cancel": True}}
+        return await self._client.patch(SCRIPTRUNS, found.key, body)
+
+    async def delete(self, found: Found) -> None:
+        """Delete a run from the cluster; one that is over goes into the history first.
+
+        Raises:
+            Problem: only the history knows it.
+        """
+        if not found.in_cluster:
+            raise Problem(
+                "run-forgotten", f"{found.key[1]} has left the cluster; the history keeps it for its retention time"
+            )
+        if found.finished and self._recorder is not None and not is_stored(found.run):
+            await self._recorder.store(found.run)
+        options = {"preconditions": {"uid": found.run["metadata"]["uid"]}, "propagationPolicy": "Background"}
+        await self._client.delete(SCRIPTRUNS, *found.key, options)

@@ -1,0 +1,78 @@
+"""From a ScriptRun to what callers see of it."""
+
+import json
+from typing import Any
+
+from scriptrun.api.service import REQUESTED_BY, Found
+from scriptrun.api.views import Attempt, Run, summary_fields
+from scriptrun.history.gather import summarize
+from scriptrun.policies.attempts import parse_instant
+from scriptrun.policies.documents import parse_document
+
+__all__ = ["show_run"]
+
+_TASK_FIELDS = ("source", "id", "type", "workflowId", "domain")
+_INLINE_LIMIT_BYTES = 8192
+
+
+def show_run(found: Found, output: str | None = None) -> Run:
+    """Show a run.
+
+    Args:
+        found: the run.
+        output: of one that only the history knows: its output as JSON text.
+    """
+    run = found.run
+    spec, status = run["spec"], run.get("status") or {}
+    variables = spec.get("variables") or {}
+    paths = found.secrets.paths if found.in_cluster else tuple(tuple(path) for path in run.get("masked") or ())
+    task = spec.get("task") or {}
+    value, size = _read_output(found, status, output)
+    return Run(
+        **summary_fields(summarize(run)),
+        in_cluster=found.in_cluster,
+        message=found.secrets.hide_text(str(status.get("message") or "")),
+        variables=found.secrets.mask(variables),
+        masked=["/" + "/".join(_escape(part) for part in path) for path in paths if _has(variables, path)],
+        active_deadline_seconds=spec.get("activeDeadlineSeconds"),
+        backoff_limit=spec.get("backoffLimit"),
+        cancel=bool(spec.get("cancel")),
+        queued_at=parse_instant(status.get("queuedAt")),
+        attempts=[Attempt.model_validate(item) for item in status.get("attempts") or ()],
+        script_sha256=found.sha256,
+        output=value,
+        output_bytes=size,
+        result_status=status.get("resultStatus"),
+        task={key: task[key] for key in _TASK_FIELDS if task.get(key)},
+        requested_by=(run["metadata"].get("annotations") or {}).get(REQUESTED_BY, ""),
+    )
+
+
+def _read_output(found: Found, status: dict[str, Any], output: str | None) -> tuple[Any, int | None]:
+    if output is not None:
+        length = len(output.encode())
+        return (parse_document(output) if length <= _INLINE_LIMIT_BYTES else None), length
+    size = (status.get("outputRef") or {}).get("bytes")
+    if "output" not in status:
+        return None, size
+    shown = found.secrets.hide_output(_dump(status["output"]))
+    return parse_document(shown or "null"), size if size is not None else len(_dump(status["output"]).encode())
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _escape(part: str | int) -> str:
+    return str(part).replace("~", "~0").replace("/", "~1")
+
+
+def _has(document: Any, path: tuple[str | int, ...]) -> bool:
+    for part in path:
+        if isinstance(document, dict) and part in document:
+            document = document[part]
+        elif isinstance(document, list) and isinstance(part, int) and part < len(document):
+            document = document[part]
+        else:
+            return False
+    return True

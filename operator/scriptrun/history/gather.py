@@ -1,0 +1,164 @@
+"""Puts a finished run together from what is in the cluster, and leaves out what must not be kept."""
+
+import base64
+import hashlib
+import json
+from collections import deque
+from contextlib import aclosing, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from scriptrun.desired.names import CONTAINER, input_name
+from scriptrun.errors import Invalid, NotFound
+from scriptrun.history.records import Contents, RunRecord, Summary
+from scriptrun.kube.client import Client
+from scriptrun.kube.outputs import read_kept_log, read_output_text
+from scriptrun.kube.resources import CONFIGMAPS, SCRIPTS
+from scriptrun.models.base import API_VERSION, GROUP
+from scriptrun.policies.attempts import parse_instant
+from scriptrun.policies.masking import Secrets
+
+__all__ = ["gather", "read_input", "read_output", "summarize"]
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_TASK_FIELDS = ("source", "id", "type", "workflowId", "domain")  # not its headers and payload, which repeat variables
+_SPEC_FIELDS = (
+    "scriptRef",
+    "source",
+    "activeDeadlineSeconds",
+    "backoffLimit",
+    "ttlSecondsAfterFinished",
+    "cancel",
+    "secretEnv",
+)
+_METADATA_FIELDS = ("name", "namespace", "uid", "creationTimestamp")
+_STATUS_DROPPED = ("output", "report")
+
+
+def summarize(run: dict[str, Any]) -> Summary:
+    """Summarize a ScriptRun, finished or not."""
+    metadata, spec, status = run["metadata"], run["spec"], run.get("status") or {}
+    attempts = status.get("attempts") or ()
+    return Summary(
+        uid=metadata["uid"],
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        script=spec["scriptRef"]["name"],
+        phase=status.get("phase") or "Pending",
+        reason=status.get("reason") or "",
+        source=(spec.get("task") or {}).get("source") or "",
+        created_at=parse_instant(metadata["creationTimestamp"]) or _EPOCH,
+        started_at=parse_instant(status.get("startedAt")),
+        finished_at=parse_instant(status.get("finishedAt")),
+        duration_seconds=status.get("durationSeconds"),
+        exit_code=status.get("exitCode"),
+        attempts=int(status.get("attemptCount") or len(attempts)),
+    )
+
+
+async def gather(client: Client, run: dict[str, Any], log_limit_bytes: int) -> RunRecord:
+    """Gather what is kept of a finished run.
+
+    Args:
+        client: to the API server.
+        run: the ScriptRun.
+        log_limit_bytes: how much of the end of its log.
+
+    Raises:
+        KubeError: the API server did not say all there is; try again.
+    """
+    namespace = run["metadata"]["namespace"]
+    variables, source = await read_input(client, run)
+    secrets = Secrets.of(variables, await _read_script(client, namespace, run["spec"]["scriptRef"]["name"]))
+    output = secrets.hide_output(await read_output(client, run))
+    log = await _read_log(client, run, log_limit_bytes)
+    summary = replace(summarize(run), script_sha256=hashlib.sha256(source).hexdigest() if source is not None else "")
+    return RunRecord(summary, Contents(_build_document(run, variables, secrets), output, secrets.hide_text(log)))
+
+
+def _build_document(run: dict[str, Any], variables: dict[str, Any], secrets: Secrets) -> dict[str, Any]:
+    metadata, spec, status = run["metadata"], run["spec"], run["status"]
+    annotations = {
+        key: value for key, value in (metadata.get("annotations") or {}).items() if key.startswith(f"{GROUP}/request")
+    }
+    task = {key: spec["task"][key] for key in _TASK_FIELDS if spec["task"].get(key)} if spec.get("task") else {}
+    kept = {key: value for key, value in status.items() if key not in _STATUS_DROPPED}
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "ScriptRun",
+        "metadata": {
+            **{key: metadata[key] for key in _METADATA_FIELDS},
+            **({"annotations": annotations} if annotations else {}),
+        },
+        "spec": {
+            **{key: spec[key] for key in _SPEC_FIELDS if key in spec},
+            **({"variables": secrets.mask(variables)} if variables else {}),
+            **({"task": task} if task else {}),
+        },
+        "status": secrets.hide(kept),
+        "masked": [list(path) for path in secrets.paths],
+    }
+
+
+async def read_input(client: Client, run: dict[str, Any]) -> tuple[dict[str, Any], bytes | None]:
+    """Read the variables a run was given, all sources merged, and the script it ran; None: it never came to that."""
+    namespace, name = run["metadata"]["namespace"], run["metadata"]["name"]
+    try:
+        config_map = await client.get(CONFIGMAPS, namespace, input_name(name))
+    except NotFound:
+        return run["spec"].get("variables") or {}, None
+    owners = config_map["metadata"].get("ownerReferences") or ()
+    if not any(owner["uid"] == run["metadata"]["uid"] for owner in owners):
+        return run["spec"].get("variables") or {}, None
+    data = config_map.get("data") or {}
+    binary = (config_map.get("binaryData") or {}).get("script")
+    source = base64.b64decode(binary) if binary else data["script"].encode() if "script" in data else None
+    return json.loads(data.get("variables.json") or "{}"), source
+
+
+async def _read_script(client: Client, namespace: str, name: str) -> dict[str, Any] | None:
+    try:
+        spec: dict[str, Any] = (await client.get(SCRIPTS, namespace, name))["spec"]
+    except NotFound:
+        return None
+    return spec
+
+
+async def read_output(client: Client, run: dict[str, Any]) -> str | None:
+    """Read a run's whole output as JSON text; None when there is none, or none any more."""
+    with suppress(NotFound):
+        text = await read_output_text(client, run)
+        if text is not None:
+            return text
+    if "output" in (run.get("status") or {}):
+        return json.dumps(run["status"]["output"], ensure_ascii=False)
+    return None
+
+
+async def _read_log(client: Client, run: dict[str, Any], limit_bytes: int) -> str:
+    """Read the end of the last attempt's log."""
+    attempts = run["status"].get("attempts") or ()
+    if not attempts or not limit_bytes:
+        return ""
+    namespace, pod = run["metadata"]["namespace"], attempts[-1]["pod"]
+    log = await read_kept_log(client, namespace, pod)
+    if log is None:
+        log = await _read_pod_log(client, namespace, pod, limit_bytes)
+    return log[-limit_bytes:].decode(errors="replace")
+
+
+async def _read_pod_log(client: Client, namespace: str, pod: str, limit_bytes: int) -> bytes:
+    """Read the end of a log from its pod: the output of such a run is in the pod's termination message."""
+    lines: deque[bytes] = deque()
+    size = 0
+    try:
+        async with aclosing(client.logs(namespace, pod, container=CONTAINER, tailLines="2000")) as stream:
+            async for line in stream:
+                lines.append(line)
+                size += len(line)
+                while size - len(lines[0]) > limit_bytes:
+                    size -= len(lines.popleft())
+    except (NotFound, Invalid):  # the pod is gone, or its container never started
+        return b""
+    return b"".join(lines)
