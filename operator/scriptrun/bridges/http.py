@@ -1,6 +1,7 @@
 """HTTP to an orchestrator: one address, its TLS, credentials, bounded answers, and errors that people understand."""
 
 import json
+import os
 import re
 import ssl
 from collections.abc import Collection, Mapping
@@ -313,9 +314,8 @@ def _explain_failure(error: Exception, where: str, base: URL, seconds: float) ->
     if isinstance(error, TimeoutError):
         return TryLater(f"{where} was not answered within {seconds:g} s")
     if isinstance(error, aiohttp.ClientConnectorError):
-        return TryLater(
-            f"{server} can't be reached ({error.strerror or error}): is the address right, and the server up?"
-        )
+        why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+        return TryLater(f"{server} can't be reached ({why}): is the address right, and the server up?")
     if isinstance(error, ValueError) and not isinstance(error, aiohttp.ClientError):
         return Refused("the credentials hold characters that no HTTP header can: is there a line break in them?")
     return TryLater(f"{where}: the connection broke ({str(error) or type(error).__name__})")

@@ -1,0 +1,293 @@
+"""HTTP to an orchestrator: what every kind of trouble means, said so that its operator knows what to do."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+
+from scriptrun.bridges import http as module
+from scriptrun.bridges.credentials import Fixed, build_basic, build_bearer
+from scriptrun.bridges.http import Answer, Credentials, Http, build_error, build_tls
+from scriptrun.errors import Gone, Refused, Rejected, TaskError, TryLater
+from unit.bridges.standin import StandIn, say, say_text, serve
+
+
+@asynccontextmanager
+async def speak(*answers: web.Response, credentials: Credentials | None = None) -> AsyncIterator[tuple[Http, StandIn]]:
+    async with serve(*answers) as server:
+        http = Http(server.address + "/base/", credentials=credentials)
+        try:
+            yield http, server
+        finally:
+            await http.close()
+
+
+async def ask(*answers: web.Response, credentials: Credentials | None = None) -> Answer:
+    async with speak(*answers, credentials=credentials) as (http, _):
+        return await http.ask("GET", "/things")
+
+
+async def test_a_request_goes_below_the_address_as_json() -> None:
+    async with speak(say(200, {"ok": 1})) as (http, server):
+        answer = await http.ask("POST", "/a%2Fb", {"ä": 1}, query={"x": "1 2"})
+    assert (answer.ok, answer.document) == (True, {"ok": 1})
+    (asked,) = server.asked
+    assert (asked.method, asked.path, asked.body, asked.query) == ("POST", "/base/a/b", '{"ä":1}', {"x": "1 2"})
+    assert asked.headers["Content-Type"] == "application/json"
+
+
+async def test_a_text_goes_as_it_is_and_a_form_as_a_form() -> None:
+    async with speak(say(200)) as (http, server):
+        await http.ask("POST", "", "a line")
+        await http.ask("POST", "", form={"a": "1&2"})
+    text, form = server.asked
+    assert (text.path, text.body, text.headers["Content-Type"]) == ("/base/", "a line", "text/plain; charset=utf-8")
+    assert (form.body, form.headers["Content-Type"]) == ("a=1%262", "application/x-www-form-urlencoded")
+
+
+async def test_an_answer_need_not_be_json() -> None:
+    answer = await ask(say_text(200, "task-1"))
+    assert (answer.text, answer.document) == ("task-1", None)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, Rejected),
+        (401, Refused),
+        (403, Refused),
+        (404, Gone),
+        (409, Rejected),
+        (410, Gone),
+        (413, Rejected),
+        (429, TryLater),
+        (500, TryLater),
+        (503, TryLater),
+    ],
+)
+async def test_each_status_means_an_error(status: int, error: type[TaskError]) -> None:
+    built = build_error(await ask(say(status, {"title": "NO", "detail": "because of that"})))
+    assert type(built) is error
+    assert f"/base/things answered {status}: because of that" in str(built)
+
+
+async def test_a_server_that_asks_to_wait_is_heard() -> None:
+    built = build_error(await ask(say(429, {}, **{"Retry-After": "7"})))
+    assert isinstance(built, TryLater)
+    assert built.after_seconds == 7
+    built = build_error(await ask(say(503, {}, **{"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"})))
+    assert isinstance(built, TryLater)
+    assert built.after_seconds is None
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"detail": "a", "title": "b"}, "a"),
+        ({"message": "m", "status": 404}, "m"),
+        ({"error": "invalid_client", "error_description": "d"}, "d"),
+        ({"error": "Not Found"}, "Not Found"),
+        ([1], "[1]"),
+    ],
+)
+async def test_the_message_is_the_servers_own(body: object, message: str) -> None:
+    assert (await ask(say(400, body))).message == message
+
+
+async def test_a_message_is_short_and_on_one_line() -> None:
+    assert (await ask(say_text(400, "a\n  b"))).message == "a b"
+    assert len((await ask(say_text(400, "x" * 10_000))).message) == 500
+    assert (await ask(say(400))).message == "no explanation"
+
+
+LOGIN = "<!doctype html><html><head><TITLE>Sign\n in</TITLE></head></html>"
+
+
+@pytest.mark.parametrize("status", [200, 400, 404])
+@pytest.mark.parametrize("content_type", ["text/html", "text/plain"])
+async def test_a_web_page_is_no_answer(status: int, content_type: str) -> None:
+    with pytest.raises(Refused, match=r'answered \d+ with a web page titled "Sign in" instead of JSON'):
+        await ask(say_text(status, LOGIN, content_type))
+
+
+async def test_a_proxys_page_says_later() -> None:
+    with pytest.raises(TryLater, match="answered 502 with a web page: a proxy") as caught:
+        await ask(say_text(502, "<html>Bad Gateway</html>", "text/html"))
+    assert not isinstance(caught.value, Refused)
+
+
+async def test_a_proxy_that_takes_no_large_request_rejects_it() -> None:
+    with pytest.raises(Rejected, match='titled "413 Request Entity Too Large": a proxy before the server takes no'):
+        await ask(say_text(413, "<html><title>413 Request Entity Too Large</title></html>", "text/html"))
+
+
+async def test_a_redirect_is_not_followed() -> None:
+    answer = say(302, None, Location="https://login.example/auth?state=s3cret")
+    with pytest.raises(Refused, match=r"sends us on to https://login\.example/auth \(302\)") as caught:
+        await ask(answer)
+    assert "s3cret" not in str(caught.value)
+
+
+async def test_nobody_listens() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, and not listening
+        http = Http(f"http://127.0.0.1:{taken.getsockname()[1]}")
+        with pytest.raises(
+            TryLater, match=r"127\.0\.0\.1:\d+ can't be reached \(Connection refused\): is the address right"
+        ):
+            await http.ask("GET", "/")
+        await http.close()
+
+
+async def test_no_such_host() -> None:
+    http = Http("http://nothing.invalid")
+    with pytest.raises(TryLater, match=r"there is no host nothing\.invalid"):
+        await http.ask("GET", "/")
+    await http.close()
+
+
+@asynccontextmanager
+async def answer_bytes(raw: bytes | None) -> AsyncIterator[Http]:
+    """A server that writes this and hangs up; None: says nothing at all."""
+    release = asyncio.Event()
+
+    async def serve_raw(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        if raw is None:
+            await release.wait()
+        else:
+            writer.write(raw)
+        writer.close()
+
+    server = await asyncio.start_server(serve_raw, "127.0.0.1", 0)
+    http = Http(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    async with server:
+        try:
+            yield http
+        finally:
+            release.set()
+            await http.close()
+
+
+async def test_an_answer_that_is_cut_off_may_mean_it_arrived() -> None:
+    async with answer_bytes(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"jobs"') as http:
+        with pytest.raises(TryLater, match="the connection broke"):
+            await http.ask("GET", "/")
+
+
+async def test_a_server_that_hangs_up_may_have_heard() -> None:
+    async with answer_bytes(b"") as http:
+        with pytest.raises(TryLater, match=r"GET http://.*: the connection broke"):
+            await http.ask("GET", "/")
+
+
+async def test_a_server_that_speaks_another_protocol() -> None:
+    async with answer_bytes(b"\x00\x00\x12\x04\x00\x00\x00\x00\x00") as http:
+        with pytest.raises(TryLater, match="the connection broke"):
+            await http.ask("GET", "/")
+
+
+async def test_no_answer_in_time() -> None:
+    async with answer_bytes(None) as http:
+        with pytest.raises(TryLater, match=r"was not answered within 0\.05 s"):
+            await http.ask("GET", "/", seconds=0.05)
+
+
+async def test_a_flood_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ANSWER_LIMIT_BYTES", 100_000)
+    with pytest.raises(TryLater, match="more than 100000 bytes"):
+        await ask(say_text(200, "x" * 200_000))
+
+
+async def test_plain_http_is_told_from_tls() -> None:
+    async with serve(say(200)) as server:
+        http = Http(server.address.replace("http:", "https:"))
+        with pytest.raises(Refused, match=r"does not speak TLS as it should \(.*\): is it http:// instead"):
+            await http.ask("GET", "/")
+        await http.close()
+
+
+@pytest.mark.parametrize("body", [{"a": float("nan")}, {"a": "\ud800"}, {"a": object()}])
+async def test_what_is_no_json_is_rejected_before_it_is_sent(body: object) -> None:
+    async with speak(say(200)) as (http, server):
+        with pytest.raises(Rejected, match="can't be sent as JSON"):
+            await http.ask("POST", "/", body)
+    assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("http://me:s3cret@zeebe:8080", "has a user or password in it"),
+        ("zeebe:8080", "no HTTP address"),
+        ("http://", "no HTTP address"),
+        ("http://zeebe:port", "is no URL"),
+    ],
+)
+def test_an_address_that_can_be_none(address: str, message: str) -> None:
+    with pytest.raises(Refused, match=message) as caught:
+        Http(address)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_certificates_that_are_none() -> None:
+    with pytest.raises(Refused, match="are no PEM"):
+        build_tls("hello")
+    assert build_tls("") is True
+
+
+@pytest.mark.parametrize("credentials", [build_bearer("tok-s3cret-en"), build_basic("me", "s3cret-password")])
+async def test_a_secret_that_is_sent_back_does_not_show(credentials: Fixed) -> None:
+    (header,) = (await credentials.build_headers()).values()
+    secret = header.split()[1]
+    answer = await ask(say(401, {"detail": f"bad header {header}"}), credentials=credentials)
+    assert secret not in str(build_error(answer))
+    assert "[hidden]" in str(build_error(answer))
+    with pytest.raises(Refused) as caught:
+        await ask(say_text(403, f"<html><title>{header}</title></html>", "text/html"), credentials=credentials)
+    assert secret not in str(caught.value)
+    with pytest.raises(Refused) as caught:
+        await ask(say(302, None, Location=f"/login/{secret}"), credentials=credentials)
+    assert secret not in str(caught.value)
+
+
+async def test_what_a_task_says_is_never_hidden() -> None:
+    answer = await ask(say(200, {"variables": {"a": "tok"}}), credentials=build_bearer("tok"))
+    assert answer.document == {"variables": {"a": "tok"}}
+
+
+async def test_a_line_break_in_a_token_is_explained() -> None:
+    with pytest.raises(Refused, match="is there a line break in them") as caught:
+        await ask(say(200), credentials=build_bearer("s3\ncret"))
+    assert "cret" not in str(caught.value)
+
+
+class Fresh:
+    """Credentials of which the first are refused."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    async def build_headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer number-{self.number}"}
+
+    def forget(self, headers: object) -> bool:
+        self.number += 1
+        return True
+
+    async def close(self) -> None:
+        self.number = -1
+
+
+async def test_refused_credentials_are_replaced_once() -> None:
+    credentials = Fresh()
+    async with speak(say(401, {}), say(200, {"ok": 1}), credentials=credentials) as (http, server):
+        assert (await http.ask("GET", "/")).ok
+        assert [asked.headers["Authorization"] for asked in server.asked] == ["Bearer number-0", "Bearer number-1"]
+    assert credentials.number == -1  # closed with it
+    async with speak(say(401, {}), credentials=Fresh()) as (http, server):
+        assert (await http.ask("GET", "/")).status == 401
+        assert len(server.asked) == 2
