@@ -1,5 +1,6 @@
 """HTTP to an orchestrator: one address, its TLS, credentials, bounded answers, and errors that people understand."""
 
+import io
 import json
 import os
 import re
@@ -199,9 +200,11 @@ class Http:
         where = f"{method} {url.with_query(None)}"
         timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=_CONNECT_SECONDS)
         headers = {**payload.headers, **own}
+        # Of a large body in one piece aiohttp says that it would hold up the event loop.
+        data = io.BytesIO(payload.data) if isinstance(payload.data, bytes) else payload.data
         try:
             async with self._open().request(
-                method, url, data=payload.data, headers=headers, timeout=timeout, allow_redirects=False
+                method, url, data=data, headers=headers, timeout=timeout, allow_redirects=False
             ) as answer:
                 body = await _read(answer, where)
         except (aiohttp.ClientError, OSError, ValueError) as error:
