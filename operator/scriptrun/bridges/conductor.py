@@ -23,6 +23,7 @@ from scriptrun.bridges.conductor_task import (
     check_output_size,
     is_about,
     is_handed_out_again,
+    is_handle,
     judge_update,
 )
 from scriptrun.bridges.credentials import build_credentials
@@ -108,6 +109,7 @@ class Conductor:
 
     async def extend(self, handle: Handle) -> None:
         """Let ``responseTimeoutSeconds`` count anew, and see whether the task is still open."""
+        _check(handle)
         await self._update(handle, build_extension(handle, self._poll.worker_id))
         document = await self._read(handle)
         if document.get("status") in TERMINAL:
@@ -116,6 +118,7 @@ class Conductor:
 
     async def report(self, handle: Handle, outcome: Outcome) -> str:
         """Update the task, and read it back: until then nothing is confirmed."""
+        _check(handle)
         now = int(time.time() * 1000)
         update = build_update(handle, outcome, self._poll.worker_id, self._poll.callback_seconds, now)
         check_output_size(update)
@@ -150,6 +153,11 @@ class Conductor:
         if not isinstance(answer.document, dict):
             raise TryLater(f"{answer.where} answered no task")
         return answer.document
+
+
+def _check(handle: Handle) -> None:
+    if not is_handle(handle):
+        raise Gone("what was kept of the task names no task")
 
 
 def _explain(answer: Answer, handle: Handle) -> TaskError:

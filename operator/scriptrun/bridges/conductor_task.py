@@ -25,6 +25,7 @@ __all__ = [
     "check_output_size",
     "is_about",
     "is_handed_out_again",
+    "is_handle",
     "judge_update",
 ]
 
@@ -139,6 +140,12 @@ def build_update(
         # With 0 the task is in its queue again before this update is stored: two workers would have it.
         update["callbackAfterSeconds"] = max(1, math.ceil(outcome.back_off_seconds or callback_seconds))
     return _without_half_characters(update)
+
+
+def is_handle(handle: Handle) -> bool:
+    """Whether what was kept of a task still names one."""
+    kinds = {"taskId": str, "workflowInstanceId": str, "pollCount": int}
+    return all(type(handle.get(name)) is kind for name, kind in kinds.items()) and bool(handle["taskId"])
 
 
 def _build_address(handle: Handle) -> dict[str, Any]:
