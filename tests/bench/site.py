@@ -58,7 +58,7 @@ class Site:
         """
         with self.namespace() as namespace:
             async with self.connect() as client:
-                await add_script(client, namespace, **script)
+                await client.create(SCRIPTS, namespace, build_script(**script))
                 self.operator.start_and_lead()
                 yield client, namespace
                 self.operator.stop()
@@ -103,15 +103,14 @@ def open_site(kubeconfig: Path, settings: Mapping[str, str], lasting: bool = Tru
                 operator.stop()
 
 
-async def add_script(client: Client, namespace: str, **spec: Any) -> None:
-    """Create the Script that every benchmark runs: it reads a variable and writes an output of one line."""
-    body = {
+def build_script(**spec: Any) -> Manifest:
+    """Build the Script that every benchmark runs: it reads a variable and writes an output of one line."""
+    return {
         "apiVersion": "scriptrun.dev/v1alpha1",
         "kind": "Script",
         "metadata": {"name": SCRIPT},
         "spec": {"source": {"inline": SOURCE}, "handler": "python", **spec},
     }
-    await client.create(SCRIPTS, namespace, body)
 
 
 def build_run(name: str) -> Manifest:

@@ -47,6 +47,14 @@ def test_the_time_may_be_changed_afterwards(space: Space) -> None:
     _wait_nothing_left(space, run)
 
 
+def test_a_scripts_new_time_counts_for_runs_that_have_ended(space: Space) -> None:
+    space.start("done", "print(1)")
+    space.end_of("done")
+    answer = space.api.patch(space.script_path("done"), {"spec": {"ttlSecondsAfterFinished": 1}})
+    assert answer.status == 200, answer
+    _wait_gone(space, "done")
+
+
 def test_a_finalizer_keeps_a_run_until_it_is_released(space: Space) -> None:
     """A bridge holds the run it must report; the operator's TTL does not tear it from its hands."""
     space.start("held", "print(1)")

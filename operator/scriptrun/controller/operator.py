@@ -117,7 +117,7 @@ class _Operator:
             _log.info("stopping", asked=stopped)
             await self._finish(main)
             if not stopped:
-                self._explain([main, *parts])
+                self._explain([*parts, main])
         finally:
             for task in (main, stopping, *parts):
                 task.cancel()
