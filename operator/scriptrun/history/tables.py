@@ -7,7 +7,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Dialect,
-    Float,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -72,7 +72,7 @@ RUNS = Table(
     Column("created_at", Instant, nullable=False),
     Column("started_at", Instant),
     Column("finished_at", Instant, nullable=False),
-    Column("duration_seconds", Float(53)),
+    Column("duration_seconds", Double),
     Column("exit_code", Integer),
     Column("attempts", Integer, nullable=False),
     # Each ends in what lists are ordered by, so that a page is read off the index from wherever it begins.

@@ -34,7 +34,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("started_at", sa.BigInteger()),
         sa.Column("finished_at", sa.BigInteger(), nullable=False),
-        sa.Column("duration_seconds", sa.Float(53)),
+        sa.Column("duration_seconds", sa.Double()),
         sa.Column("exit_code", sa.Integer()),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_runs"),
