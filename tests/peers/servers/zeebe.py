@@ -36,6 +36,8 @@ class Zeebe(JavaServer):
 
     Attributes:
         address: base URL of its REST API.
+        management: base URL of its health and metrics.
+        grpc_address: where its gRPC API listens, as if it were HTTP.
     """
 
     name = "zeebe"
@@ -46,7 +48,8 @@ class Zeebe(JavaServer):
         self._home = ensure_zeebe(settings)
         self._ports = take_free_ports(5, host)
         self.address = f"http://{host}:{self._ports[0]}"
-        self._management = f"http://{host}:{self._ports[1]}"
+        self.management = f"http://{host}:{self._ports[1]}"
+        self.grpc_address = f"http://{host}:{self._ports[2]}"
 
     def build_java_arguments(self) -> Sequence[str | Path]:
         """The broker."""
@@ -83,7 +86,7 @@ class Zeebe(JavaServer):
 
     def is_ready(self) -> bool:
         """Whether the broker takes commands."""
-        return self.answers(f"{self._management}/actuator/health/readiness")
+        return self.answers(f"{self.management}/actuator/health/readiness")
 
     def call(self, method: str, path: str, body: object = None, seconds: float = 30.0) -> tuple[int, Any]:
         """Ask its REST API, below ``/v2``; returns status and body."""
@@ -122,6 +125,6 @@ class Zeebe(JavaServer):
     def move_clock(self, seconds: float) -> None:
         """Move its clock ahead, for as long as it lives."""
         status, body = self.request(
-            "POST", f"{self._management}/actuator/clock/add", {"offsetMilli": int(seconds * 1000)}
+            "POST", f"{self.management}/actuator/clock/add", {"offsetMilli": int(seconds * 1000)}
         )
         assert status == 200, (status, body)
