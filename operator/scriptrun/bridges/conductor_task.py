@@ -241,7 +241,7 @@ def check_output_size(update: Mapping[str, Any], limit_bytes: int = OUTPUT_LIMIT
     size = len(json.dumps(update["outputData"], ensure_ascii=False, separators=(",", ":")).encode())
     if size > limit_bytes:
         raise Rejected(
-            f"the output has {size:,} bytes; Conductor takes at most {limit_bytes:,}: pass large data by reference"
+            f"the output is {size} bytes, and Conductor takes at most {limit_bytes}: pass large data by reference"
         )
 
 

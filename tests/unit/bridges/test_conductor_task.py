@@ -280,7 +280,7 @@ def test_an_output_that_the_server_found_too_large() -> None:
 def test_output_size_names_both_numbers() -> None:
     sent = update(Outcome(status="COMPLETED", output={"a": "é" * 10}))
     check_output_size(sent, 28)
-    with pytest.raises(Rejected, match=r"28 bytes; Conductor takes at most 27"):
+    with pytest.raises(Rejected, match="28 bytes, and Conductor takes at most 27"):
         check_output_size(sent, 27)
 
 
