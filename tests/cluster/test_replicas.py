@@ -90,7 +90,7 @@ def test_one_works_and_the_other_takes_over(replicas: tuple[Replica, Replica], p
     place.wait_started("one")
     place.wait_phase("three", "Queued")
     assert (first.read_metric("scriptrun_leader"), second.read_metric("scriptrun_leader")) == (1, 0)
-    assert [line["event"] for line in second.events() if line["event"] in ("leading", "job created")] == []
+    assert [line["event"] for line in second.events() if line["event"] in ("leading", "run ended")] == []
     before = _holder(admin)
     first.kill()
     second.wait_for_log("leading", 30)

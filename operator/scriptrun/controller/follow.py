@@ -39,14 +39,20 @@ class Follower:
 
     async def follow(self, run: RunFacts, job: JobFacts, now: datetime) -> Followed:
         """Gather and decide. The cache is asked first, the API server where it can't know."""
-        self._recall_pods(run, job)
+        recalled = self._recall_pods(run, job)
+        known = await self._read_outputs(run, job)
+        if known and not recalled:
+            attempts = self._judge(run, job)
+            decision = decide_outcome(run, job, attempts, now)
+            # A good output says all there is to say, whatever has come and gone meanwhile.
+            if isinstance(decision, Settle) and decision.verdict.reason is Reason.COMPLETED:
+                return Followed(attempts, _check(decision, job))
         if run.key in self._cache.suspect:
             found = await self._refresh(run, job)
             if found is None:
                 attempts = self._judge(run, job)
                 return Followed(attempts, _check(decide_lost_job(run, attempts), job))
             job = found
-        known = await self._read_outputs(run, job)
         # Two watches keep no order between them: the Job's end may come before its last pod's.
         if not known or job.failed or job.complete:
             await self._refresh_pods(run, job)
@@ -75,13 +81,14 @@ class Follower:
         pods.sort(key=lambda pod: (pod.created, pod.name))
         return [judge_attempt(pod.number or place, pod, results.get(pod.name)) for place, pod in enumerate(pods, 1)]
 
-    def _recall_pods(self, run: RunFacts, job: JobFacts) -> None:
-        """Take the pods of which only the run's status tells into the cache, and have them asked for."""
+    def _recall_pods(self, run: RunFacts, job: JobFacts) -> bool:
+        """Take the pods of which only the run's status tells into the cache, to be asked for; says whether any."""
         known = self._cache.pods.get(run.key, {})
-        for pod in observe_recorded_pods(run, job):
-            if pod.name not in known:
-                self._cache.put_pod(run.key, pod)
-                self._cache.suspect.add(run.key)
+        recalled = [pod for pod in observe_recorded_pods(run, job) if pod.name not in known]
+        for pod in recalled:
+            self._cache.put_pod(run.key, pod)
+            self._cache.suspect.add(run.key)
+        return bool(recalled)
 
     async def _read_outputs(self, run: RunFacts, job: JobFacts) -> bool:
         """Read the outputs that are not known yet; says whether all of their pods are known.

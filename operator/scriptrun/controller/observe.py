@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from scriptrun.desired.names import SNAPSHOT_ANNOTATION, STOP_ANNOTATION, TOKEN_VOLUME
+from scriptrun.desired.names import REPORT_FINALIZER, SNAPSHOT_ANNOTATION, STOP_ANNOTATION, TOKEN_VOLUME
 from scriptrun.models.facts import (
     JobFacts,
     Key,
@@ -46,14 +46,16 @@ def observe_run(body: dict[str, Any]) -> RunFacts:
     key, uid, version, created, deleting = _head(body)
     spec, status = body["spec"], body.get("status") or {}
     finished_at = parse_instant(status.get("finishedAt"))
+    awaited = REPORT_FINALIZER in (body["metadata"].get("finalizers") or ())
     return RunFacts(
         key=key,
         uid=uid,
         version=version,
         created=created,
         script=spec["scriptRef"]["name"],
-        cancel=bool(spec.get("cancel")),
+        cancel=bool(spec.get("cancel")) or (deleting and awaited),
         deleting=deleting,
+        awaited=awaited,
         ttl_seconds=spec.get("ttlSecondsAfterFinished"),
         finished_at=finished_at,
         spec={} if finished_at else spec,

@@ -90,7 +90,7 @@ class Reconciler:
         run = await self._runs.observe(key)
         if run is None or run.deleting or run.finished:
             self._first_looks.pop(key, None)
-        if run is None or run.deleting:
+        if run is None or (run.deleting and not run.awaited):
             return
         if run.finished:
             await self._stop_late_attempt(run)
@@ -135,7 +135,7 @@ class Reconciler:
     def _note_start(self, run: RunFacts) -> None:
         waited = (self._clock() - run.created).total_seconds()
         metrics.START_LATENCY.observe(max(0.0, waited))
-        _log.info("job created", namespace=run.key[0], run=run.key[1], script=run.script)
+        _log.debug("job created", namespace=run.key[0], run=run.key[1], script=run.script)
 
     async def _settle(self, run: RunFacts, standing: _Standing, settle: Settle) -> None:
         """Write the end of a run."""

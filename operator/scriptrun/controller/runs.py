@@ -65,7 +65,12 @@ class RunKeeper:
         return True
 
     async def expire(self, run: RunFacts) -> None:
-        """Delete a finished run when its time is over; what it owns goes with it."""
+        """Delete a finished run when its time is over; what it owns goes with it.
+
+        One whose end a bridge has yet to report stays: the news that it was reported leads here again.
+        """
+        if run.awaited:
+            return
         script = self._cache.scripts.get((run.key[0], run.script))
         left = decide_expiry(run, script.spec if script else None, self._clock())
         if left > 0:

@@ -50,7 +50,7 @@ class Starter:
     async def start(self, run: RunFacts, now: datetime) -> JobFacts | Verdict | Wait:
         """Start a run, or say why it can't be started (yet)."""
         if run.cancel:
-            return Verdict(Reason.CANCELED, "canceled by spec.cancel before it started")
+            return Verdict(Reason.CANCELED, f"{run.cancel_message}, before it started")
         prepared = await self._prepare(run, now)
         if not isinstance(prepared, tuple):
             self._cache.queued.discard(run.key)  # who can't start holds nobody up

@@ -1,6 +1,8 @@
 """How to reach the API server: by the library's kubeconfig and in-cluster rules, its TLS and its authentication."""
 
+import math
 import os
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,6 +19,7 @@ from scriptrun.errors import ClusterUnsuitable
 
 __all__ = ["Connection", "open_connection"]
 
+_TOKEN_SECONDS = 1.0
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
@@ -81,11 +84,18 @@ async def open_connection(
     except (TypeError, KeyError, AttributeError) as error:  # the library takes any YAML for a kubeconfig
         raise ClusterUnsuitable(f"no cluster to talk to: {kubeconfig or 'KUBECONFIG'} is no kubeconfig") from error
 
+    header, asked_at = None, -math.inf
+
     async def authenticate(
         request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        # Asked anew for each request: tokens of pods and of exec plugins change under a long-lived session.
-        if header := await configuration.get_api_key_with_prefix("BearerToken", alias="authorization"):
+        # Asked anew again and again: tokens of pods and of exec plugins change under a long-lived session. Not for each
+        # request: the library takes a thread for it.
+        nonlocal header, asked_at
+        if time.monotonic() - asked_at > _TOKEN_SECONDS:
+            header = await configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+            asked_at = time.monotonic()
+        if header:
             request.headers["Authorization"] = header
         return await handler(request)
 

@@ -54,7 +54,9 @@ class ApiServer:
         metadata_only = _METADATA in request.headers.get("Accept", "")
         if request.query.get("watch") == "true":
             return await self._watch(request, plural, metadata_only)
-        items = [_reduce(body) if metadata_only else body for body in self._store.select(plural)]
+        key, _, value = request.query.get("labelSelector", "").partition("=")
+        found = [body for body in self._store.select(plural) if not value or body["metadata"]["labels"][key] == value]
+        items = [_reduce(body) if metadata_only else body for body in found]
         return web.json_response({"metadata": {"resourceVersion": self._store.version}, "items": items})
 
     async def _watch(self, request: web.Request, plural: str, metadata_only: bool) -> web.StreamResponse:
