@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from scriptrun.models import Script, ScriptRun
+from scriptrun.models import Bridge, Script, ScriptRun
 from scriptrun.models.base import GROUP, VERSION, Model
 
 __all__ = ["build_crd", "build_crds", "render_crds"]
@@ -75,6 +75,22 @@ _KINDS = (
             ("Task-Id", "string", ".spec.task.id", 1),
             ("Job", "string", ".status.jobName", 1),
             ("Exit", "integer", ".status.exitCode", 1),
+        ),
+    ),
+    _Kind(
+        Bridge,
+        "bridges",
+        (),
+        (
+            ("Connected", "string", ".status.conditions[?(@.type=='Connected')].status", 0),
+            ("Reason", "string", ".status.conditions[?(@.type=='Connected')].reason", 0),
+            ("Active", "integer", ".status.activeRuns", 0),
+            ("Completed", "integer", ".status.completed", 0),
+            ("Failed", "integer", ".status.failed", 0),
+            ("Age", "date", ".metadata.creationTimestamp", 0),
+            ("Claimed", "integer", ".status.claimed", 1),
+            ("Last-Poll", "date", ".status.lastPollAt", 1),
+            ("Message", "string", ".status.conditions[?(@.type=='Connected')].message", 1),
         ),
     ),
 )

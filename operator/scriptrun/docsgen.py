@@ -134,6 +134,8 @@ REGIONS: dict[str, Callable[[], str]] = {
     "script-status": lambda: build_fields("scripts", "status"),
     "scriptrun-spec": lambda: build_fields("scriptruns", "spec"),
     "scriptrun-status": lambda: build_fields("scriptruns", "status"),
+    "bridge-spec": lambda: build_fields("bridges", "spec"),
+    "bridge-status": lambda: build_fields("bridges", "status"),
     "reasons": build_reasons,
     "commands": build_commands,
 }

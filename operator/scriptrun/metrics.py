@@ -1,4 +1,4 @@
-"""What an operator process measures, as Prometheus metrics. The names here are the ones docs/operations.md lists."""
+"""What the processes measure, as Prometheus metrics. The names here are the ones docs/operations.md lists."""
 
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,13 @@ from scriptrun.policies.attempts import parse_instant
 __all__ = [
     "API_REQUESTS",
     "API_SECONDS",
+    "BRIDGE_CLAIMS",
+    "BRIDGE_CONNECTED",
+    "BRIDGE_EXTENSIONS",
+    "BRIDGE_OPEN_RUNS",
+    "BRIDGE_POLL_SECONDS",
+    "BRIDGE_REPORTS",
+    "BRIDGE_REPORT_DELAY",
     "LEADER",
     "QUEUE_DEPTH",
     "QUEUE_WAIT",
@@ -28,6 +35,7 @@ __all__ = [
 ]
 
 _FAST = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_POLL = (0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 20, 30, 60)
 _SLOW = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400)
 
 REGISTRY = CollectorRegistry()
@@ -69,6 +77,45 @@ API_SECONDS = Histogram(
     "scriptrun_api_request_seconds", "Time to the API server's answer.", ["verb"], buckets=_FAST, registry=REGISTRY
 )
 LEADER = Gauge("scriptrun_leader", "1 while this replica is the leader.", registry=REGISTRY)
+
+BRIDGE_CLAIMS = Counter(
+    "scriptrun_bridge_claims",
+    "Tasks that were handed out: created, adopted, refused, or gone before they had a run.",
+    ["namespace", "bridge", "outcome"],
+    registry=REGISTRY,
+)
+BRIDGE_REPORTS = Counter(
+    "scriptrun_bridge_reports",
+    "Tasks whose report is done: completed, failed, in_progress, or dropped since nobody waits for it any more.",
+    ["namespace", "bridge", "outcome"],
+    registry=REGISTRY,
+)
+BRIDGE_EXTENSIONS = Counter(
+    "scriptrun_bridge_extensions",
+    "Leases extended, refused because the task is gone, or failed and tried again.",
+    ["namespace", "bridge", "outcome"],
+    registry=REGISTRY,
+)
+BRIDGE_POLL_SECONDS = Histogram(
+    "scriptrun_bridge_poll_seconds",
+    "One poll, its waiting included.",
+    ["namespace", "bridge"],
+    buckets=_POLL,
+    registry=REGISTRY,
+)
+BRIDGE_REPORT_DELAY = Histogram(
+    "scriptrun_bridge_report_delay_seconds",
+    "From a run's end to the orchestrator's confirmation.",
+    ["namespace", "bridge"],
+    buckets=_FAST,
+    registry=REGISTRY,
+)
+BRIDGE_CONNECTED = Gauge(
+    "scriptrun_bridge_connected", "1 while the orchestrator answers.", ["namespace", "bridge"], registry=REGISTRY
+)
+BRIDGE_OPEN_RUNS = Gauge(
+    "scriptrun_bridge_open_runs", "Runs that are not reported yet.", ["namespace", "bridge"], registry=REGISTRY
+)
 
 
 def observe_request(verb: str, resource: str, code: int, seconds: float) -> None:

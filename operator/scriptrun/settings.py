@@ -1,4 +1,4 @@
-"""Settings of the operator: one frozen tree, read once from the environment in ``__main__`` and passed down.
+"""Settings of the processes that work in a cluster: frozen trees, read once from the environment and passed down.
 
 Every field is an environment variable with the prefix ``SCRIPTRUN_``; the Helm chart's ``values.yaml`` sets them.
 """
@@ -10,43 +10,28 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from scriptrun import __version__
 
-__all__ = ["Settings"]
+__all__ = ["BridgeSettings", "ProcessSettings", "Settings"]
 
 
-class Settings(BaseSettings):
-    """What an operator process may be told, with its bounds and units."""
+class ProcessSettings(BaseSettings):
+    """What every process may be told, with its bounds and units."""
 
     model_config = SettingsConfigDict(env_prefix="SCRIPTRUN_", frozen=True, extra="ignore")
 
-    runner_image: str = Field(
-        default=f"scriptrun.dev/runner:{__version__}", description="Image of pods whose Script names none."
-    )
-    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = Field(
-        default="IfNotPresent", description="`imagePullPolicy` of run pods."
-    )
     watch_namespaces: str = Field(
         default="", description="Comma-separated namespaces to work in; empty means the whole cluster."
     )
-    workers: int = Field(default=16, ge=1, le=256, description="Runs reconciled at the same time.")
     resync_seconds: int = Field(
         default=300, ge=10, description="Every so often each unfinished run is looked at again, event or not."
     )
-    script_grace_seconds: int = Field(
-        default=5, ge=0, description="How long a run waits for a Script that does not exist before it fails."
-    )
-    progress_delay_seconds: float = Field(
-        default=1.5, ge=0, description="A run that has not ended after so long gets its first status write."
-    )
-    leader_election: bool = Field(default=True, description="Take part in leader election by Lease.")
-    lease_name: str = Field(default="scriptrun-operator", description="Name of the Lease.")
     lease_namespace: str = Field(
-        default="", description="Namespace of the Lease; empty means the operator's own (or `default` outside a pod)."
+        default="", description="Namespace of the Lease; empty means the process's own (or `default` outside a pod)."
     )
     lease_duration_seconds: int = Field(
         default=15, ge=3, description="A leader that did not renew for so long is replaced."
     )
     graceful_stop_seconds: int = Field(
-        default=20, ge=1, description="On SIGTERM, reconciles under way get so long to finish."
+        default=20, ge=1, description="On SIGTERM, what is under way gets so long to finish."
     )
     http_port: int = Field(default=8080, ge=0, le=65535, description="Port of /metrics, /healthz and /readyz.")
     http_host: str = Field(default="", description="Address to bind it to; empty means every address, IPv4 and IPv6.")
@@ -60,3 +45,37 @@ class Settings(BaseSettings):
     def namespaces(self) -> tuple[str, ...]:
         """The namespaces to work in; empty means all of them."""
         return tuple(name for name in (part.strip() for part in self.watch_namespaces.split(",")) if name)
+
+
+class BridgeSettings(ProcessSettings):
+    """What a bridge process may be told."""
+
+    graceful_stop_seconds: int = Field(
+        default=30,
+        ge=1,
+        description="On SIGTERM, a poll under way and tasks that were just claimed get so long to finish.",
+    )
+
+
+class Settings(ProcessSettings):
+    """What an operator process may be told."""
+
+    runner_image: str = Field(
+        default=f"scriptrun.dev/runner:{__version__}", description="Image of pods whose Script names none."
+    )
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = Field(
+        default="IfNotPresent", description="`imagePullPolicy` of run pods."
+    )
+    workers: int = Field(default=16, ge=1, le=256, description="Runs reconciled at the same time.")
+    script_grace_seconds: int = Field(
+        default=5, ge=0, description="How long a run waits for a Script that does not exist before it fails."
+    )
+    progress_delay_seconds: float = Field(
+        default=1.5, ge=0, description="A run that has not ended after so long gets its first status write."
+    )
+    keep_until_stored: bool = Field(
+        default=False,
+        description="Delete a finished run only once the history (`scriptrun api`) has stored it.",
+    )
+    leader_election: bool = Field(default=True, description="Take part in leader election by Lease.")
+    lease_name: str = Field(default="scriptrun-operator", description="Name of the Lease.")

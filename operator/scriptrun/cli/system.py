@@ -1,18 +1,23 @@
-"""Commands about scriptrun itself: `operator`, `crds` and `version`."""
+"""Commands about scriptrun itself: `operator`, `bridge`, `crds` and `version`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from scriptrun.cli.options import Context, Kubeconfig
+
+if TYPE_CHECKING:
+    from scriptrun.settings import ProcessSettings
+
+SettingsType = TypeVar("SettingsType", bound="ProcessSettings")
 
 __all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this group."""
-    for command in (operator, crds, version):
+    for command in (operator, bridge, crds, version):
         app.command()(command)
 
 
@@ -20,20 +25,36 @@ def operator(kubeconfig: Kubeconfig = "", context: Context = "") -> None:
     """Run the operator. Its settings are SCRIPTRUN_* environment variables: see docs/operations.md."""
     import asyncio
 
-    from pydantic import ValidationError
-
     from scriptrun.controller.operator import run_operator
-    from scriptrun.errors import UsageError
-    from scriptrun.logs import configure_logs
     from scriptrun.settings import Settings
 
+    asyncio.run(run_operator(_read_settings(Settings), kubeconfig, context))
+
+
+def bridge(kubeconfig: Kubeconfig = "", context: Context = "") -> None:
+    """Run the bridge to orchestrators. Its settings are SCRIPTRUN_* environment variables: see docs/bridge.md."""
+    import asyncio
+
+    from scriptrun.bridges.process import run_bridges
+    from scriptrun.settings import BridgeSettings
+
+    asyncio.run(run_bridges(_read_settings(BridgeSettings), kubeconfig, context))
+
+
+def _read_settings(kind: "type[SettingsType]") -> "SettingsType":
+    """Read a process's settings from the environment, and set up its logs by them."""
+    from pydantic import ValidationError
+
+    from scriptrun.errors import UsageError
+    from scriptrun.logs import configure_logs
+
     try:
-        settings = Settings()
+        settings = kind()
     except ValidationError as error:
         wrong = error.errors()[0]
         raise UsageError(f"SCRIPTRUN_{str(wrong['loc'][0]).upper()}={wrong['input']}: {wrong['msg']}") from error
     configure_logs(settings.log_level, settings.log_format)
-    asyncio.run(run_operator(settings, kubeconfig, context))
+    return settings
 
 
 def crds(

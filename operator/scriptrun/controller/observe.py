@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from scriptrun.desired.names import REPORT_FINALIZER, SNAPSHOT_ANNOTATION, STOP_ANNOTATION, TOKEN_VOLUME
+from scriptrun.desired.stored import is_stored
 from scriptrun.models.facts import (
     JobFacts,
     Key,
@@ -56,6 +57,7 @@ def observe_run(body: dict[str, Any]) -> RunFacts:
         cancel=bool(spec.get("cancel")) or (deleting and awaited),
         deleting=deleting,
         awaited=awaited,
+        stored=is_stored(body),
         ttl_seconds=spec.get("ttlSecondsAfterFinished"),
         finished_at=finished_at,
         spec={} if finished_at else spec,

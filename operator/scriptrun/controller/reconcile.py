@@ -63,7 +63,7 @@ class Reconciler:
         self._first_looks: dict[Key, datetime] = {}
         self._starter = Starter(client, cache, settings)
         self._follower = Follower(client, cache)
-        self._runs = RunKeeper(client, cache, queue, clock)
+        self._runs = RunKeeper(client, cache, queue, clock, keep_until_stored=settings.keep_until_stored)
 
     def take_over(self) -> None:
         """Become the one who works, from now on; what was done before was done by another."""

@@ -18,13 +18,22 @@ __all__ = ["RunKeeper"]
 
 
 class RunKeeper:
-    """Reads, writes and deletes ScriptRuns."""
+    """Reads, writes and deletes ScriptRuns. With ``keep_until_stored`` it deletes none that the history lacks."""
 
-    def __init__(self, client: Client, cache: Cache, queue: WorkQueue[WorkItem], clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        cache: Cache,
+        queue: WorkQueue[WorkItem],
+        clock: Callable[[], datetime],
+        *,
+        keep_until_stored: bool = False,
+    ) -> None:
         self._client = client
         self._cache = cache
         self._queue = queue
         self._clock = clock
+        self._keep_until_stored = keep_until_stored
         self._unanswered: set[Key] = set()
 
     async def observe(self, key: Key) -> RunFacts | None:
@@ -67,9 +76,9 @@ class RunKeeper:
     async def expire(self, run: RunFacts) -> None:
         """Delete a finished run when its time is over; what it owns goes with it.
 
-        One whose end a bridge has yet to report stays: the news that it was reported leads here again.
+        One whose end a bridge has yet to report, or the history to store, stays: the news of that leads here again.
         """
-        if run.awaited:
+        if run.awaited or (self._keep_until_stored and not run.stored):
             return
         script = self._cache.scripts.get((run.key[0], run.script))
         left = decide_expiry(run, script.spec if script else None, self._clock())

@@ -1,17 +1,26 @@
 """Names and labels of everything made for a run. The one place that knows how they are put together."""
 
 import re
+from hashlib import sha256
+
+from scriptrun.models.scriptrun import NAME_LIMIT
 
 __all__ = [
+    "BRIDGE_LABEL",
+    "CLAIM_ANNOTATION",
     "CONTAINER",
+    "DROPPED_ANNOTATION",
     "MANAGED_BY",
+    "OPEN_LABEL",
     "OUTPUT_LABEL",
+    "REPORT_FINALIZER",
     "RUNNER_ACCOUNT",
     "RUN_LABEL",
     "SCRIPT_LABEL",
     "SNAPSHOT_ANNOTATION",
     "STOP_ANNOTATION",
     "TOKEN_VOLUME",
+    "claimed_run_name",
     "input_name",
     "output_name",
     "pod_of_output",
@@ -27,6 +36,12 @@ SNAPSHOT_ANNOTATION = "scriptrun.dev/snapshot"
 STOP_ANNOTATION = "scriptrun.dev/stopped"
 RUNNER_ACCOUNT = "scriptrun-runner"
 CONTAINER = "script"
+BRIDGE_LABEL = "scriptrun.dev/bridge"
+OPEN_LABEL = "scriptrun.dev/open"
+"""On runs whose task was not reported yet: a bridge that starts reads those, and not what was kept since yesterday."""
+CLAIM_ANNOTATION = "scriptrun.dev/claim"
+DROPPED_ANNOTATION = "scriptrun.dev/dropped"
+REPORT_FINALIZER = "scriptrun.dev/report"
 TOKEN_VOLUME = "token"  # noqa: S105 - a volume of that name
 
 _POD = re.compile(r"(?P<run>.+)-0-[a-z0-9]{5}")
@@ -60,3 +75,18 @@ def run_of_pod(pod: str) -> str:
     """
     match = _POD.fullmatch(pod)
     return match["run"] if match else ""
+
+
+def claimed_run_name(bridge: str, identity: str, generation: int) -> str:
+    """Name the run of a task: the same for each delivery of one attempt, and for no other.
+
+    Args:
+        bridge: name of the Bridge.
+        identity: of the attempt, lower-case letters, digits and '-', at most 40 characters.
+        generation: 0, 1, … of the runs that this one attempt took.
+    """
+    # The parts alone could be put together in two ways ("a-b" and "c", "a" and "b-c").
+    digest = sha256(f"{bridge}/{identity}/{generation}".encode()).hexdigest()[:6]
+    rest = f"{identity}-{digest}"
+    stem = bridge.replace(".", "-")[: NAME_LIMIT - 1 - len(rest)].rstrip("-")
+    return f"{stem}-{rest}"

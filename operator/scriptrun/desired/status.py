@@ -16,7 +16,15 @@ from scriptrun.policies.documents import parse_document
 from scriptrun.policies.readiness import NotReady
 from scriptrun.policies.verdict import Verdict
 
-__all__ = ["INLINE_LIMIT_BYTES", "Progress", "build_end", "build_progress", "build_script_status", "format_instant"]
+__all__ = [
+    "INLINE_LIMIT_BYTES",
+    "Progress",
+    "build_condition",
+    "build_end",
+    "build_progress",
+    "build_script_status",
+    "format_instant",
+]
 
 INLINE_LIMIT_BYTES = 8192
 _MESSAGE_LIMIT = 4096
@@ -39,7 +47,7 @@ def format_instant(instant: datetime) -> str:
     return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _condition(
+def build_condition(
     status: dict[str, Any], type_: str, value: str, reason: str, now: datetime, message: str = ""
 ) -> dict[str, Any]:
     """Build a condition; its transition time stays as long as its value does."""
@@ -97,9 +105,9 @@ def build_progress(
 ) -> dict[str, Any]:
     """Build the status patch of an unfinished run."""
     accepted = (
-        _condition(run.status, "Accepted", "True", "Accepted", now)
+        build_condition(run.status, "Accepted", "True", "Accepted", now)
         if progress.accepted
-        else _condition(run.status, "Accepted", "Unknown", progress.reason or "Pending", now, progress.message)
+        else build_condition(run.status, "Accepted", "Unknown", progress.reason or "Pending", now, progress.message)
     )
     status = {
         "phase": progress.phase,
@@ -153,10 +161,10 @@ def build_end(
         "phase": _PHASES.get(verdict.reason, "Failed"),
         "reason": str(verdict.reason),
         "conditions": [
-            _condition(run.status, "Accepted", "False", str(verdict.reason), now, verdict.message)
+            build_condition(run.status, "Accepted", "False", str(verdict.reason), now, verdict.message)
             if refused
-            else _condition(run.status, "Accepted", "True", "Accepted", now),
-            _condition(
+            else build_condition(run.status, "Accepted", "True", "Accepted", now),
+            build_condition(
                 run.status, "Succeeded", "True" if succeeded else "False", str(verdict.reason), now, verdict.message
             ),
         ],
@@ -190,7 +198,7 @@ def build_script_status(
         last_run: the entry ``lastRun``.
         now: aware UTC.
     """
-    ready = _condition(
+    ready = build_condition(
         script.status,
         "Ready",
         "False" if wrong else "True",

@@ -33,12 +33,26 @@ def _ignore(_verb: str, _resource: str, _status: int, _seconds: float) -> None:
 
 
 class Client:
-    """Talks to one API server over a connection; close that, not this."""
+    """Talks to one API server over a connection; close that, not this.
 
-    def __init__(self, connection: Connection, verbs: Verbs | None = None, observer: Observer = _ignore) -> None:
+    Args:
+        connection: to it.
+        verbs: what may be asked for; None for anything.
+        observer: told of each request.
+        manager: in whose name fields are applied.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        verbs: Verbs | None = None,
+        observer: Observer = _ignore,
+        manager: str = "scriptrun",
+    ) -> None:
         self._connection = connection
         self._verbs = verbs
         self._observer = observer
+        self._manager = manager
 
     async def get(self, resource: Resource, namespace: str, name: str) -> dict[str, Any]:
         """Read one object."""
@@ -67,7 +81,7 @@ class Client:
         """Patch one object (namespace, name), by merge patch or server-side apply (``kind=APPLY``)."""
         path = resource.path(*key, subresource)
         if kind == APPLY:
-            path = _with_query(path, {"fieldManager": "scriptrun", "force": "true"})
+            path = _with_query(path, {"fieldManager": self._manager, "force": "true"})
         return await self._call(
             "patch", resource, "PATCH", path, body, headers={"Content-Type": kind}, subresource=subresource
         )

@@ -63,8 +63,11 @@ async def lead(
     lock = _Lock(name, namespace, identity, connection.api)
     done = asyncio.Event()
     failure: list[BaseException] = []
+    working: list[asyncio.Task[Any]] = []
 
     async def guarded() -> None:
+        if task := asyncio.current_task():
+            working.append(task)
         try:
             await work()
         except Exception as error:
@@ -90,9 +93,9 @@ async def lead(
     try:
         await asyncio.wait({running, finished}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        running.cancel()
-        finished.cancel()
-        await asyncio.gather(running, finished, return_exceptions=True)
+        for task in (running, finished, *working):  # the library leaves the work alone when it is itself cancelled
+            task.cancel()
+        await asyncio.gather(running, finished, *working, return_exceptions=True)
         if done.is_set():
             await _release(lock)
     if failure:

@@ -1,8 +1,8 @@
-"""Is this a cluster the operator can work with? Asked once, before anything else, and answered in one line."""
+"""Is this a cluster that can be worked with? Asked once, before anything else, and answered in one line."""
 
 from scriptrun.errors import ClusterUnsuitable, Forbidden, KubeError, NotFound
 from scriptrun.kube.client import Client
-from scriptrun.kube.resources import SCRIPTRUNS, SCRIPTS
+from scriptrun.kube.resources import SCRIPTRUNS, SCRIPTS, Resource
 
 __all__ = ["check_cluster"]
 
@@ -13,8 +13,19 @@ def _parse(number: str) -> int:
     return int("".join(character for character in number if character.isdigit()) or 0)
 
 
-async def check_cluster(client: Client, namespaces: tuple[str, ...]) -> str:
+async def check_cluster(
+    client: Client,
+    namespaces: tuple[str, ...],
+    resources: tuple[Resource, ...] = (SCRIPTS, SCRIPTRUNS),
+    who: str = "the operator",
+) -> str:
     """Check version, CRDs and rights.
+
+    Args:
+        client: to ask with.
+        namespaces: to work in; empty for all.
+        resources: our own kinds that have to be readable.
+        who: asks, as the message names it.
 
     Returns:
         The API server's version.
@@ -31,14 +42,14 @@ async def check_cluster(client: Client, namespaces: tuple[str, ...]) -> str:
         raise ClusterUnsuitable(
             f"Kubernetes {version['gitVersion']} is too old: 1.30 is the oldest that has ValidatingAdmissionPolicy"
         )
-    for resource in (SCRIPTS, SCRIPTRUNS):
+    for resource in resources:
         for namespace in namespaces or ("",):
-            await _check_readable(client, resource.plural, namespace)
+            await _check_readable(client, resource, namespace, who)
     return str(version["gitVersion"])
 
 
-async def _check_readable(client: Client, plural: str, namespace: str) -> None:
-    resource = SCRIPTS if plural == SCRIPTS.plural else SCRIPTRUNS
+async def _check_readable(client: Client, resource: Resource, namespace: str, who: str) -> None:
+    plural = resource.plural
     try:
         await client.list(resource, namespace, limit="1")
     except NotFound as error:
@@ -48,7 +59,7 @@ async def _check_readable(client: Client, plural: str, namespace: str) -> None:
         ) from error
     except Forbidden as error:
         raise ClusterUnsuitable(
-            f"the operator may not read {plural}: {error}. Install the chart's RBAC, or list the namespaces it may "
+            f"{who} may not read {plural}: {error}. Install the chart's RBAC, or list the namespaces it may "
             "work in (SCRIPTRUN_WATCH_NAMESPACES)"
         ) from error
     except KubeError as error:

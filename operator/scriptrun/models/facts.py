@@ -7,9 +7,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from scriptrun.models.bridge import BridgeSpec
 from scriptrun.models.script import ScriptSpec
 
-__all__ = ["JobFacts", "Key", "OutputFacts", "PodFacts", "ResultFacts", "RunFacts", "ScriptFacts", "Snapshot"]
+__all__ = [
+    "BridgeFacts",
+    "Claim",
+    "JobFacts",
+    "Key",
+    "OutputFacts",
+    "PodFacts",
+    "ResultFacts",
+    "RunFacts",
+    "ScriptFacts",
+    "Snapshot",
+]
 
 Key = tuple[str, str]
 """Namespace and name."""
@@ -17,7 +29,11 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """A ScriptRun. Once it is finished, ``spec`` and ``status`` are emptied and only what its TTL needs stays."""
+    """A ScriptRun. Once it is finished, ``spec`` and ``status`` are emptied and only what its TTL needs stays.
+
+    ``awaited`` says that a bridge has yet to report its end: it holds the run by a finalizer. Somebody who deletes such
+    a run cancels it: it goes once its end was reported.
+    """
 
     key: Key
     uid: str
@@ -26,6 +42,8 @@ class RunFacts:
     script: str
     cancel: bool = False
     deleting: bool = False
+    awaited: bool = False
+    stored: bool = False
     ttl_seconds: int | None = None
     finished_at: datetime | None = None
     spec: dict[str, Any] = field(default_factory=dict)
@@ -36,6 +54,30 @@ class RunFacts:
         """Whether the run reached its end."""
         return self.finished_at is not None
 
+    @property
+    def cancel_message(self) -> str:
+        """Who canceled it, of a run that was."""
+        return "deleted before it had ended" if self.deleting else "canceled by spec.cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """By what right a bridge works on a run: the orchestrator's task that was claimed. Kept with the run.
+
+    Attributes:
+        identity: of the attempt that the orchestrator asks for.
+        generation: which of the runs that this attempt took, from 0.
+        handle: what the orchestrator's adapter needs to extend and report it.
+        delivery: how often the task was handed out, from 1. A report counts for the delivery it was made for.
+        lease_seconds: how long it lasts by the orchestrator's own word; None when it lasts as long as was asked for.
+    """
+
+    identity: str
+    generation: int
+    handle: dict[str, Any]
+    delivery: int = 1
+    lease_seconds: float | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class ScriptFacts:
@@ -45,6 +87,20 @@ class ScriptFacts:
     version: int
     generation: int
     spec: ScriptSpec
+    status: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeFacts:
+    """A Bridge."""
+
+    key: Key
+    uid: str
+    version: int
+    generation: int
+    spec: BridgeSpec
+    deleting: bool = False
+    finalizers: tuple[str, ...] = ()
     status: dict[str, Any] = field(default_factory=dict)
 
 

@@ -53,7 +53,7 @@ def decide_outcome(run: RunFacts, job: JobFacts, attempts: Sequence[Attempt], no
     if job.stopped_reason:
         return Settle(Verdict(Reason(job.stopped_reason), job.stopped_message), last)
     if run.cancel:
-        return Settle(Verdict(Reason.CANCELED, "canceled by spec.cancel"), last, stop_job=not job.failed)
+        return Settle(Verdict(Reason.CANCELED, run.cancel_message), last, stop_job=not job.failed)
     if job.failed:
         return Settle(_judge_failed_job(job, last, limits), last)
     if job.complete:
@@ -134,7 +134,7 @@ def decide_lost_job(run: RunFacts, attempts: Sequence[Attempt]) -> Settle:
             return Settle(attempt.verdict, attempt)
     last = attempts[-1] if attempts else None
     if run.cancel:
-        return Settle(Verdict(Reason.CANCELED, "canceled by spec.cancel"), last)
+        return Settle(Verdict(Reason.CANCELED, run.cancel_message), last)
     return Settle(Verdict(Reason.OUTPUT_LOST, f'Job "{run.key[1]}" was deleted before the run had ended'), last)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import re
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,12 +14,12 @@ from pydantic import ValidationError
 
 from builders import NAMESPACE, instant
 from scriptrun.errors import AlreadyExists, Conflict, Invalid, NotFound, QuotaExceeded, Unavailable
-from scriptrun.kube.access import OPERATOR_VERBS
+from scriptrun.kube.access import OPERATOR_VERBS, Verbs
 from scriptrun.kube.client import APPLY
 from scriptrun.kube.resources import Resource
-from scriptrun.models import ScriptRunStatus, ScriptStatus
+from scriptrun.models import BridgeStatus, ScriptRunStatus, ScriptStatus
 
-__all__ = ["NO_FAULTS", "Body", "Faults", "Server", "ServerClient", "Write"]
+__all__ = ["NO_FAULTS", "Body", "Faults", "Server", "ServerClient", "Write", "matches_labels"]
 
 Body = dict[str, Any]
 ObjectKey = tuple[str, str]
@@ -49,12 +49,21 @@ def _merge(target: Any, patch: Any) -> Any:
 
 def _check_status(plural: str, status: Body) -> None:
     """Refuse what the CRD would refuse or prune."""
-    model = {"scripts": ScriptStatus, "scriptruns": ScriptRunStatus}[plural]
+    model = {"scripts": ScriptStatus, "scriptruns": ScriptRunStatus, "bridges": BridgeStatus}[plural]
     try:
         kept = model.model_validate(status, strict=True).model_dump(by_alias=True, exclude_unset=True)
     except ValidationError as error:
         raise Invalid(f"status: {error}", 422, "Invalid") from error
     assert kept == status
+
+
+def _combine(parts: Iterable[Body]) -> Body:
+    """What several managers have applied to one status: conditions are a list by type, all else has one owner."""
+    whole: Body = {}
+    for part in parts:
+        conditions = whole.get("conditions", []) + part.get("conditions", [])
+        whole |= {**part, **({"conditions": conditions} if conditions else {})}
+    return whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +86,7 @@ class Server:
         self.quota_until = 0.0
         self.version = 1
         self._uids = 0
+        self._applied: defaultdict[str, dict[str, Body]] = defaultdict(dict)
 
     def now(self) -> float:
         return asyncio.get_running_loop().time()
@@ -110,37 +120,54 @@ class Server:
             raise QuotaExceeded("exceeded quota: jobs, used: 1, limited: 1", 403, "Forbidden")
         self._uids += 1
         meta |= {"uid": f"uid-{self._uids}", "namespace": NAMESPACE, "creationTimestamp": instant(int(self.now()))}
-        if plural in ("scripts", "scriptruns"):
+        if plural in ("scripts", "scriptruns", "bridges"):
             meta["generation"] = 1
         return self._store("ADDED", plural, made)
 
-    def change(self, plural: str, name: str, patch: Mapping[str, Any]) -> Body:
-        """Merge a patch into an object that is there."""
+    def _find_current(self, plural: str, name: str, expected: Mapping[str, Any]) -> Body:
+        """Find an object that is to be changed, and check the preconditions in a patch's metadata."""
         old = self.objects.get((plural, name))
         if old is None:
             raise NotFound(f'{plural} "{name}" not found', 404, "NotFound")
-        new = _merge(_copy(old), _copy(patch))
-        return _copy(old) if new == old else self._store("MODIFIED", plural, new)
+        for field_name in ("uid", "resourceVersion"):
+            if expected.get(field_name) not in (None, old["metadata"][field_name]):
+                raise Conflict(f"Precondition failed: {field_name}", 409, "Conflict")
+        return old
 
-    def replace_status(self, plural: str, name: str, status: Body, uid: str | None) -> Body:
-        """Server-side apply of a status by its only manager."""
-        old = self.objects.get((plural, name))
-        if old is None:
-            raise NotFound(f'{plural} "{name}" not found', 404, "NotFound")
-        if uid is not None and uid != old["metadata"]["uid"]:
-            raise Conflict("Precondition failed: UID in precondition", 409, "Conflict")
-        _check_status(plural, status)
-        if old.get("status") == status:
+    def change(self, plural: str, name: str, patch: Mapping[str, Any]) -> Body:
+        """Merge a patch into an object that is there; one that is being deleted goes with its last finalizer."""
+        old = self._find_current(plural, name, patch.get("metadata") or {})
+        new = _merge(_copy(old), _copy(patch))
+        new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
+        if new == old:
             return _copy(old)
-        return self._store("MODIFIED", plural, {**_copy(old), "status": _copy(status)})
+        if new.get("spec") != old.get("spec") and "generation" in old["metadata"]:
+            new["metadata"]["generation"] += 1
+        if "deletionTimestamp" in new["metadata"] and plural != "pods" and not new["metadata"].get("finalizers"):
+            return self._store("DELETED", plural, new)
+        return self._store("MODIFIED", plural, new)
+
+    def apply_status(self, plural: str, name: str, patch: Mapping[str, Any], manager: str) -> Body:
+        """Server-side apply of a status."""
+        old = self._find_current(plural, name, patch["metadata"])
+        status = _copy(patch["status"])
+        _check_status(plural, status)
+        applied = self._applied[old["metadata"]["uid"]]
+        applied[manager] = status
+        new = _combine(applied.values())
+        if old.get("status") == new:
+            return _copy(old)
+        return self._store("MODIFIED", plural, {**_copy(old), "status": new})
 
     def delete(self, plural: str, name: str, uid: str | None = None) -> Body:
-        old = self.objects.get((plural, name))
-        if old is None:
-            raise NotFound(f'{plural} "{name}" not found', 404, "NotFound")
-        if uid is not None and uid != old["metadata"]["uid"]:
-            raise Conflict("Precondition failed: UID in precondition", 409, "Conflict")
-        return self._store("DELETED", plural, _copy(old))
+        """Delete an object, or mark it as deleted as long as it has finalizers."""
+        old = self._find_current(plural, name, {"uid": uid})
+        if not old["metadata"].get("finalizers"):
+            return self._store("DELETED", plural, _copy(old))
+        if "deletionTimestamp" in old["metadata"]:
+            return _copy(old)
+        marked = _merge(_copy(old), {"metadata": {"deletionTimestamp": instant(int(self.now()))}})
+        return self._store("MODIFIED", plural, marked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +182,20 @@ NO_FAULTS = Faults()
 
 
 class ServerClient:
-    """What the operator has of the server: `kube.client.Client` as far as the controller uses it."""
+    """What a process has of the server: `kube.client.Client` as far as it is used."""
 
-    def __init__(self, server: Server, noise: random.Random, faults: Faults, log: list[Write]) -> None:
+    def __init__(
+        self,
+        server: Server,
+        noise: random.Random,
+        faults: Faults,
+        log: list[Write],
+        *,
+        verbs: Verbs = OPERATOR_VERBS,
+        manager: str = "scriptrun",
+    ) -> None:
+        self._verbs = verbs
+        self._manager = manager
         self._server = server
         self._noise = noise
         self.faults = faults
@@ -166,7 +204,7 @@ class ServerClient:
 
     async def _call(self, verb: str, resource: Resource, subresource: str, act: Callable[[], Body]) -> Body:
         name = f"{resource.plural}/{subresource}" if subresource else resource.plural
-        assert verb in OPERATOR_VERBS[resource.group, name], f"{verb} {name} is not declared"
+        assert verb in self._verbs[resource.group, name], f"{verb} {name} is not declared"
         await asyncio.sleep(self._noise.uniform(0, self.faults.latency))
         fate = self._noise.random() / self.faults.rate if self.faults.rate else 1.0
         if fate < 0.5:
@@ -229,11 +267,8 @@ class ServerClient:
             assert uid is not None or resource.plural == "scripts"
             if kind == APPLY:
                 assert subresource == "status"
-                changed = self._server.replace_status(resource.plural, key[1], dict(body["status"]), uid)
+                changed = self._server.apply_status(resource.plural, key[1], body, self._manager)
             else:
-                old = self._server.find(resource.plural, key[1])
-                if old is not None and uid not in (None, old["metadata"]["uid"]):
-                    raise Conflict("Precondition failed: UID in precondition", 409, "Conflict")
                 changed = self._server.change(resource.plural, key[1], body)
             self._note("patch", f"{resource.plural}/{subresource}".rstrip("/"), key[1], body)
             return changed
@@ -256,12 +291,19 @@ class ServerClient:
         return await self._call("delete", resource, "", act)
 
 
-_LABEL = re.compile(r"^([^=]+)=(.+)$")
+def matches_labels(item: Body, selector: str) -> bool:
+    """Whether an object is selected by labels: `a=b`, or `a` for any value, separated by commas."""
+    labels = item["metadata"].get("labels") or {}
+    for part in filter(None, selector.split(",")):
+        name, _, value = part.partition("=")
+        if name not in labels or value not in ("", labels[name]):
+            return False
+    return True
 
 
 def _matches(item: Body, query: Mapping[str, str]) -> bool:
-    if wanted := _LABEL.match(query.get("labelSelector", "")):
-        return (item["metadata"].get("labels") or {}).get(wanted[1]) == wanted[2]
+    if not matches_labels(item, query.get("labelSelector", "")):
+        return False
     for part in filter(None, query.get("fieldSelector", "").split(",")):
         path, value = part.split("=")
         node: Any = item

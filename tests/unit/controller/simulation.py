@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from builders import NOW, run_body, script_body, settings
+from scriptrun.desired.names import REPORT_FINALIZER
 from scriptrun.errors import NotFound
 from unit.controller.cluster import GOOD, Cluster, Plan, foresee
 from unit.controller.replica import GOOD_FEED, Feed, Replica
@@ -44,6 +45,7 @@ class RunCase:
     canceled: float | None = None
     deleted: float | None = None
     made_again: bool = False
+    awaited: bool = False  # a bridge holds it until it has reported its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,10 @@ class Life:
     jobs: int = 0
     end: Body | None = None
     ended_at: float = 0.0
+    released: bool = False
     taken_away: bool = False
     gone_at: float | None = None
+    has_ended: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(slots=True)
@@ -158,6 +162,8 @@ class Simulation:
         name = f"run-{number}"
         life = self._create(server, plans, name, run)
         people = []
+        if run.awaited:
+            people.append(self._report(server, life))
         if run.canceled is not None:
             people.append(self._cancel(server, life, run.canceled))
         if run.deleted is not None:
@@ -165,11 +171,20 @@ class Simulation:
         await asyncio.gather(*people)
 
     def _create(self, server: Server, plans: dict[str, Plan], name: str, run: RunCase) -> Life:
-        body = server.create("scriptruns", run_body(name, script=f"script-{run.script}"))
+        made = run_body(name, script=f"script-{run.script}")
+        if run.awaited:
+            made["metadata"]["finalizers"] = [REPORT_FINALIZER]
+        body = server.create("scriptruns", made)
         life = Life(run, name, body["metadata"]["uid"])
         self.lives[life.uid] = life
         plans[life.uid] = run.plan
         return life
+
+    async def _report(self, server: Server, life: Life) -> None:
+        await life.has_ended.wait()
+        await asyncio.sleep(self._noise.uniform(0, 2 * TTL_SECONDS))
+        life.released = True
+        server.change("scriptruns", life.name, {"metadata": {"uid": life.uid, "finalizers": []}})
 
     async def _cancel(self, server: Server, life: Life, moment: float) -> None:
         await asyncio.sleep(max(0.0, moment - server.now()))
@@ -204,6 +219,10 @@ class Simulation:
             if plural == "scriptruns":
                 if event == "DELETED":
                     self.lives[uid].gone_at = server.now()
+                    if self.lives[uid].case.awaited and not self.lives[uid].released:
+                        self.violations.append(f"{self.lives[uid].name} went before it was reported")
+                elif "deletionTimestamp" in body["metadata"] and not self.lives[uid].taken_away:
+                    self.violations.append(f"{self.lives[uid].name} was deleted before it was reported")
                 elif "status" in body:
                     self._check_status(server, self.lives[uid], before.get(uid), body["status"])
                     before[uid] = body["status"]
@@ -217,6 +236,7 @@ class Simulation:
             self.violations.append(f"{life.name}: the end was rewritten: {before} -> {status}")
         elif "finishedAt" in status:
             life.end, life.ended_at = status, server.now()
+            life.has_ended.set()
 
     def _check_job(self, server: Server, job: Body) -> None:
         life = self.lives[job["metadata"]["ownerReferences"][0]["uid"]]

@@ -49,6 +49,7 @@ def cases(draw: st.DrawFn) -> Case:
         canceled=st.none() | st.none() | MOMENTS,
         deleted=st.none() | st.none() | st.none() | MOMENTS,
         made_again=st.booleans(),
+        awaited=st.booleans(),
     )
     return Case(
         scripts=scripts,
@@ -107,6 +108,8 @@ def test_every_run_comes_to_its_right_end_and_then_goes(case: Case) -> None:
             check_end(simulation, life)
             assert life.gone_at is not None
             assert life.gone_at >= seconds_of(end_of(life)) + TTL_SECONDS
+        elif life.case.awaited:
+            assert life.end is not None
 
 
 @given(cases(), st.floats(0, 60))

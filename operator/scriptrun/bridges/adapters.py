@@ -1,0 +1,26 @@
+"""Builds the adapter that a Bridge asks for."""
+
+from collections.abc import Mapping
+
+from scriptrun.bridges.adapter import Adapter
+from scriptrun.bridges.conductor import build_conductor
+from scriptrun.bridges.zeebe import build_zeebe
+from scriptrun.models.bridge import BridgeSpec
+
+__all__ = ["build_adapter"]
+
+
+def build_adapter(spec: BridgeSpec, name: str, secret: Mapping[str, str], certificates: str) -> Adapter:
+    """Build an adapter.
+
+    Args:
+        spec: of the Bridge.
+        name: of the Bridge.
+        secret: data of its credentials Secret, decoded; empty for none.
+        certificates: PEM to trust; "" for the system's.
+
+    Raises:
+        Refused: address, credentials or certificates can't be used.
+    """
+    build = build_zeebe if spec.zeebe else build_conductor
+    return build(spec, name, secret, certificates)

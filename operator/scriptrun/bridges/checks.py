@@ -1,0 +1,91 @@
+"""May this task be run, and does it fit? Pure; the messages are for an analyst in the orchestrator's user interface."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from scriptrun.bridges.adapter import Task, TaskFailure
+from scriptrun.desired.input import dump_json
+from scriptrun.models.bridge import BridgeSpec
+from scriptrun.models.reasons import Reason
+from scriptrun.policies.acceptance import INPUT_LIMIT_BYTES
+from scriptrun.policies.documents import parse_document
+
+__all__ = ["RUN_LIMIT_BYTES", "build_task", "check_script", "check_size", "explain_missing_script"]
+
+RUN_LIMIT_BYTES = 1_300_000
+"""Of a ScriptRun as JSON: etcd takes 1.5 MiB, of which its status needs some too."""
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    return any(re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), name) for pattern in patterns)
+
+
+def check_script(task: Task, bridge: str, spec: BridgeSpec) -> str | TaskFailure:
+    """Check that a task names a Script that its Bridge allows; returns the Script's name.
+
+    Args:
+        task: the task.
+        bridge: name of the Bridge.
+        spec: of the Bridge.
+    """
+    if task.problem is not None:
+        return task.problem
+    name = task.script or spec.script
+    if not name:
+        return TaskFailure(
+            Reason.SCRIPT_NOT_ALLOWED,
+            f'the task names no Script: give it "{spec.script_header}" with the name of a Script '
+            f"(a task header in Zeebe, an input parameter in Conductor), or set spec.script of Bridge {bridge}",
+        )
+    if spec.scripts and not _matches(name, spec.scripts):
+        return TaskFailure(
+            Reason.SCRIPT_NOT_ALLOWED,
+            f'Bridge {bridge} does not allow Script "{name}", only: {", ".join(spec.scripts)} (spec.scripts)',
+        )
+    return name
+
+
+def explain_missing_script(name: str, namespace: str) -> TaskFailure:
+    """Say that a Script does not exist."""
+    return TaskFailure(
+        Reason.SCRIPT_NOT_ALLOWED,
+        f'there is no Script "{name}" in namespace {namespace}: see "kubectl get scripts -n {namespace}"',
+    )
+
+
+def build_task(task: Task, spec: BridgeSpec) -> dict[str, Any]:
+    """Build ``spec.task`` of a task's run."""
+    return {
+        "source": "zeebe" if spec.zeebe else "conductor",
+        "id": task.id,
+        "type": task.type,
+        "workflowId": task.workflow_id,
+        "domain": task.domain,
+        "headers": task.headers,
+        "payload": task.payload,
+    }
+
+
+def check_size(body: dict[str, Any]) -> TaskFailure | None:
+    """Check that a run can be kept by the API server: how large it is, and that it is JSON that survives."""
+    variables = body["spec"]["variables"]
+    try:
+        text = dump_json(body["spec"])
+        size, own = len(text.encode()), len(dump_json(variables).encode())
+        parse_document(text)
+    except (ValueError, RecursionError) as error:
+        return TaskFailure(Reason.INVALID_VARIABLES, f"the task's variables can't be kept: {error}")
+    if own > INPUT_LIMIT_BYTES:
+        return TaskFailure(
+            Reason.INPUT_TOO_LARGE,
+            f"the task's variables are {own} bytes, at most {INPUT_LIMIT_BYTES} are allowed together with the script; "
+            "pass large data by reference, or fetch fewer variables",
+        )
+    if size > RUN_LIMIT_BYTES:
+        return TaskFailure(
+            Reason.INPUT_TOO_LARGE,
+            f"the task is {size} bytes with its variables, headers and payload, at most {RUN_LIMIT_BYTES} can be kept; "
+            "pass large data by reference",
+        )
+    return None

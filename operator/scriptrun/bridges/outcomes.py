@@ -1,0 +1,90 @@
+"""From a run that has ended to the outcome of its task."""
+
+from hashlib import sha256
+from typing import Any
+
+from scriptrun.bridges.adapter import Outcome, TaskFailure
+from scriptrun.bridges.post import Post
+from scriptrun.bridges.records import Record
+from scriptrun.desired.names import OUTPUT_LABEL, output_name
+from scriptrun.errors import NotFound
+from scriptrun.kube.resources import CONFIGMAPS
+from scriptrun.models.reasons import Reason
+from scriptrun.policies.documents import parse_document
+
+__all__ = ["decide_outcome", "gather_outcome"]
+
+_TYPES = {list: "an array", str: "a string", int: "a number", float: "a number", bool: "true or false"}
+
+
+def decide_outcome(status: dict[str, Any], output: Any, logs: tuple[str, ...], back_off_seconds: float) -> Outcome:
+    """Decide what is reported of a run.
+
+    Args:
+        status: of the run.
+        output: its whole output; None when it has none.
+        logs: for the task's log.
+        back_off_seconds: before another attempt.
+    """
+    reason = Reason(status.get("reason", Reason.OUTPUT_LOST))
+    members = output if isinstance(output, dict) else {}
+    failure = None
+    if reason is not Reason.COMPLETED:
+        failure = TaskFailure(reason, str(status.get("message") or reason))
+    elif not isinstance(output, (dict, type(None))):
+        text = f"the output is no JSON object but {_TYPES[type(output)]}: only an object's members become variables"
+        failure = TaskFailure(Reason.INVALID_OUTPUT, text)
+    going_on = status.get("resultStatus") == "IN_PROGRESS"
+    return Outcome(
+        status="FAILED" if failure else "IN_PROGRESS" if going_on else "COMPLETED",
+        output=members,
+        failure=failure,
+        logs=logs,
+        back_off_seconds=back_off_seconds,
+    )
+
+
+async def gather_outcome(post: Post, record: Record) -> Outcome:
+    """Gather output and log of a run that has ended, and decide.
+
+    Raises:
+        KubeError: the API server did not say.
+    """
+    status = record.status
+    reference = status.get("outputRef")
+    output = status.get("output")
+    logs: tuple[str, ...] = ()
+    attempts: list[dict[str, Any]] = status.get("attempts") or []
+    if ("output" not in status and reference) or (post.spec.conductor and attempts):
+        name = reference["configMap"] if reference else output_name(attempts[-1]["pod"])
+        data = await _read_output(post, record, name)
+        logs = tuple(data.get("log", "").splitlines()) if post.spec.conductor else ()
+        if "output" not in status and reference:
+            raw = data.get(reference["key"], "").encode()
+            if sha256(raw).hexdigest() != reference["sha256"]:
+                lost = {
+                    "reason": Reason.OUTPUT_LOST,
+                    "message": f"the output (ConfigMap {name}) is gone or was changed",
+                }
+                return decide_outcome(lost, None, logs, post.spec.retry_back_off_seconds)
+            output = _parse(raw)
+    return decide_outcome(status, output, logs, post.spec.retry_back_off_seconds)
+
+
+def _parse(raw: bytes) -> Any:
+    try:
+        return parse_document(raw)
+    except ValueError:
+        return None  # of a run that failed; nobody has checked what its script wrote
+
+
+async def _read_output(post: Post, record: Record, name: str) -> dict[str, str]:
+    try:
+        body = await post.client.get(CONFIGMAPS, record.key[0], name)
+    except NotFound:
+        return {}
+    # Only what has the label has passed the admission policy, which lets a pod write for itself and its own run.
+    if body["metadata"].get("labels", {}).get(OUTPUT_LABEL) != "true":
+        return {}
+    data: dict[str, str] = body.get("data") or {}
+    return data

@@ -1,0 +1,167 @@
+"""A bridge process from start to end: connect, check, watch, lead, work, stop."""
+
+import asyncio
+import os
+import signal
+import socket
+import time
+import uuid
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from scriptrun import __version__, metrics
+from scriptrun.bridges.adapters import build_adapter
+from scriptrun.bridges.desk import Tools
+from scriptrun.bridges.line import AdapterFactory
+from scriptrun.bridges.manager import OPEN_RUNS, Manager
+from scriptrun.bridges.records import Records
+from scriptrun.errors import ScriptRunError
+from scriptrun.http import serve_http
+from scriptrun.kube.access import BRIDGE_VERBS, CREDENTIALS_VERBS, LEASE_VERBS
+from scriptrun.kube.client import Client
+from scriptrun.kube.connection import Connection, open_connection
+from scriptrun.kube.leader import lead
+from scriptrun.kube.preflight import check_cluster
+from scriptrun.kube.reflector import EVERYTHING, Reflector
+from scriptrun.kube.resources import BRIDGES, SCRIPTRUNS
+from scriptrun.settings import BridgeSettings
+
+__all__ = ["FIELD_MANAGER", "run_bridges"]
+
+FIELD_MANAGER = "scriptrun-bridge"
+
+_log = structlog.get_logger(__name__)
+_SILENT_SECONDS = 420.0
+_HEARTBEAT_SECONDS = 15.0
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class _BridgeProcess:
+    """One replica."""
+
+    def __init__(self, connection: Connection, client: Client, settings: BridgeSettings, build: AdapterFactory) -> None:
+        self._connection = connection
+        self._settings = settings
+        self._manager = Manager(Tools(client, Records(), build, _now), self._lead)
+        manager = self._manager
+        self._reflectors = (
+            Reflector(client, BRIDGES, EVERYTHING, manager.on_bridge, manager.on_bridges_listed),
+            Reflector(client, SCRIPTRUNS, OPEN_RUNS, manager.on_run, manager.on_runs_listed),
+        )
+        self._stop = asyncio.Event()
+        self._started = False
+        self._beat = time.monotonic()
+        self._identity = f"{os.environ.get('HOSTNAME') or socket.gethostname()}_{uuid.uuid4().hex[:8]}"
+
+    def health(self) -> str:
+        """Say what only a restart can mend: an event loop that hangs, watches that hear nothing."""
+        now = time.monotonic()
+        if now - self._beat > 4 * _HEARTBEAT_SECONDS:
+            return "the event loop is stuck"
+        silent = now - min(reflector.last_contact for reflector in self._reflectors)
+        return f"the watches are dead: nothing heard for {silent:.0f} s" if silent > _SILENT_SECONDS else ""
+
+    def readiness(self) -> str:
+        """Say what is not there yet."""
+        return "" if self._started else "the caches are being filled"
+
+    async def run(self) -> None:
+        """Work until told to stop.
+
+        Raises:
+            ScriptRunError: a part that must go on for ever has ended.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        web = await serve_http(self._settings.http_host, self._settings.http_port, self.health, self.readiness)
+        parts = [
+            asyncio.create_task(self._beat_on(), name="heartbeat"),
+            asyncio.create_task(self._resync_forever(), name="resync"),
+            *(
+                asyncio.create_task(reflector.run(namespace), name=f"{reflector} {namespace}")
+                for reflector in self._reflectors
+                for namespace in self._settings.namespaces or ("",)
+            ),
+        ]
+        main = asyncio.create_task(self._work(), name="bridges")
+        try:
+            await asyncio.wait({main, *parts}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (main, *parts):
+                if task.done() and not self._stop.is_set():
+                    raise ScriptRunError(f"{task.get_name()} ended: {task.exception()}") from task.exception()
+        finally:
+            for task in (main, *parts):
+                task.cancel()
+            await asyncio.gather(main, *parts, return_exceptions=True)
+            await web.cleanup()
+
+    async def _beat_on(self) -> None:
+        while True:
+            self._beat = time.monotonic()
+            await asyncio.sleep(_HEARTBEAT_SECONDS)
+
+    async def _resync_forever(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.resync_seconds)
+            self._manager.resync()
+
+    async def _work(self) -> None:
+        """Serve Bridges until told to stop, and then for as long as it takes to stop in order."""
+        stopping = asyncio.create_task(self._stop.wait())
+        synced = asyncio.create_task(self._wait_synced())
+        working = None
+        try:
+            await asyncio.wait({stopping, synced}, return_when=asyncio.FIRST_COMPLETED)
+            if stopping.done():
+                return
+            self._started = True
+            working = asyncio.create_task(self._manager.run(self._stop))
+            self._manager.resync()
+            _log.info("working", identity=self._identity)
+            await asyncio.wait({stopping, working}, return_when=asyncio.FIRST_COMPLETED)
+            _log.info("stopping", asked=self._stop.is_set())
+            await asyncio.wait({working}, timeout=self._settings.graceful_stop_seconds)
+        finally:
+            left = [task for task in (stopping, synced, working) if task is not None]
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+
+    async def _wait_synced(self) -> None:
+        for reflector in self._reflectors:
+            await reflector.wait_synced()
+
+    async def _lead(self, lease: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        namespace = self._settings.lease_namespace or self._connection.namespace
+        seconds = self._settings.lease_duration_seconds
+        await lead(self._connection, (namespace, lease), self._identity, seconds, work)
+
+
+async def run_bridges(
+    settings: BridgeSettings, kubeconfig: str = "", context: str = "", build: AdapterFactory = build_adapter
+) -> None:
+    """Run a bridge process until SIGTERM or SIGINT.
+
+    Args:
+        settings: as read from the environment.
+        kubeconfig: path; empty for the usual places or the pod's own account.
+        context: in it; empty for the current one.
+        build: makes adapters.
+
+    Raises:
+        ClusterUnsuitable: this cluster can't be worked with.
+        ScriptRunError: a part that must go on for ever has ended; start the process anew.
+    """
+    async with open_connection(kubeconfig, context, settings.max_connections) as connection:
+        verbs = {**BRIDGE_VERBS, **CREDENTIALS_VERBS, **LEASE_VERBS}
+        client = Client(connection, verbs, metrics.observe_request, FIELD_MANAGER)
+        version = await check_cluster(client, settings.namespaces, (BRIDGES, SCRIPTRUNS), "the bridge")
+        _log.info("starting", version=__version__, kubernetes=version, namespaces=settings.namespaces or "all")
+        await _BridgeProcess(connection, client, settings, build).run()

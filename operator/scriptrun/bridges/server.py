@@ -1,0 +1,179 @@
+"""One Bridge at work: claim what there is room for, and tend every open run."""
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from scriptrun import metrics
+from scriptrun.bridges.adapter import Task
+from scriptrun.bridges.backoff import back_off
+from scriptrun.bridges.claiming import Claimer
+from scriptrun.bridges.post import Post, wait_until
+from scriptrun.bridges.records import Record
+from scriptrun.bridges.tending import Tender
+from scriptrun.errors import Refused, TryLater
+from scriptrun.models.facts import Key
+
+__all__ = ["BridgeServer"]
+
+_log = structlog.get_logger(__name__)
+_BATCH = 256
+_SOON_SECONDS = 2.0
+_EMPTY_SECONDS = 0.2  # a poll that waits for nothing must not be repeated at once
+_LAST_WORDS_SECONDS = 5.0
+
+
+class BridgeServer:
+    """Serves one Bridge.
+
+    Args:
+        post: what those who work for it share.
+        on_change: told when a run is taken up or let go.
+    """
+
+    def __init__(self, post: Post, on_change: Callable[[], None]) -> None:
+        self._post = post
+        self._on_change = on_change
+        self._claims = False
+        self._claimer = Claimer(post)
+        self._tenders: dict[Key, tuple[Tender, asyncio.Task[None]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._taking = 0
+        self._change = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._ended = False
+        self.last_poll_at: datetime | None = None
+
+    @property
+    def load(self) -> int:
+        """Open runs, and tasks that are about to get one."""
+        return len(self._tenders) + self._taking
+
+    def configure(self, *, claims: bool) -> None:
+        """Say whether tasks may be claimed, from now on."""
+        self._claims = claims
+        self._change.set()
+
+    def stop(self) -> None:
+        """Claim no more, and end once what was claimed has its run."""
+        self._stop.set()
+        self._change.set()
+
+    def take_record(self, key: Key) -> None:
+        """Take news of one of this Bridge's runs."""
+        record = self._post.records.get(key)
+        if tended := self._tenders.get(key):
+            tended[0].tell()
+        elif record is not None and record.held and not self._ended:
+            # How much of its lease is left is not known; many are taken over at once.
+            self._start(record, random.uniform(0, _SOON_SECONDS))  # noqa: S311 - no secret
+
+    def resync(self) -> None:
+        """Look at every open run again."""
+        for record in self._post.records.of_bridge(self._post.bridge):
+            self.take_record(record.key)
+
+    def _start(self, record: Record, extend_in: float) -> None:
+        tender = Tender(self._post, record, extend_in)
+        self._tenders[record.key] = tender, self._spawn(self._tend(record.key, tender))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def run(self) -> None:
+        """Serve until stopped; may be cancelled at any moment."""
+        try:
+            self.resync()
+            await self._claim_forever()
+            await self._finish()
+        finally:
+            self._ended = True
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._post.line.close()
+
+    async def _claim_forever(self) -> None:
+        loop, failures = asyncio.get_running_loop(), 0
+        while not self._stop.is_set():
+            free = min(self._post.spec.max_concurrent_runs - self.load, _BATCH)
+            if free <= 0 or not self._claims:
+                await wait_until(self._change, None)
+                continue
+            began = loop.time()
+            try:
+                tasks = await self._post.line.claim(free)
+            except TryLater as error:
+                failures += 1
+                delay = back_off(failures, refused=isinstance(error, Refused), asked=error.after_seconds)
+                _log.warning("nothing claimed", error=str(error), again_seconds=round(delay, 1), **self._facts)
+                await self._pause(delay)
+                continue
+            failures = 0
+            seconds = loop.time() - began
+            self.last_poll_at = self._post.clock()
+            metrics.BRIDGE_POLL_SECONDS.labels(*self._post.bridge).observe(seconds)
+            for task in tasks:
+                self._taking += 1
+                self._spawn(self._take(task))
+            if not tasks and seconds < _EMPTY_SECONDS:
+                await self._pause(_EMPTY_SECONDS)
+
+    async def _pause(self, seconds: float) -> None:
+        """Pause; cut short when told to stop."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stop.wait()
+        except TimeoutError:
+            return
+
+    @property
+    def _facts(self) -> dict[str, str]:
+        return {"namespace": self._post.bridge[0], "bridge": self._post.bridge[1]}
+
+    async def _take(self, task: Task) -> None:
+        try:
+            record = await self._claimer.take(task)
+            if record is not None and record.key not in self._tenders:
+                self._start(record, self._post.third_of_lease(task.lease_seconds))
+            elif record is not None:
+                self._tenders[record.key][0].tell()
+        except Exception:
+            _log.exception("task not taken: its lease lapses and it is handed out again", task=task.id, **self._facts)
+        finally:
+            self._taking -= 1
+            self._note_change()
+
+    async def _tend(self, key: Key, tender: Tender) -> None:
+        done = False
+        try:
+            await tender.tend()
+            done = True
+        except Exception:
+            _log.exception("run not tended until the next look at it", namespace=key[0], run=key[1])
+        finally:
+            del self._tenders[key]
+            self._note_change()
+        if done:
+            self.take_record(key)  # another of its name may have been made
+
+    def _note_change(self) -> None:
+        self._change.set()
+        self._on_change()
+
+    async def _finish(self) -> None:
+        """Let those finish who are in the middle of something; what waits is taken up by whoever comes next."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _LAST_WORDS_SECONDS
+        while self._tasks and loop.time() < until:
+            for tender, task in self._tenders.values():
+                if tender.idle:
+                    task.cancel()
+            await asyncio.wait(self._tasks, timeout=_EMPTY_SECONDS, return_when=asyncio.FIRST_COMPLETED)

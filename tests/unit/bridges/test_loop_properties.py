@@ -1,0 +1,109 @@
+"""Whatever happens to bridges, network and orchestrator: no task is lost, and none is reported twice."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unit.bridges.simulation import Case, Simulation, TaskCase
+from unit.bridges.workshop import Plan
+from unit.controller.conftest import quiet
+from unit.controller.replica import Feed
+from unit.controller.server import Faults
+from unit.controller.virtualtime import run_virtually
+
+__all__ = ["quiet"]
+
+MOMENTS = st.floats(0, 40).map(lambda seconds: round(seconds, 2))
+FATES = st.sampled_from(["good", "big", "bad", "list", "going-on", "silent"])
+PLANS = st.builds(Plan, st.lists(FATES, max_size=3).map(tuple), st.sampled_from([0.5, 5.0, 40.0]))
+FAULTS = st.builds(Faults, rate=st.sampled_from([0.0, 0.1, 0.4]), latency=st.sampled_from([0.01, 0.5]))
+FEEDS = st.builds(
+    Feed,
+    dropped=st.sampled_from([0.0, 0.1, 0.5]),
+    repeated=st.sampled_from([0.0, 0.5]),
+    delay=st.sampled_from([0.01, 0.5, 5.0]),
+)
+TASKS = st.builds(
+    TaskCase,
+    created=st.sampled_from([0.0, 0.0, 1.0, 20.0]),
+    retries=st.integers(1, 4),
+    plan=PLANS,
+)
+TROUBLED = st.builds(
+    TaskCase,
+    created=st.sampled_from([0.0, 1.0]),
+    retries=st.integers(1, 3),
+    plan=PLANS,
+    canceled=st.none() | MOMENTS,
+    run_deleted=st.none() | MOMENTS,
+)
+
+
+@st.composite
+def cases(draw: st.DrawFn, tasks: st.SearchStrategy[TaskCase] = TASKS) -> Case:
+    since = draw(MOMENTS)
+    return Case(
+        tasks=draw(st.lists(tasks, min_size=1, max_size=6)),
+        replicas=draw(st.integers(1, 2)),
+        exclusive=draw(st.booleans()),
+        crashes=sorted(draw(st.lists(MOMENTS, max_size=6))),
+        orderly=draw(st.booleans()),
+        away=draw(st.sampled_from([(0.0, 0.0), (since, since + 30)])),
+        limit=draw(st.sampled_from([1, 4, 100])),
+        faults=draw(FAULTS),
+        feed=draw(FEEDS),
+        seed=draw(st.integers(0, 2**32)),
+    )
+
+
+def play(case: Case) -> Simulation:
+    simulation = Simulation(case)
+    run_virtually(simulation.play())
+    return simulation
+
+
+def foresee(task: TaskCase) -> tuple[str, int, int]:
+    """What a task comes to when nobody interferes: its state, the retries it has left, the runs it took."""
+    retries = task.retries
+    for number in range(1, len(task.plan.fates) + 2):
+        fate = task.plan.fates[number - 1] if number <= len(task.plan.fates) else "good"
+        if fate in ("good", "big"):
+            return "completed", retries, number
+        if fate != "going-on":
+            retries -= 1
+            if not retries:
+                return "incident", 0, number
+    raise AssertionError(task)
+
+
+@given(cases())
+def test_every_task_comes_to_its_end_once(case: Case) -> None:
+    simulation = play(case)
+    assert simulation.violations == []
+    for number, task in enumerate(case.tasks):
+        job = simulation.orchestrator.jobs[f"t{number}"]
+        state, retries, runs = foresee(task)
+        assert (job.state, job.retries) == (state, retries)
+        assert job.completions == (state == "completed")
+        if "going-on" not in task.plan.fates:
+            assert simulation.started[job.id] == runs
+    check_reports(simulation)
+
+
+def check_reports(simulation: Simulation) -> None:
+    """Each run says that it was reported, and what came of it."""
+    for run in simulation.runs:
+        assert run["status"]["report"]["state"] in ("Delivered", "Dropped")
+        [reported] = [item for item in run["status"]["conditions"] if item["type"] == "Reported"]
+        assert reported["status"] == "True"
+        assert reported["reason"] == run["status"]["report"]["state"]
+
+
+@given(cases(TROUBLED))
+def test_a_task_that_is_canceled_or_whose_run_is_deleted_leaves_nothing_behind(case: Case) -> None:
+    simulation = play(case)
+    assert simulation.violations == []
+    for number, task in enumerate(case.tasks):
+        job = simulation.orchestrator.jobs[f"t{number}"]
+        assert job.completions <= 1
+        assert job.state in ("completed", "incident") or task.canceled is not None
+    check_reports(simulation)
