@@ -346,7 +346,7 @@ def test_an_output_over_the_servers_limit(bench: Bench) -> None:
     bench.work(*bench.write(program))
     (task,) = bench.wait_for_end(bench.start())["tasks"]
     assert task["status"] == "FAILED"
-    assert "11,000,008 bytes; Conductor takes at most 10,485,760" in task["reasonForIncompletion"]
+    assert "11000008 bytes, and Conductor takes at most 10485760" in task["reasonForIncompletion"]
 
 
 def test_as_a_containers_first_process(bench: Bench) -> None:
