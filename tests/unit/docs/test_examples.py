@@ -13,10 +13,10 @@ from jsonschema import Draft202012Validator
 from docpages import PAGES, ROOT, read_anchors, read_blocks, read_links, read_prose, read_spans
 from scriptrun.cli.main import app
 from scriptrun.crdgen import build_crds
-from scriptrun.models import Script, ScriptRun
+from scriptrun.models import Bridge, Script, ScriptRun
 from scriptrun.models.base import API_VERSION
 
-MODELS = {"Script": Script, "ScriptRun": ScriptRun}
+MODELS = {"Bridge": Bridge, "Script": Script, "ScriptRun": ScriptRun}
 TARGETS = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 EXAMPLES = sorted((ROOT / "examples").rglob("*.yaml"))
 ROOMS = ("operator/", "runner-image/", "charts/", "tests/", "docs/", "examples/", "crds/", ".ci/")
