@@ -43,7 +43,7 @@ def test_every_setting_is_explained_with_its_default(name: str) -> None:
 
 def test_the_settings_page_names_no_other_value() -> None:
     named = [row[0].strip("`") for row in _read_rows("Settings")]
-    others = {"runner.image", "runner.image.pullPolicy", "watchNamespaces"}
+    others = {"history.create", "runner.image", "runner.image.pullPolicy", "watchNamespaces"}
     assert set(named) - others == set(VALUES["operator"]["settings"])
     assert len(named) == len(Settings.model_fields)
 

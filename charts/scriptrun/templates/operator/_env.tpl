@@ -5,6 +5,8 @@ It stands in the pod template itself, so a changed setting rolls the pods; there
 {{- define "scriptrun.operator.env" -}}
 - name: SCRIPTRUN_IMAGE_PULL_POLICY
   value: {{ .Values.runner.image.pullPolicy | quote }}
+- name: SCRIPTRUN_KEEP_UNTIL_STORED
+  value: {{ .Values.history.create | quote }}
 - name: SCRIPTRUN_RUNNER_IMAGE
   value: {{ include "scriptrun.image" (list .Values.runner.image .) | quote }}
 - name: SCRIPTRUN_WATCH_NAMESPACES
