@@ -122,7 +122,7 @@ def build_update(
         callback_seconds: when a task that ended IN_PROGRESS is to be handed out again, unless its outcome says so.
         now_milliseconds: since the epoch, for the log.
     """
-    reason = outcome.failure.message if outcome.failure else ""
+    reason = _explain(outcome.failure) if outcome.failure else ""
     short = _cut(reason)
     logs = list(outcome.logs) if short == reason else [*outcome.logs, reason]
     if len(logs) > _LOG_ENTRIES:
@@ -158,6 +158,13 @@ def _decide_status(outcome: Outcome) -> str:
         return outcome.status
     facts = REASONS[outcome.failure.reason]
     return "FAILED" if facts.retryable or facts.blame == "script" else "FAILED_WITH_TERMINAL_ERROR"
+
+
+def _explain(failure: TaskFailure) -> str:
+    """Say why, in the script's own words where it is the script that says so."""
+    if failure.reason is Reason.SCRIPT_FAILED:
+        return failure.message
+    return f"{failure.reason}: {failure.message}"
 
 
 def _cut(reason: str) -> str:

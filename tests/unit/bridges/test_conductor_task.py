@@ -140,7 +140,7 @@ def test_a_callers_mistake_is_not_tried_again(reason: Reason) -> None:
     final = facts.blame == "caller" and not facts.retryable
     sent = update(failed("no", reason))
     assert sent["status"] == ("FAILED_WITH_TERMINAL_ERROR" if final else "FAILED")
-    assert sent["reasonForIncompletion"] == "no"
+    assert sent["reasonForIncompletion"] == ("no" if reason is Reason.SCRIPT_FAILED else f"{reason}: no")
 
 
 def test_a_failure_has_its_output_too() -> None:
