@@ -62,10 +62,11 @@ def test_a_finalizer_keeps_a_run_until_it_is_released(space: Space) -> None:
     path = space.run_path("held")
     assert space.api.patch(path, {"metadata": {"finalizers": ["scriptrun.dev/report"]}}).status == 200
     assert space.patch_run("held", ttlSecondsAfterFinished=0).status == 200
-    space.wait_run("held", "its deletion", lambda run: "deletionTimestamp" in run.body["metadata"] or None)
-    space.start("other", "print(1)")
-    space.end_of("other")
-    assert space.run("held") is not None
+    space.start("other", "print(1)", {"ttlSecondsAfterFinished": 0})
+    _wait_gone(space, "other")
+    held = space.run("held")
+    assert held is not None
+    assert "deletionTimestamp" not in held.body["metadata"]
     assert space.api.patch(path, {"metadata": {"finalizers": None}}).status == 200
     _wait_gone(space, "held")
 

@@ -1,4 +1,4 @@
-"""The chart as the tests need it: everything but the operator, which is a process of theirs."""
+"""The chart as the tests need it: everything but operator and bridge, which are processes of theirs."""
 
 import json
 import subprocess
@@ -13,6 +13,7 @@ from kubeapi import Api, wait_for
 NAMESPACE = "scriptrun-system"
 RELEASE = "scriptrun"
 OPERATOR = (NAMESPACE, "scriptrun-operator")
+BRIDGE = (NAMESPACE, "scriptrun-bridge")
 
 
 @contextmanager
@@ -30,7 +31,7 @@ def install_without_operator(kubeconfig: Path) -> Iterator[None]:
         "--take-ownership",
         "--force-conflicts",
         "--wait",
-        values={"operator": {"replicas": 0}},
+        values={"operator": {"replicas": 0}, "bridge": {"create": True, "replicas": 0}},
         kubeconfig=kubeconfig,
     )
     pods = f"/api/v1/namespaces/{NAMESPACE}/pods?labelSelector=app.kubernetes.io/component=operator"

@@ -66,6 +66,8 @@ class OperatorProcess:
         log: Every line it wrote, of all its lives.
     """
 
+    command = "operator"
+
     def __init__(self, kubeconfig: Path, settings: Mapping[str, str]) -> None:
         self.log: list[str] = []
         self._kubeconfig = kubeconfig
@@ -94,7 +96,7 @@ class OperatorProcess:
         environment |= {"KUBECONFIG": str(self._kubeconfig), "HOME": "/nonexistent"}
         self._since = len(self.log)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "scriptrun", "operator"],
+            [sys.executable, "-m", "scriptrun", self.command],
             env=environment,
             cwd=ROOT,
             text=True,
@@ -121,7 +123,7 @@ class OperatorProcess:
         with self._news:
             found = self._news.wait_for(lambda: look() or (not self.running and not self._reading()), seconds)
             if found is True or not found:
-                raise AssertionError(f"the operator never logged {event!r}:\n{self.tail()}")
+                raise AssertionError(f"the {self.command} never logged {event!r}:\n{self.tail()}")
             assert isinstance(found, dict)
             return found
 
@@ -158,7 +160,7 @@ class OperatorProcess:
         except subprocess.TimeoutExpired as error:
             self._process.kill()
             self.wait()
-            raise AssertionError(f"the operator did not stop within {seconds:g} s:\n{self.tail()}") from error
+            raise AssertionError(f"the {self.command} did not stop within {seconds:g} s:\n{self.tail()}") from error
 
     def _reading(self) -> bool:
         return self._reader is not None and self._reader.is_alive()
@@ -172,6 +174,18 @@ class OperatorProcess:
                     self._news.notify_all()
         with self._news:
             self._news.notify_all()
+
+
+class BridgeProcess(OperatorProcess):
+    """A bridge process."""
+
+    command = "bridge"
+
+    def start_and_serve(self, **settings: str) -> "BridgeProcess":
+        """Start it and wait until it serves a Bridge; there must be one."""
+        self.start(**settings)
+        self.wait_for_log("serving")
+        return self
 
 
 def _parse(line: str) -> dict[str, Any]:
