@@ -1,9 +1,10 @@
 """The application: its paths, and what stands in front of them."""
 
 import time
+from typing import Any
 
-from fastapi import APIRouter, FastAPI
-from fastapi.responses import PlainTextResponse, Response
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from scriptrun import __version__
@@ -11,6 +12,8 @@ from scriptrun.api import metrics, problems, routes_others, routes_runs
 from scriptrun.api.context import Context, ContextOf
 from scriptrun.api.gate import Gate
 from scriptrun.api.limits import Limits
+from scriptrun.api.openapi import build_openapi
+from scriptrun.api.page import POLICY, render_page
 from scriptrun.history import metrics as history_metrics
 
 __all__ = ["build_app"]
@@ -23,7 +26,12 @@ the cluster (its RBAC on `scriptruns.scriptrun.dev` decides what you may do) or 
 system = APIRouter(tags=["system"])
 
 
-@system.get("/healthz", response_class=PlainTextResponse, operation_id="getHealth")
+_NOT_NOW: dict[int | str, dict[str, Any]] = {
+    503: {"description": "Why not.", "content": {"text/plain": {"schema": {"type": "string"}}}}
+}
+
+
+@system.get("/healthz", response_class=PlainTextResponse, operation_id="getHealth", responses=_NOT_NOW)
 async def get_health(context: ContextOf) -> Response:
     """Say whether this process works; 503 when only a restart helps."""
     silent = time.monotonic() - context.live.last_contact()
@@ -32,7 +40,7 @@ async def get_health(context: ContextOf) -> Response:
     return PlainTextResponse("ok\n")
 
 
-@system.get("/readyz", response_class=PlainTextResponse, operation_id="getReadiness")
+@system.get("/readyz", response_class=PlainTextResponse, operation_id="getReadiness", responses=_NOT_NOW)
 async def get_readiness(context: ContextOf) -> Response:
     """Say whether this process can answer; 503 while it does not know the cluster yet."""
     if not context.live.is_synced():
@@ -48,6 +56,13 @@ async def get_metrics(context: ContextOf) -> Response:
     if context.store is not None:
         text += generate_latest(history_metrics.REGISTRY)
     return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+@system.get("/docs", response_class=HTMLResponse, operation_id="getDocs")
+async def get_docs(request: Request) -> Response:
+    """Show this API to people."""
+    headers = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff"}
+    return HTMLResponse(render_page(request.app.openapi()), headers=headers)
 
 
 def build_app(context: Context) -> FastAPI:
@@ -70,6 +85,8 @@ def build_app(context: Context) -> FastAPI:
         app.include_router(router, prefix="/api/v1")
     app.include_router(system)
     problems.register(app)
+    document = build_openapi(app)
+    app.openapi = lambda: document  # type: ignore[method-assign]  # FastAPI's own way to have it otherwise
     app.add_middleware(Gate, gatekeeper=context.gatekeeper)
     app.add_middleware(Limits, settings=context.settings)
     return app

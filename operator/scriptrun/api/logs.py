@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
@@ -10,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from scriptrun.api.live import Live
-from scriptrun.api.problems import Problem
 from scriptrun.desired.names import CONTAINER, RUN_LABEL, run_of_pod
 from scriptrun.errors import Invalid, KubeError, NotFound, Unavailable
 from scriptrun.kube.client import Client
@@ -19,11 +17,12 @@ from scriptrun.kube.resources import PODS, SCRIPTRUNS
 from scriptrun.kube.watching import watch_objects
 from scriptrun.policies.masking import Secrets
 
-__all__ = ["HEARTBEAT", "LogFollower", "Place", "Slice", "cut_kept", "parse_place", "read_log"]
+__all__ = ["HEARTBEAT", "PLACE", "LogFollower", "Place", "Slice", "cut_kept", "parse_place", "read_log"]
 
 T = TypeVar("T")
 
-_PLACE = re.compile(r"(?P<attempt>[0-9]{1,6})\.(?P<bytes>[0-9]{1,15})(@(?P<time>[0-9TZ:.+-]{1,40}))?")
+PLACE = r"^[1-9][0-9]{0,5}\.[0-9]{1,15}(@[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,18}Z)?$"
+
 _PATIENCE_SECONDS = 30.0
 _LAST_WORDS_SECONDS = 5.0
 _PAUSE_SECONDS = 0.3
@@ -69,17 +68,10 @@ class Slice:
 
 
 def parse_place(text: str | None) -> Place:
-    """Read a ``Last-Event-ID``.
-
-    Raises:
-        Problem: it is none of ours.
-    """
-    if not text:
-        return Place()
-    match = _PLACE.fullmatch(text)
-    if match is None or not int(match["attempt"]):
-        raise Problem("bad-request", "Last-Event-ID: give the id of the last event as it was")
-    return Place(int(match["attempt"]), int(match["bytes"]), match["time"] or "")
+    """Read a ``Last-Event-ID``, which fits ``PLACE``; None: the log's beginning."""
+    numbers, _, time_ = (text or "1.0").partition("@")
+    attempt, _, size = numbers.partition(".")
+    return Place(int(attempt), int(size), time_)
 
 
 async def with_heartbeat(

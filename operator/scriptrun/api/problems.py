@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from scriptrun.api.openapi import MEDIA_TYPE, find_methods
 from scriptrun.errors import (
     AlreadyExists,
     Conflict,
@@ -24,11 +25,21 @@ from scriptrun.errors import (
     Unavailable,
 )
 
-__all__ = ["KINDS", "MEDIA_TYPE", "Kind", "Problem", "ProblemBody", "Wrong", "build_response", "register"]
+__all__ = [
+    "KINDS",
+    "MEDIA_TYPE",
+    "Kind",
+    "Problem",
+    "ProblemBody",
+    "Wrong",
+    "build_response",
+    "describe",
+    "problem_of",
+    "register",
+]
 
 _log = structlog.get_logger(__name__)
 
-MEDIA_TYPE = "application/problem+json"
 _RETRY_SECONDS = 2
 
 
@@ -187,6 +198,9 @@ def register(app: FastAPI) -> None:
         problem = problem_of(error)
         if problem.kind == "internal":
             _log.error("request failed", method=request.method, path=request.url.path, exc_info=error)
+        if problem.kind == "method-not-allowed":
+            # Starlette names those of one route, and a path has a route for each method.
+            problem.headers = {"Allow": ", ".join(find_methods(request.app.openapi(), request.url.path))}
         return build_response(problem, request.url.path)
 
     for class_ in (Problem, KubeError, HistoryUnavailable, HTTPException, RequestValidationError, Exception):
@@ -199,7 +213,6 @@ def describe(*statuses: int) -> dict[int | str, dict[str, Any]]:
         status: {
             "model": ProblemBody,
             "description": " / ".join(kind.title for kind in KINDS.values() if kind.status == status),
-            "content": {MEDIA_TYPE: {}},
         }
         for status in statuses
     }

@@ -4,12 +4,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
-from pydantic import AwareDatetime
 
 from scriptrun.api.context import CallerOf, ContextOf, Namespace
 from scriptrun.api.figures import count_live
 from scriptrun.api.problems import Problem, describe
-from scriptrun.api.views import Script, ScriptList, Statistics, StatisticsGroup, show_script
+from scriptrun.api.views import Script, ScriptList, Statistics, StatisticsGroup, Time, show_script
 from scriptrun.history.records import Query as RunQuery
 from scriptrun.history.statistics import count_runs
 
@@ -51,9 +50,9 @@ async def get_statistics(
     by: Annotated[Literal["script", "day", "source"], Query(description="What to group by.")] = "script",
     script: Annotated[str, Query(max_length=253, description="Only runs of this Script.")] = "",
     since: Annotated[
-        AwareDatetime | None, Query(description="Only runs created at or after this time. Default: 30 days ago.")
+        Time | None, Query(description="Only runs created at or after this time. Default: 30 days ago.")
     ] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Only runs created before this time.")] = None,
+    until: Annotated[Time | None, Query(description="Only runs created before this time.")] = None,
 ) -> Statistics:
     """Count finished runs: why they ended, how long they took, how many succeeded."""
     await context.runs.allow(caller, "list", namespace)

@@ -6,15 +6,25 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Header, Path, Query, Response
 from fastapi.responses import PlainTextResponse, StreamingResponse
-from pydantic import AwareDatetime
 
 from scriptrun.api.context import CallerOf, Context, ContextOf, Namespace
-from scriptrun.api.logs import LogFollower, Place, cut_kept, parse_place, read_log
+from scriptrun.api.logs import PLACE, LogFollower, Place, cut_kept, parse_place, read_log
 from scriptrun.api.problems import Problem, describe
 from scriptrun.api.service import Found
 from scriptrun.api.show import show_run
 from scriptrun.api.strict import StrictRoute
-from scriptrun.api.views import RUN_NAME, CreateRun, Rerun, Run, RunList, RunSummary, dump_cursor, parse_cursor
+from scriptrun.api.views import (
+    CURSOR,
+    RUN_NAME,
+    CreateRun,
+    Rerun,
+    Run,
+    RunList,
+    RunSummary,
+    Time,
+    dump_cursor,
+    parse_cursor,
+)
 from scriptrun.errors import ScriptRunError
 from scriptrun.history.gather import summarize
 from scriptrun.history.records import Query as RunQuery
@@ -24,6 +34,15 @@ __all__ = ["router"]
 
 _SUMMARY_LIMIT = 500
 _COMMON = describe(400, 401, 403, 408, 422, 429, 500, 503)
+
+_EVENT = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string", "description": "The place behind this event: give it back as Last-Event-ID."},
+        "event": {"enum": ["log", "gap", "end"]},
+        "data": {"type": "string", "description": "JSON."},
+    },
+}
 
 router = APIRouter(prefix="/namespaces/{namespace}/runs", tags=["runs"], route_class=StrictRoute, responses=_COMMON)
 
@@ -110,9 +129,9 @@ async def list_runs(
         Query(max_length=20, description="Only runs with this reason; may be repeated."),
     ] = None,
     source: Annotated[str | None, Query(max_length=63, description="Only runs asked for by this source.")] = None,
-    since: Annotated[AwareDatetime | None, Query(description="Only runs created at or after this time.")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Only runs created before this time.")] = None,
-    cursor: Annotated[str | None, Query(max_length=200, description="nextCursor of the page before.")] = None,
+    since: Annotated[Time | None, Query(description="Only runs created at or after this time.")] = None,
+    until: Annotated[Time | None, Query(description="Only runs created before this time.")] = None,
+    cursor: Annotated[str | None, Query(pattern=CURSOR, description="nextCursor of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=_SUMMARY_LIMIT, description="Runs a page at most.")] = 100,
 ) -> RunList:
     """List runs, the newest first: those in the cluster and those that only the history knows, in one."""
@@ -217,7 +236,7 @@ async def get_output(namespace: Namespace, name: Name, context: ContextOf, calle
             '`{"attempt": 1, "text": "…"}`, and `end` with the run in brief.',
             "content": {
                 "text/plain": {"schema": {"type": "string"}},
-                "text/event-stream": {"schema": {"type": "string"}},
+                "text/event-stream": {"schema": _EVENT},
             },
         },
         **describe(404),
@@ -233,7 +252,7 @@ async def get_logs(
         int | None, Query(ge=1, le=1000, description="Of this attempt. Default: the last; followed: all.")
     ] = None,
     last_event_id: Annotated[
-        str | None, Header(alias="Last-Event-ID", max_length=100, description="Followed: go on behind this event.")
+        str | None, Header(alias="Last-Event-ID", pattern=PLACE, description="Followed: go on behind this event.")
     ] = None,
 ) -> Response:
     """Read what a run's script wrote for people.

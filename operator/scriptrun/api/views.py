@@ -1,20 +1,19 @@
 """What requests and answers hold. Names and units are those of the kinds ``Script`` and ``ScriptRun``."""
 
-import base64
-import binascii
-import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, ConfigDict, Field, JsonValue
+from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field, JsonValue
 
-from scriptrun.api.problems import Problem
 from scriptrun.history.records import Group, Position, Summary
 from scriptrun.models.base import Model
 from scriptrun.models.scriptrun import NAME_LIMIT
 
 __all__ = [
+    "CURSOR",
+    "RUN_NAME",
     "Attempt",
     "CreateRun",
     "Rerun",
@@ -30,6 +29,8 @@ __all__ = [
 ]
 
 RUN_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+CURSOR = r"^[0-9]{1,13}\.[-0-9A-Za-z]{1,36}$"
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}")
 _WEEK_SECONDS = 604_800
 _YEAR_SECONDS = 31_536_000
 _EXAMPLE: dict[str, JsonValue] = {
@@ -50,6 +51,25 @@ _EXAMPLE: dict[str, JsonValue] = {
 }
 
 
+def _take_whole(value: Any) -> Any:
+    """Take whole numbers alone: pydantic would also take true for 1, and "1"."""
+    if isinstance(value, bool | str):
+        raise ValueError("a whole number is wanted")
+    return value
+
+
+def _take_time(value: Any) -> Any:
+    """Take RFC 3339 alone: pydantic would also take a number of seconds."""
+    if isinstance(value, str) and not _TIME.match(value):
+        raise ValueError("a time with its zone is wanted, such as 2026-01-31T12:00:00Z")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_take_whole)]
+Time = Annotated[AwareDatetime, BeforeValidator(_take_time)]
+"""A time in a request."""
+
+
 class CreateRun(Model):
     """Which Script to run, with which variables."""
 
@@ -63,13 +83,13 @@ class CreateRun(Model):
         default=None,
         description=f"Name of the run: a DNS label of at most {NAME_LIMIT} characters. Default: one is made up.",
     )
-    active_deadline_seconds: Annotated[int, Field(ge=1, le=_WEEK_SECONDS)] | None = Field(
+    active_deadline_seconds: Annotated[Whole, Field(ge=1, le=_WEEK_SECONDS)] | None = Field(
         default=None, description="Seconds the whole run may take; at most the Script's. Default: the Script's."
     )
-    backoff_limit: Annotated[int, Field(ge=0, le=100)] | None = Field(
+    backoff_limit: Annotated[Whole, Field(ge=0, le=100)] | None = Field(
         default=None, description="Retries after a failed attempt; at most the Script's. Default: the Script's."
     )
-    ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=_YEAR_SECONDS)] | None = Field(
+    ttl_seconds_after_finished: Annotated[Whole, Field(ge=0, le=_YEAR_SECONDS)] | None = Field(
         default=None, description="Seconds after its end when the run leaves the cluster. Default: the Script's."
     )
 
@@ -230,24 +250,13 @@ class Statistics(Model):
 
 def dump_cursor(position: Position) -> str:
     """Write a place in a list as a text that callers need not understand."""
-    document = [int(position.created_at.timestamp() * 1000 + 0.5), position.uid]
-    return base64.urlsafe_b64encode(json.dumps(document).encode()).decode().rstrip("=")
+    return f"{int(position.created_at.timestamp() * 1000 + 0.5)}.{position.uid}"
 
 
 def parse_cursor(text: str) -> Position:
-    """Read what ``dump_cursor`` wrote.
-
-    Raises:
-        Problem: it is something else.
-    """
-    try:
-        document = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
-        milliseconds, uid = document
-        if not isinstance(milliseconds, int) or not isinstance(uid, str):
-            raise TypeError
-        return Position(datetime.fromtimestamp(milliseconds / 1000, UTC), uid)
-    except (binascii.Error, ValueError, TypeError, OverflowError, OSError, RecursionError) as error:
-        raise Problem("bad-request", "cursor: give nextCursor of the page before as it was") from error
+    """Read what ``dump_cursor`` wrote; whatever else fits ``CURSOR`` is a place in the list as well."""
+    milliseconds, _, uid = text.partition(".")
+    return Position(datetime.fromtimestamp(int(milliseconds) / 1000, UTC), uid)
 
 
 def show_script(script: Mapping[str, Any]) -> Script:
