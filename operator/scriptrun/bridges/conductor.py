@@ -110,7 +110,10 @@ class Conductor:
     async def extend(self, handle: Handle) -> None:
         """Let ``responseTimeoutSeconds`` count anew, and see whether the task is still open."""
         _check(handle)
-        await self._update(handle, build_extension(handle, self._poll.worker_id))
+        try:
+            await self._update(handle, build_extension(handle, self._poll.worker_id))
+        except Rejected as error:
+            raise TryLater(str(error)) from error  # the run is worth more than this
         document = await self._read(handle)
         if document.get("status") in TERMINAL:
             why = document.get("reasonForIncompletion")

@@ -6,15 +6,16 @@ What it knows it has in memory only: when it dies, its tasks are handed out agai
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import structlog
 
 from scriptrun.bridges.adapter import Adapter, Handle, Outcome, Task, TaskFailure
 from scriptrun.bridges.backoff import back_off
-from scriptrun.errors import Gone, Refused, Rejected, TryLater
+from scriptrun.errors import Gone, Refused, Rejected, TaskError, TryLater
 from scriptrun.models.reasons import Reason
 from scriptrun_runner.stop import Stop
 
@@ -24,6 +25,7 @@ Execute = Callable[[Task, Stop], Outcome]
 """Executes a task to its end; called in threads."""
 
 _log = structlog.get_logger(__name__)
+T = TypeVar("T")
 _LEASE_SECONDS = 60.0
 _LAST_REPORT_SECONDS = 30.0
 _SHORTEST_POLL_SECONDS = 0.05
@@ -64,6 +66,7 @@ class Worker:
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="task")
         self._works: dict[str, _Work] = {}
         self._news = asyncio.Event()
+        self._failures = 0
         self._stopping = False
         self._give_up_at: float | None = None
 
@@ -81,28 +84,31 @@ class Worker:
 
     async def run(self) -> None:
         """Work until told to stop."""
-        failures = 0
         async with asyncio.TaskGroup() as group:
             while not self._stopping:
-                room = self._at_once - len(self._works)
-                if room <= 0:
+                if (room := self._at_once - len(self._works)) <= 0:
                     await self._wait()
                     continue
                 began = time.monotonic()
-                try:
-                    tasks = await self._adapter.claim(room)
-                except TryLater as error:
-                    failures += 1
-                    delay = back_off(failures, refused=isinstance(error, Refused), asked=error.after_seconds)
-                    _log.error("polling failed, will be tried again", error=str(error), again_seconds=round(delay, 1))
-                    await self._pause(delay)
-                    continue
-                failures = 0
+                tasks = await self._claim(room)
                 for task in tasks:
                     self._take(task, group)
                 if not tasks:
                     await self._pause(began + _SHORTEST_POLL_SECONDS - time.monotonic())
         self._threads.shutdown()
+
+    async def _claim(self, room: int) -> list[Task]:
+        """Poll once; after an error pause."""
+        try:
+            tasks = await _safely(self._adapter.claim(room))
+        except TryLater as error:
+            self._failures += 1
+            delay = back_off(self._failures, refused=isinstance(error, Refused), asked=error.after_seconds)
+            _log.error("polling failed, will be tried again", error=str(error), again_seconds=round(delay, 1))
+            await self._pause(delay)
+            return []
+        self._failures = 0
+        return tasks
 
     async def _wait(self) -> None:
         """Wait until a task has ended, or until told to stop."""
@@ -135,18 +141,16 @@ class Worker:
         _log.info("task started", task=task.id, workflow=task.workflow_id)
         keeper = asyncio.create_task(self._keep(work))
         try:
-            loop = asyncio.get_running_loop()
-            outcome = await loop.run_in_executor(self._threads, self._execute, task, work.stop)
-            _log.info("task ended", seconds=round(time.monotonic() - began, 3), **_describe(work, outcome))
-            keeper.cancel()
-            await self._report(work, outcome)
-        except Exception:
-            # A defect must not end the others; the orchestrator hands the task out again.
-            _log.exception("task lost", task=task.id)
-        finally:
-            keeper.cancel()
-            del self._works[task.identity]
-            self._news.set()
+            outcome = await asyncio.get_running_loop().run_in_executor(self._threads, self._execute, task, work.stop)
+        except Exception as error:
+            _log.exception("executing failed", task=task.id)
+            failure = TaskFailure(Reason.SCRIPT_FAILED, f"the worker itself failed: {error}")
+            outcome = Outcome(status="FAILED", failure=failure)
+        _log.info("task ended", seconds=round(time.monotonic() - began, 3), **_describe(work, outcome))
+        keeper.cancel()
+        await self._report(work, outcome)
+        del self._works[task.identity]
+        self._news.set()
 
     async def _keep(self, work: _Work) -> None:
         """Keep the claim while the program runs; end the program when nobody waits for it any more."""
@@ -155,7 +159,7 @@ class Worker:
         while True:
             await asyncio.sleep(wait * random.uniform(0.8, 1.0))  # noqa: S311 - no secret
             try:
-                await self._adapter.extend(work.handle)
+                await _safely(self._adapter.extend(work.handle))
                 failures, wait = 0, third
             except Gone as error:
                 _log.warning("task is gone, its program is ended", task=work.task.id, error=str(error))
@@ -173,7 +177,7 @@ class Worker:
         while not work.gone:
             deliveries = work.deliveries
             try:
-                said = await self._adapter.report(work.handle, outcome)
+                said = await _safely(self._adapter.report(work.handle, outcome))
             except Gone as error:
                 event = "task reported, but not confirmed" if unanswered else "report dropped"
                 _log.warning(event, task=task.id, error=str(error))
@@ -198,6 +202,17 @@ class Worker:
             if work.deliveries == deliveries:  # else it was handed out again meanwhile, and waits for an answer to that
                 _log.info("task reported", task=task.id, status=outcome.status, confirmed=said)
                 return
+
+
+async def _safely(act: Awaitable[T]) -> T:
+    """Take a defect of an adapter, or an answer that nobody foresaw, for trouble that passes."""
+    try:
+        return await act
+    except TaskError:
+        raise
+    except Exception as error:
+        _log.exception("the adapter failed")
+        raise TryLater(f"{type(error).__name__}: {error}") from error
 
 
 def _build_substitute(outcome: Outcome, why: str) -> Outcome | None:

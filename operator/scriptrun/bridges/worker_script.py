@@ -55,7 +55,7 @@ class Program:
         if task.problem is not None:
             return Outcome(status="FAILED", failure=task.problem, back_off_seconds=self.back_off_seconds)
         try:
-            with tempfile.TemporaryDirectory(prefix="scriptrun-") as folder:
+            with tempfile.TemporaryDirectory(prefix="scriptrun-", ignore_cleanup_errors=True) as folder:
                 paths = _lay_out(folder, task)
                 lines = {stream: _Lines(show) for stream in (1, 2)}
                 spec = RunSpec(self._describe(task))

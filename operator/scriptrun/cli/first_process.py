@@ -2,13 +2,12 @@
 
 import os
 import signal
-from collections.abc import Sequence
 from types import FrameType
 
 __all__ = ["run_below"]
 
 
-def run_below(command: Sequence[str]) -> int:
+def run_below(command: list[str]) -> int:
     """Run a command below this process; return its exit code, 128 + N when signal N ended it.
 
     The runner, which executes the scripts, takes a process 1 for the pod's own, where nothing else runs: there it
@@ -26,7 +25,8 @@ def run_below(command: Sequence[str]) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, pass_on)
-    child = os.posix_spawn(command[0], list(command), os.environ, setsigdef=[signal.SIGINT, signal.SIGTERM])
+    # In a group of its own: Ctrl-C on the container's terminal would else reach it twice.
+    child = os.posix_spawn(command[0], command, os.environ, setpgroup=0, setsigdef=[signal.SIGINT, signal.SIGTERM])
     while True:
         ended, status = os.waitpid(-1, 0)
         if ended == child:

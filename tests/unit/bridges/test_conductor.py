@@ -138,6 +138,14 @@ async def test_in_progress_is_not_sent_where_the_task_was_handed_out_again() -> 
     assert [asked.method for asked in server.asked] == ["GET"]
 
 
+async def test_an_extension_that_is_not_understood_costs_no_task() -> None:
+    async with serve(say(400, {"message": "bad request"})) as server:
+        conductor = adapter(server)
+        with pytest.raises(TryLater, match="bad request"):
+            await conductor.extend(HANDLE)
+        await conductor.close()
+
+
 async def test_an_extension_reads_back() -> None:
     async with serve(say_text(200, HANDLE["taskId"]), say(200, recorded(status="CANCELED"))) as server:
         conductor = adapter(server)

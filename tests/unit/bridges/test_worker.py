@@ -238,10 +238,31 @@ def test_claims_are_extended_in_time_and_errors_do_not_end_that() -> None:
     assert orchestrator.reports == []  # nobody waits for it
 
 
-def test_a_defect_ends_one_task_and_no_other() -> None:
-    orchestrator = Orchestrator([[task("a"), task("b")]], [ZeroDivisionError("a defect")])
+def test_a_defect_in_polling_ends_nothing() -> None:
+    orchestrator = Orchestrator([[task("a")], ZeroDivisionError("a defect"), [task("b")]])
     run_to_idle(orchestrator)
     assert len(orchestrator.reports) == 2
+
+
+def test_a_defect_in_reporting_is_trouble_that_passes() -> None:
+    orchestrator = Orchestrator([[task("a"), task("b")]], [ZeroDivisionError("a defect")])
+    run_to_idle(orchestrator)
+    assert sorted(handle["id"] for handle, _ in orchestrator.reports[1:]) == ["a", "b"]
+
+
+def test_a_defect_in_extending_does_not_end_extending() -> None:
+    errors = [ZeroDivisionError("a defect"), Gone("canceled upstream")]
+    orchestrator = Orchestrator([[task("a", lease_seconds=0.09)]], extensions=errors)
+    run_to_idle(orchestrator, _run_until_stopped)
+    assert len(orchestrator.extended) == 2
+
+
+def test_a_defect_in_executing_fails_the_task() -> None:
+    orchestrator = Orchestrator([[task("a")]])
+    run_to_idle(orchestrator, lambda _task, _stop: DONE.nonsense)  # type: ignore[attr-defined]
+    ((_, outcome),) = orchestrator.reports
+    assert outcome.failure is not None
+    assert outcome.failure.message.startswith("the worker itself failed: ")
 
 
 def test_the_second_stop_ends_what_runs_and_reports_it() -> None:
