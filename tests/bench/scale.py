@@ -5,7 +5,6 @@ else is measured on a real control plane of the benchmark's own, with a kubelet 
 """
 
 import asyncio
-import json
 import os
 import tempfile
 import time
@@ -24,6 +23,7 @@ from bench.load import make_all, make_paced
 from bench.pace import Pace, measure_pace
 from bench.procfs import read_cpu_seconds, read_rss_mib
 from bench.site import Site, build_run, expect_output, open_site
+from bench.standin.cast import build_output
 from scriptrun.kube.client import Client
 from scriptrun.kube.resources import CONFIGMAPS, JOBS, PODS, SCRIPTRUNS
 
@@ -122,26 +122,8 @@ class _Scale:
 
     def _build_output(self, pod: Manifest) -> Manifest:
         """Build what the runner writes for a pod."""
-        name, run = pod["metadata"]["name"], pod["metadata"]["labels"]["scriptrun.dev/run"]
-        output = json.dumps(expect_output(run))
-        result = {
-            "schema": 1,
-            "status": "COMPLETED",
-            "exitCode": 0,
-            "reason": "",
-            "message": "",
-            "outputBytes": len(output),
-        }
-        owner = {"apiVersion": "scriptrun.dev/v1alpha1", "kind": "ScriptRun", "name": run, "uid": self._uids[run]}
-        return {
-            "metadata": {
-                "name": f"{name}-output",
-                "labels": {"scriptrun.dev/output": "true", "app.kubernetes.io/managed-by": "scriptrun"},
-                "ownerReferences": [owner],
-            },
-            "immutable": True,
-            "data": {"result.json": json.dumps(result), "output.json": output, "log": "working\n" * 20},
-        }
+        run = pod["metadata"]["labels"]["scriptrun.dev/run"]
+        return build_output(pod["metadata"]["name"], run, self._uids[run])
 
     async def _wait_for_ends(self, count: int) -> None:
         deadline = time.monotonic() + _DRAIN_SECONDS
