@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import urllib3
+
 from localcluster.driver.settings import Settings, read_settings
 
 from .artifacts import Artifact, ensure_artifact
@@ -85,8 +87,15 @@ class Zeebe(JavaServer):
         }
 
     def is_ready(self) -> bool:
-        """Whether the broker takes commands."""
-        return self.answers(f"{self.management}/actuator/health/readiness")
+        """Whether the broker takes commands: its gateway has to know who leads the partition, too."""
+        if not self.answers(f"{self.management}/actuator/health/readiness"):
+            return False
+        try:
+            status, body = self.call("GET", "/topology", seconds=5)
+        except urllib3.exceptions.HTTPError:
+            return False
+        partitions = [part for broker in body["brokers"] for part in broker["partitions"]] if status == 200 else []
+        return any(part["role"] == "leader" for part in partitions)
 
     def call(self, method: str, path: str, body: object = None, seconds: float = 30.0) -> tuple[int, Any]:
         """Ask its REST API, below ``/v2``; returns status and body."""
