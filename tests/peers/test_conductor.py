@@ -23,7 +23,7 @@ from scriptrun.models.bridge import BridgeSpec
 from scriptrun.models.reasons import Reason
 
 LOGGED = replace(DONE, logs=("one", "two"))
-WAITS = Outcome(status="IN_PROGRESS", output={"done": 0.5}, back_off_seconds=1)
+WAITS = Outcome(status="IN_PROGRESS", output={"done": 0.5}, logs=("half done",), back_off_seconds=1)
 RESPONSE_TIMEOUT_SECONDS = 3
 _NUMBERS = itertools.count()
 
@@ -372,6 +372,7 @@ async def test_the_answer_to_a_report_is_lost(desk: Desk, outcome: Outcome) -> N
         assert await adapter.report(task.handle, outcome)
     tasks = desk.server.read_workflow(workflow)["tasks"]
     assert len(tasks) == (2 if outcome is FAILED else 1)  # one retry was asked for, not two
+    assert desk.server.read_log(task.id) == list(outcome.logs)
 
 
 async def test_the_answer_to_the_reading_back_is_lost(desk: Desk) -> None:

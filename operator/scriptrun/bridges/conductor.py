@@ -17,12 +17,12 @@ import structlog
 from scriptrun.bridges.adapter import Handle, Outcome, Task
 from scriptrun.bridges.conductor_task import (
     TERMINAL,
+    Finding,
     build_extension,
     build_task,
     build_update,
     check_output_size,
     is_about,
-    is_handed_out_again,
     is_handle,
     judge_update,
 )
@@ -125,18 +125,17 @@ class Conductor:
         now = int(time.time() * 1000)
         update = build_update(handle, outcome, self._poll.worker_id, self._poll.callback_seconds, now)
         check_output_size(update)
-        # Put into its queue once more, a task that somebody works on by now would be handed out twice.
-        if update["status"] == "IN_PROGRESS" and is_handed_out_again(await self._read(handle), handle):
-            return "IN_PROGRESS, and handed out again since"
+        if update["status"] == "IN_PROGRESS":
+            # Sent again after a lost answer, it would put the task off once more, or hand it out twice.
+            finding = judge_update(await self._read(handle), handle, update)
+            if finding.state != "waiting":
+                return _settle(finding)
         await self._update(handle, update)
         try:
-            finding = judge_update(await self._read(handle), handle, update)
+            document = await self._read(handle)
         except Gone:
             return "accepted; the server keeps the task no more"
-        if finding.state == "confirmed":
-            return finding.message
-        kinds: dict[str, type[TaskError]] = {"gone": Gone, "rejected": Rejected, "waiting": TryLater}
-        raise kinds[finding.state](finding.message)
+        return _settle(judge_update(document, handle, update))
 
     async def close(self) -> None:
         """Close connections."""
@@ -156,6 +155,13 @@ class Conductor:
         if not isinstance(answer.document, dict):
             raise TryLater(f"{answer.where} answered no task")
         return answer.document
+
+
+def _settle(finding: Finding) -> str:
+    if finding.state == "confirmed":
+        return finding.message
+    kinds: dict[str, type[TaskError]] = {"gone": Gone, "rejected": Rejected, "waiting": TryLater}
+    raise kinds[finding.state](finding.message)
 
 
 def _check(handle: Handle) -> None:

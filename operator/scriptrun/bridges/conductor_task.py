@@ -24,7 +24,6 @@ __all__ = [
     "build_update",
     "check_output_size",
     "is_about",
-    "is_handed_out_again",
     "is_handle",
     "judge_update",
 ]
@@ -209,7 +208,7 @@ def judge_update(document: Mapping[str, Any], handle: Handle, update: Mapping[st
     """
     status = _read_text(document, "status")
     if update["status"] == "IN_PROGRESS":
-        if is_handed_out_again(document, handle):
+        if _read_count(document) > handle["pollCount"]:
             return Finding("confirmed", "IN_PROGRESS, and handed out again since")
         if status == "SCHEDULED":
             return Finding("confirmed", f"IN_PROGRESS, due again in {update['callbackAfterSeconds']} s")
@@ -222,11 +221,6 @@ def judge_update(document: Mapping[str, Any], handle: Handle, update: Mapping[st
         return Finding("rejected", reason)
     by = _read_text(document, "workerId") or "nobody"
     return Finding("gone", f"the task is {status} already, last handed to {by}{f': {reason}' if reason else ''}")
-
-
-def is_handed_out_again(document: Mapping[str, Any], handle: Handle) -> bool:
-    """Whether a task, read back, was handed out again since the delivery of the handle."""
-    return _read_count(document) > int(handle["pollCount"])
 
 
 def _is_same(document: Mapping[str, Any], update: Mapping[str, Any]) -> bool:

@@ -129,11 +129,17 @@ async def test_what_is_read_back_is_no_task() -> None:
         await conductor.close()
 
 
-async def test_in_progress_is_not_sent_where_the_task_was_handed_out_again() -> None:
-    async with serve(say(200, recorded(pollCount=2))) as server:
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"status": "SCHEDULED", "callbackAfterSeconds": 10}, "IN_PROGRESS, due again in 10 s"),
+        ({"pollCount": 2}, "IN_PROGRESS, and handed out again since"),
+    ],
+)
+async def test_in_progress_is_not_sent_again_after_it_arrived(changes: dict[str, Any], said: str) -> None:
+    async with serve(say(200, recorded(**changes))) as server:
         conductor = adapter(server)
-        said = await conductor.report(HANDLE, Outcome(status="IN_PROGRESS"))
-        assert said == "IN_PROGRESS, and handed out again since"
+        assert await conductor.report(HANDLE, Outcome(status="IN_PROGRESS")) == said
         await conductor.close()
     assert [asked.method for asked in server.asked] == ["GET"]
 
