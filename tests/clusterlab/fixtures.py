@@ -9,8 +9,7 @@ import pytest
 
 from clusterlab.chart import NAMESPACE, OPERATOR, ensure_runner_image, install_without_operator
 from clusterlab.process import OperatorProcess, write_kubeconfig
-from clusterlab.space import GROUP, Space, Watches
-from clusterlab.watch import Watch
+from clusterlab.space import Space, Watches
 from kubeapi import Api, wait_for
 
 pytest_plugins = ["clusterfixtures"]
@@ -37,11 +36,8 @@ def admin(kubeconfig: Path, chart: None) -> Api:
 @pytest.fixture(scope="session")
 def watches(kubeconfig: Path, chart: None) -> Iterator[Watches]:
     """What tests wait by."""
-    paths = (f"/apis/{GROUP}/scriptruns", f"/apis/{GROUP}/scripts", "/apis/batch/v1/jobs", "/api/v1/pods")
-    followed = [Watch(kubeconfig, path) for path in paths]
-    yield Watches(*followed)
-    for watch in followed:
-        watch.close()
+    with Watches.open(kubeconfig) as watches:
+        yield watches
 
 
 @pytest.fixture(scope="session")

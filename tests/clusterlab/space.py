@@ -1,7 +1,9 @@
 """A namespace with the restricted Pod Security Standard, and what a test does in it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from clusterlab.watch import WAIT_SECONDS, Manifest, Watch
@@ -21,6 +23,18 @@ class Watches:
     scripts: Watch
     jobs: Watch
     pods: Watch
+
+    @classmethod
+    @contextmanager
+    def open(cls, kubeconfig: Path) -> "Iterator[Watches]":
+        """Follow them while this is open."""
+        paths = (f"/apis/{GROUP}/scriptruns", f"/apis/{GROUP}/scripts", "/apis/batch/v1/jobs", "/api/v1/pods")
+        followed = [Watch(kubeconfig, path) for path in paths]
+        try:
+            yield cls(*followed)
+        finally:
+            for watch in followed:
+                watch.close()
 
 
 class Run:

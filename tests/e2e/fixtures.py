@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from clusterlab.space import GROUP, Space, Watches
-from clusterlab.watch import Watch
+from clusterlab.space import Space, Watches
 from e2e.release import NAMESPACE, SETTINGS, Release, read_images, restore_release
 from kubeapi import Api, wait_for
 
@@ -41,11 +40,8 @@ def installed(release: Release) -> Release:
 @pytest.fixture(scope="module")
 def watches(kubeconfig: Path, installed: Release) -> Iterator[Watches]:
     """What tests wait by; it begins when there are CRDs."""
-    paths = (f"/apis/{GROUP}/scriptruns", f"/apis/{GROUP}/scripts", "/apis/batch/v1/jobs", "/api/v1/pods")
-    followed = [Watch(kubeconfig, path) for path in paths]
-    yield Watches(*followed)
-    for watch in followed:
-        watch.close()
+    with Watches.open(kubeconfig) as watches:
+        yield watches
 
 
 @pytest.fixture
