@@ -1,6 +1,6 @@
 """The servers, each started once, when the first test asks for it. Tests share them and keep to names of their own."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TypeVar, cast
@@ -10,6 +10,7 @@ import pytest
 from peers.servers.conductor import Conductor
 from peers.servers.process import Server
 from peers.servers.zeebe import Zeebe
+from peers.zeebe_engine import NUMBERS, Engine
 
 S = TypeVar("S", bound=Server)
 
@@ -34,3 +35,12 @@ def zeebe(request: pytest.FixtureRequest) -> Iterator[Zeebe]:
     """A Zeebe broker with its gateway."""
     with _prepare(request, Zeebe, "zeebe") as server:
         yield server
+
+
+@pytest.fixture
+async def zeebe_engine(zeebe: Zeebe, request: pytest.FixtureRequest) -> AsyncIterator[Engine]:
+    """A process of the test's own on it."""
+    engine = Engine(zeebe, f"{request.node.originalname}-{next(NUMBERS)}")
+    engine.deploy()
+    yield engine
+    await engine.close()
