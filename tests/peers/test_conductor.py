@@ -4,9 +4,8 @@ import asyncio
 import functools
 import itertools
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -403,25 +402,15 @@ async def test_the_answer_to_a_poll_is_lost(desk: Desk) -> None:
     assert [task["status"] for task in ended["tasks"]] == ["TIMED_OUT", "COMPLETED"]
 
 
-@pytest.fixture
-def second_server(tmp_path: Path) -> Iterator[Server]:
-    """A server that one test may stop."""
-    with Server(tmp_path) as server:
-        yield server
-
-
-async def test_the_server_goes_and_comes_back(second_server: Server) -> None:
-    desk = Desk(second_server, "restarted")
-    desk.define()
+async def test_the_server_goes_and_comes_back(desk: Desk) -> None:
     workflow = desk.start()
     adapter = desk.adapter()
     task = await claim_one(adapter)
-    await asyncio.to_thread(second_server.kill)
+    await asyncio.to_thread(desk.server.kill)
     for attempt in (adapter.claim(1), adapter.extend(task.handle), adapter.report(task.handle, DONE)):
         with pytest.raises(TryLater, match=r"can't be reached|the connection broke"):
             await attempt
-    await asyncio.to_thread(second_server.start)
+    await asyncio.to_thread(desk.server.start)
     await adapter.extend(task.handle)
     assert await adapter.report(task.handle, DONE) == "COMPLETED"
-    assert second_server.read_workflow(workflow)["status"] == "COMPLETED"
-    await desk.close()
+    assert desk.server.read_workflow(workflow)["status"] == "COMPLETED"
