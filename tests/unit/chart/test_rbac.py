@@ -89,9 +89,13 @@ PEOPLE = {
     "view": {
         ("scriptrun.dev", "scripts"): {"get", "list", "watch"},
         ("scriptrun.dev", "scriptruns"): {"get", "list", "watch"},
+        ("scriptrun.dev", "bridges"): {"get", "list", "watch"},
     },
     "edit": {("scriptrun.dev", "scriptruns"): {"create", "update", "patch", "delete", "deletecollection"}},
-    "admin": {("scriptrun.dev", "scripts"): {"create", "update", "patch", "delete", "deletecollection"}},
+    "admin": {
+        ("scriptrun.dev", kind): {"create", "update", "patch", "delete", "deletecollection"}
+        for kind in ("scripts", "bridges")
+    },
 }
 
 

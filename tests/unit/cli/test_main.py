@@ -100,11 +100,14 @@ def test_an_unknown_context(scriptrun: Scriptrun, tmp_path: Path) -> None:
     assert "there" in done.stderr
 
 
-def test_wrong_settings_of_the_operator_are_one_line(scriptrun: Scriptrun, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SCRIPTRUN_WORKERS", "many")
-    done = scriptrun("operator")
+@pytest.mark.parametrize(("command", "name"), [("operator", "WORKERS"), ("bridge", "HTTP_PORT")])
+def test_wrong_settings_of_a_process_are_one_line(
+    scriptrun: Scriptrun, monkeypatch: pytest.MonkeyPatch, command: str, name: str
+) -> None:
+    monkeypatch.setenv(f"SCRIPTRUN_{name}", "many")
+    done = scriptrun(command)
     assert done.code == 2
-    assert done.stderr.startswith("error: SCRIPTRUN_WORKERS=many: ")
+    assert done.stderr.startswith(f"error: SCRIPTRUN_{name}=many: ")
     assert done.stderr.count("\n") == 1
 
 
@@ -113,10 +116,11 @@ def test_the_crds_as_a_stream_and_as_files(scriptrun: Scriptrun, tmp_path: Path)
     assert [document["metadata"]["name"] for document in documents] == [
         "scripts.scriptrun.dev",
         "scriptruns.scriptrun.dev",
+        "bridges.scriptrun.dev",
     ]
     assert scriptrun("crds", "--output-dir", tmp_path / "new" / "crds").stdout == ""
     written = {path.name: yaml.safe_load(path.read_text()) for path in (tmp_path / "new" / "crds").iterdir()}
-    assert written == {"scripts.yaml": documents[0], "scriptruns.yaml": documents[1]}
+    assert written == dict(zip(("scripts.yaml", "scriptruns.yaml", "bridges.yaml"), documents, strict=True))
 
 
 def test_render_prints_yaml_and_json(scriptrun: Scriptrun, tmp_path: Path) -> None:
