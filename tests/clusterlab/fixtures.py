@@ -9,15 +9,10 @@ import pytest
 
 from clusterlab.chart import NAMESPACE, OPERATOR, ensure_runner_image, install_without_operator
 from clusterlab.process import OperatorProcess, write_kubeconfig
-from clusterlab.space import Space, Watches
-from kubeapi import Api, wait_for
+from clusterlab.space import Space, Watches, create_space
+from kubeapi import Api
 
 pytest_plugins = ["clusterfixtures"]
-
-RESTRICTED = {
-    "pod-security.kubernetes.io/enforce": "restricted",
-    "pod-security.kubernetes.io/enforce-version": "latest",
-}
 
 
 @pytest.fixture(scope="session")
@@ -90,13 +85,9 @@ def make_space(admin: Api, watches: Watches) -> Iterator[Callable[[], Space]]:
     made: list[str] = []
 
     def make() -> Space:
-        answer = admin.post("/api/v1/namespaces", {"metadata": {"generateName": "test-", "labels": RESTRICTED}})
-        assert answer.status == 201, answer
-        name = str(answer.body["metadata"]["name"])
-        made.append(name)
-        trust = f"/api/v1/namespaces/{name}/configmaps/kube-root-ca.crt"
-        wait_for("the namespace's certificates", lambda: admin.get(trust).status == 200)
-        return Space(admin, watches, name)
+        space = create_space(admin, watches)
+        made.append(space.name)
+        return space
 
     yield make
     for name in made:

@@ -13,6 +13,10 @@ T = TypeVar("T")
 
 GROUP = "scriptrun.dev/v1alpha1"
 ENDINGS = {"python": ".py", "shell": ".sh", "node": ".js", "exec": ""}
+RESTRICTED = {
+    "pod-security.kubernetes.io/enforce": "restricted",
+    "pod-security.kubernetes.io/enforce-version": "latest",
+}
 
 
 @dataclass(frozen=True)
@@ -228,6 +232,16 @@ class Space:
             f"{item['involvedObject'].get('name')}: {item['reason']}: {item['message']}" for item in warnings[-20:]
         ]
         return "\n".join(["runs:", *runs, "pods:", *pods, "warnings:", *events])
+
+
+def create_space(api: Api, watches: Watches) -> Space:
+    """Create a namespace; whoever asks for it deletes it."""
+    answer = api.post("/api/v1/namespaces", {"metadata": {"generateName": "test-", "labels": RESTRICTED}})
+    assert answer.status == 201, answer
+    name = str(answer.body["metadata"]["name"])
+    trust = f"/api/v1/namespaces/{name}/configmaps/kube-root-ca.crt"
+    wait_for("the namespace's certificates", lambda: api.get(trust).status == 200)
+    return Space(api, watches, name)
 
 
 def build_script(name: str, inline: str = "", **spec: Any) -> Manifest:

@@ -10,9 +10,14 @@ _NAMESPACES = (
 
 
 def build_process(
-    process: str, task_type: str, headers: Mapping[str, str] | None = None, retries: int = 3, catches: str = ""
+    process: str,
+    task_type: str,
+    headers: Mapping[str, str] | None = None,
+    retries: int = 3,
+    catches: str = "",
+    then: str = "",
 ) -> str:
-    """Build a process of one service task.
+    """Build a process of one service task, or of two.
 
     Args:
         process: its id.
@@ -20,6 +25,7 @@ def build_process(
         headers: task headers.
         retries: of a job.
         catches: code of a BPMN error that ends the process by another way, which sets the variable ``caught``.
+        then: type of the jobs of a second task, which comes when the first is completed.
     """
     lines = "".join(
         f"<zeebe:header key={quoteattr(key)} value={quoteattr(value)}/>" for key, value in (headers or {}).items()
@@ -36,12 +42,20 @@ def build_process(
         <zeebe:taskHeaders>{lines}</zeebe:taskHeaders>
       </extensionElements>
     </serviceTask>
-    <sequenceFlow id="to-end" sourceRef="task" targetRef="end"/>
+    <sequenceFlow id="to-end" sourceRef="{"then" if then else "task"}" targetRef="end"/>
     <endEvent id="end"/>
     {_CATCH if catches else ""}
+    {_build_second(then) if then else ""}
   </process>
 </definitions>
 """
+
+
+def _build_second(task_type: str) -> str:
+    return f"""<sequenceFlow id="to-then" sourceRef="task" targetRef="then"/>
+    <serviceTask id="then">
+      <extensionElements><zeebe:taskDefinition type={quoteattr(task_type)} retries="1"/></extensionElements>
+    </serviceTask>"""
 
 
 _CATCH = """<boundaryEvent id="catch" attachedToRef="task">

@@ -1,0 +1,266 @@
+"""Both orchestrators, as the suite needs them: start, cancel, and tell how it ended without asking the bridge."""
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, TypeVar
+
+import urllib3
+
+from peers.faults.proxy import Exchange, Kind, Seen, read_json
+from peers.servers.bpmn import build_process
+from peers.servers.conductor import Conductor
+from peers.servers.process import Server
+from peers.servers.zeebe import Zeebe
+
+T = TypeVar("T")
+State = Literal["open", "completed", "failed", "canceled"]
+
+LEASE_SECONDS = 10
+RETRIES = 3
+_AWAY_SECONDS = 120.0
+_AGAIN_SECONDS = 0.3
+_RECORD_LEASE_SECONDS = 3600
+
+
+@dataclass(frozen=True)
+class End:
+    """How the orchestrator says that a workflow ended.
+
+    Attributes:
+        state: of the workflow.
+        output: what came out of its task.
+        completions: how often its task was completed.
+        lapsed: how many of its tasks the orchestrator itself gave up for their time.
+        message: what an analyst reads of a failure.
+    """
+
+    state: State
+    output: Mapping[str, Any] = field(default_factory=dict)
+    completions: int = 0
+    lapsed: int = 0
+    message: str = ""
+
+
+class Orchestrator(Protocol):
+    """A server with one type of task in it, the suite's own."""
+
+    name: str
+    server: Server
+    address: str
+
+    def prepare(self, script: str, **more: Any) -> None:
+        """Deploy a workflow whose one task is the script's, and one whose task names no Script."""
+        ...
+
+    def build_bridge(self, address: str) -> dict[str, Any]:
+        """Build the part of a Bridge's spec that names the orchestrator."""
+        ...
+
+    def start(self, task: Mapping[str, Any], *, named: bool = True) -> str:
+        """Start a workflow; returns its id.
+
+        Args:
+            task: what the script is told.
+            named: whether its task names a Script.
+        """
+        ...
+
+    def cancel(self, workflow: str) -> bool:
+        """Cancel a workflow; says whether it was still open."""
+        ...
+
+    def refresh(self) -> None:
+        """Ask for what is needed before workflows are looked at."""
+        ...
+
+    def look(self, workflow: str, tasks: set[str]) -> End:
+        """Look how a workflow is.
+
+        Args:
+            workflow: its id.
+            tasks: ids of its tasks that were handed out.
+        """
+        ...
+
+    def read(self, exchange: Exchange) -> Seen:
+        """Say what an exchange between bridge and server meant."""
+        ...
+
+
+def persist(act: Callable[[], T]) -> T:
+    """Do something at a server that may be away for a while, or have too much to do."""
+    until = time.monotonic() + _AWAY_SECONDS
+    while True:
+        try:
+            return act()
+        except (urllib3.exceptions.HTTPError, AssertionError):
+            if time.monotonic() > until:
+                raise
+        time.sleep(_AGAIN_SECONDS)
+
+
+class ZeebeSide:
+    """Zeebe without its search: behind the script's task stands another, whose jobs tell what has been completed."""
+
+    name = "zeebe"
+
+    def __init__(self, server: Zeebe, work: str) -> None:
+        self.server: Zeebe = server
+        self.address = server.address
+        self._work = work
+        self._records: dict[str, dict[int, dict[str, Any]]] = {}
+        self._canceled: set[str] = set()
+
+    def prepare(self, script: str, **more: Any) -> None:
+        """Deploy both processes."""
+        for process, headers in ((self._work, {"script": script}), (f"{self._work}-unnamed", {})):
+            document = build_process(
+                process, self._work, headers, then=f"{self._work}-record", **{"retries": RETRIES, **more}
+            )
+            self.server.deploy(f"{process}.bpmn", document)
+
+    def build_bridge(self, address: str) -> dict[str, Any]:
+        """Claim jobs of the suite's own type."""
+        return {"zeebe": {"address": address, "taskType": self._work}}
+
+    def start(self, task: Mapping[str, Any], *, named: bool = True) -> str:
+        """Create an instance."""
+        process = self._work if named else f"{self._work}-unnamed"
+        return str(persist(lambda: self.server.create_instance(process, {"task": task})))
+
+    def cancel(self, workflow: str) -> bool:
+        """Cancel an instance."""
+
+        def cancel() -> bool:
+            status, body = self.server.call("POST", f"/process-instances/{workflow}/cancellation")
+            assert status in (204, 404), body
+            return bool(status == 204)
+
+        open_until_now = persist(cancel)
+        if open_until_now:
+            self._canceled.add(workflow)
+        return open_until_now
+
+    def look(self, workflow: str, tasks: set[str]) -> End:
+        """Look at what has been recorded, and at the job."""
+        if records := self._records.get(workflow):
+            return End("completed", next(iter(records.values())), completions=len(records))
+        if workflow in self._canceled:
+            return End("canceled")
+        return End("failed") if any(self._has_incident(task) for task in tasks) else End("open")
+
+    def refresh(self) -> None:
+        """Take the jobs of the second task: each says that the first was completed, and with what."""
+        ask = {
+            "type": f"{self._work}-record",
+            "worker": "suite",
+            "maxJobsToActivate": 500,
+            "timeout": _RECORD_LEASE_SECONDS * 1000,
+            "requestTimeout": -1,
+        }
+
+        def activate() -> list[dict[str, Any]]:
+            status, body = self.server.call("POST", "/jobs/activation", ask)
+            assert status == 200, body
+            jobs: list[dict[str, Any]] = body["jobs"]
+            return jobs
+
+        for job in persist(activate):
+            self._records.setdefault(str(job["processInstanceKey"]), {})[int(job["key"])] = job["variables"]
+
+    def _has_incident(self, job: str) -> bool:
+        """Whether a job is in the state of those that have failed, as its completion is refused then.
+
+        Asked only of one that must not be completed: where this does it, the suite counts a task too much.
+        """
+        status, _ = persist(lambda: self.server.call("POST", f"/jobs/{job}/completion", {}))
+        return bool(status == 409)
+
+    def read(self, exchange: Exchange) -> Seen:
+        """Tell activation, extension and report by method and path."""
+        if exchange.path == "/v2/jobs/activation":
+            jobs = (read_json(exchange.answer) or {}).get("jobs") or []
+            handed = tuple((str(job["key"]), _read_number(job["variables"])) for job in jobs)
+            return Seen("claim", bool(handed), handed)
+        found = re.fullmatch(r"/v2/jobs/(\d+)(?:/(completion|failure|error))?", exchange.path)
+        if found is None:
+            return Seen("other", done=False)
+        kind: Kind = "report" if found[2] else "extension"
+        return Seen(kind, exchange.status == 204, ((found[1], -1),), found[2] or "")
+
+
+class ConductorSide:
+    """Conductor, which tells everything of a workflow and its tasks."""
+
+    name = "conductor"
+
+    def __init__(self, server: Conductor, work: str) -> None:
+        self.server: Conductor = server
+        self.address = server.address
+        self._work = work
+
+    def prepare(self, script: str, **more: Any) -> None:
+        """Define the task and both workflows.
+
+        A task whose handing out was lost comes again when its response timeout is over, and uses up a retry.
+        """
+        self.server.define_task(self._work, **{"retryCount": 50, "responseTimeoutSeconds": 3 * LEASE_SECONDS, **more})
+        given = {"task": "${workflow.input.task}"}
+        self.server.define_workflow(self._work, self._work, {"script": script, **given})
+        self.server.define_workflow(f"{self._work}-unnamed", self._work, given)
+
+    def build_bridge(self, address: str) -> dict[str, Any]:
+        """Claim tasks of the suite's own type."""
+        return {"conductor": {"address": address, "taskType": self._work}}
+
+    def start(self, task: Mapping[str, Any], *, named: bool = True) -> str:
+        """Start a workflow."""
+        name = self._work if named else f"{self._work}-unnamed"
+        return persist(lambda: self.server.start_workflow(name, {"task": task}))
+
+    def cancel(self, workflow: str) -> bool:
+        """Terminate a workflow."""
+        if persist(lambda: self.server.read_workflow(workflow))["status"] != "RUNNING":
+            return False
+        persist(lambda: self._terminate(workflow))
+        return True
+
+    def _terminate(self, workflow: str) -> None:
+        if self.server.read_workflow(workflow)["status"] == "RUNNING":
+            self.server.terminate_workflow(workflow, "not needed any more")
+
+    def refresh(self) -> None:
+        """Nothing: a workflow tells all of itself."""
+
+    def look(self, workflow: str, tasks: set[str]) -> End:
+        """Read the workflow."""
+        found = persist(lambda: self.server.read_workflow(workflow))
+        states: dict[str, State] = {"COMPLETED": "completed", "FAILED": "failed", "TERMINATED": "canceled"}
+        statuses = [task["status"] for task in found["tasks"]]
+        return End(
+            states.get(found["status"], "open"),
+            (found.get("output") or {}).get("result") or {},
+            completions=statuses.count("COMPLETED"),
+            lapsed=statuses.count("TIMED_OUT"),
+            message=str(found.get("reasonForIncompletion") or ""),
+        )
+
+    def read(self, exchange: Exchange) -> Seen:
+        """Tell poll, extension and update apart."""
+        if exchange.path.startswith("/api/tasks/poll/batch/"):
+            tasks = read_json(exchange.answer) if exchange.status == 200 else None
+            handed = tuple((str(task["taskId"]), _read_number(task["inputData"])) for task in tasks or ())
+            return Seen("claim", bool(handed), handed)
+        if (exchange.method, exchange.path) != ("POST", "/api/tasks"):
+            return Seen("other", done=False)
+        update = json.loads(exchange.body)
+        kind: Kind = "extension" if update.get("extendLease") else "report"
+        return Seen(kind, exchange.status == 200, ((update["taskId"], -1),), update["status"])
+
+
+def _read_number(variables: Mapping[str, Any]) -> int:
+    task = variables.get("task")
+    return int(task.get("number", -1)) if isinstance(task, dict) else -1

@@ -1,0 +1,108 @@
+"""The storm: processes are killed and the line is disturbed, at moments that dice choose."""
+
+import random
+import threading
+import time
+from collections import Counter
+
+from clusterlab.process import OperatorProcess
+from peers.faults.orchestrators import Orchestrator
+from peers.faults.proxy import Proxy
+from peers.faults.world import Site
+
+_LULL_SHARE = 0.15
+"""Of the pauses between kills: long enough for a leader to be found and to get something done."""
+
+
+class Storm:
+    """Kills and disturbs for so long, in threads of its own.
+
+    Args:
+        site: whose processes are killed, and started again at once.
+        orchestrator: killed once, in the middle, and away for a while.
+        proxy: cuts, loses and delays.
+        dice: decide everything but what the machine's own pace decides.
+
+    Attributes:
+        kills: by what was killed.
+        seconds: how long it has lasted.
+    """
+
+    def __init__(self, site: Site, orchestrator: Orchestrator, proxy: Proxy, dice: random.Random) -> None:
+        self.kills: Counter[str] = Counter()
+        self.seconds = 0.0
+        self._site = site
+        self._orchestrator = orchestrator
+        self._proxy = proxy
+        # Of their own each, so that the threads' turns don't change what is drawn.
+        self._killing, self._disturbing = random.Random(dice.random()), random.Random(dice.random())
+        self._away_seconds = dice.uniform(5.0, 20.0)
+        self._over = threading.Event()
+        self._failures: list[BaseException] = []
+        self._lock = threading.Lock()
+
+    def rage(self, seconds: float) -> None:
+        """Have it for so long; afterwards everything runs and the line is good."""
+        began = time.monotonic()
+        work = (self._kill_on, self._disturb_on, lambda: self._strike_orchestrator(seconds / 2))
+        threads = [threading.Thread(target=self._guard, args=(act,), name="storm") for act in work]
+        for thread in threads:
+            thread.start()
+        self._over.wait(seconds)
+        self._over.set()
+        for thread in threads:
+            thread.join()
+        self.seconds = time.monotonic() - began
+        self._proxy.disarm()
+        if self._failures:
+            raise self._failures[0]
+
+    def _guard(self, act: object) -> None:
+        try:
+            act()  # type: ignore[operator]
+        except BaseException as error:
+            self._failures.append(error)
+            self._over.set()
+
+    def _kill_on(self) -> None:
+        """On average once a second: most soon after another, some after a lull."""
+        dice = self._killing
+        while not self._over.wait(_draw_pause(dice)):
+            kind = dice.choice(("operator", "bridge"))
+            replicas: list[OperatorProcess] = [*(self._site.operators if kind == "operator" else self._site.bridges)]
+            self._kill(kind, dice.choice(replicas))
+
+    def _kill(self, kind: str, process: OperatorProcess) -> None:
+        code = process.kill()
+        assert code == -9, f"the {kind} had ended by itself ({code}):\n{process.tail()}"
+        process.start()
+        with self._lock:
+            self.kills[kind] += 1
+
+    def _strike_orchestrator(self, after_seconds: float) -> None:
+        if self._over.wait(after_seconds):
+            return
+        server = self._orchestrator.server
+        server.kill()
+        with self._lock:
+            self.kills["orchestrator"] += 1
+        self._over.wait(self._away_seconds)
+        server.start()
+
+    def _disturb_on(self) -> None:
+        dice, proxy = self._disturbing, self._proxy
+        while not self._over.wait(dice.expovariate(1 / 1.5)):
+            what = dice.choice(("cut", "slow", "claim", "claim", "report", "report", "extension", "silence"))
+            if what == "cut":
+                proxy.cut(dice.uniform(0.2, 2.0))
+            elif what == "slow":
+                proxy.slow_down(dice.uniform(0.1, 1.5), dice.uniform(1.0, 4.0))
+            elif what == "silence":
+                proxy.lose("report", "silent")
+            else:
+                proxy.lose(what)
+
+
+def _draw_pause(dice: random.Random) -> float:
+    """Seconds to the next kill: one on average."""
+    return dice.uniform(3.0, 5.0) if dice.random() < _LULL_SHARE else dice.expovariate(1 / 0.47)

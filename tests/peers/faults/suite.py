@@ -1,0 +1,108 @@
+"""The whole: tasks come while the storm rages; then all has to settle, and the journals are compared."""
+
+import random
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from peers.faults.audit import Auditor, Findings
+from peers.faults.orchestrators import Orchestrator
+from peers.faults.proxy import Proxy
+from peers.faults.storm import Storm
+from peers.faults.tasks import SCRIPT, SOURCE, Task, deal_tasks
+from peers.faults.world import Site, World, open_world
+
+MOST_AT_ONCE = 24
+_CANCEL_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of one orchestrator's part.
+
+    Attributes:
+        tasks: how many there were.
+        kills: by what was killed.
+        faults: of the line, how often each has happened.
+        findings: what is wrong.
+        seed: of the dice.
+        seconds: it took, and of these the storm.
+        storm_seconds: of these.
+        runs: that were made.
+    """
+
+    tasks: int
+    kills: dict[str, int]
+    faults: dict[str, int]
+    findings: Findings
+    seed: int
+    seconds: float
+    storm_seconds: float
+    runs: int
+
+
+def run_suite(site: Site, orchestrator: Orchestrator, count: int, storm_seconds: float, seed: int) -> Result:
+    """Run one orchestrator's part.
+
+    Args:
+        site: the cluster.
+        orchestrator: started.
+        count: of tasks.
+        storm_seconds: how long the storm lasts; tasks come through its first two thirds.
+        seed: of the dice.
+    """
+    began, dice = time.monotonic(), random.Random(seed)
+    tasks = deal_tasks(count, dice)
+    with open_world(site) as world, Proxy(orchestrator.address, orchestrator.read) as proxy:
+        orchestrator.prepare(SCRIPT)
+        world.space.add_script(SCRIPT, SOURCE, handler="python")
+        world.add_bridge(maxConcurrentRuns=MOST_AT_ONCE, **orchestrator.build_bridge(proxy.address))
+        for process in (*site.operators, *site.bridges):
+            process.start()
+        storm = Storm(site, orchestrator, proxy, dice)
+        with ThreadPoolExecutor(1) as pool:
+            coming = pool.submit(_bring, world, orchestrator, tasks, storm_seconds * 2 / 3)
+            storm.rage(storm_seconds)
+            workflows = coming.result()
+        findings = Auditor(world, orchestrator, proxy).audit(workflows, 120 + count)
+        runs = len(world.runs())
+    return Result(
+        count,
+        dict(storm.kills),
+        dict(proxy.faults),
+        findings,
+        seed,
+        time.monotonic() - began,
+        storm.seconds,
+        runs,
+    )
+
+
+def _bring(world: World, orchestrator: Orchestrator, tasks: Sequence[Task], seconds: float) -> dict[Task, str]:
+    """Start the workflows, spread over so long, and cancel those that are to be canceled once they run."""
+    began, workflows = time.monotonic(), dict[Task, str]()
+    canceled: set[Task] = set()
+    doomed = {task for task in tasks if task.fate == "canceled"}
+    for place, task in enumerate(tasks):
+        due = began + seconds * place / len(tasks)
+        while (left := due - time.monotonic()) > 0:
+            threading.Event().wait(min(left, _CANCEL_SECONDS))
+        workflows[task] = orchestrator.start(task.tell(world.journal.address), named=task.fate != "refused")
+        _cancel_started(world, orchestrator, {task: workflows[task] for task in doomed & workflows.keys()}, canceled)
+    while canceled != doomed:
+        threading.Event().wait(_CANCEL_SECONDS)
+        _cancel_started(world, orchestrator, {task: workflows[task] for task in doomed}, canceled)
+    return workflows
+
+
+def _cancel_started(world: World, orchestrator: Orchestrator, workflows: dict[Task, str], canceled: set[Task]) -> None:
+    """Cancel, at the orchestrator, those whose script has started; of every other one no script has to have."""
+    if not workflows.keys() - canceled:
+        return
+    started = {entry.word for entry in world.journal.read()}
+    for task, workflow in workflows.items():
+        if task not in canceled and (f"{task.number}.start" in started or task.number % 2):
+            orchestrator.cancel(workflow)
+            canceled.add(task)

@@ -1,0 +1,151 @@
+"""Where faults happen: the chart without its processes, two operators and two bridges, a namespace, a journal."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chaos.journal import Journal
+from clusterlab.chart import BRIDGE, NAMESPACE, OPERATOR, ensure_runner_image, install_without_operator
+from clusterlab.process import BridgeProcess, OperatorProcess, write_kubeconfig
+from clusterlab.space import GROUP, Space, Watches, create_space
+from clusterlab.watch import Watch
+from kubeapi import Api, wait_for
+from peers.faults.orchestrators import LEASE_SECONDS
+
+BRIDGE_NAME = "main"
+REPLICAS = 2
+_LEADER_SECONDS = "3"
+
+
+@dataclass(frozen=True)
+class Site:
+    """A cluster that is set up for faults.
+
+    Attributes:
+        api: The administrator.
+        watches: What is followed.
+        operators: Replicas of the operator, with the chart's rights.
+        bridges: Replicas of the bridge, with the chart's rights.
+        image: The runner's.
+    """
+
+    api: Api
+    watches: Watches
+    operators: list[OperatorProcess]
+    bridges: list[BridgeProcess]
+    image: str
+
+    def stop(self) -> None:
+        """Stop every process."""
+        for process in (*self.bridges, *self.operators):
+            if process.running:
+                process.kill()
+
+
+@contextmanager
+def open_site(kubeconfig: Path, image: str = "") -> Iterator[Site]:
+    """Install the chart without operator and bridge, and make both ready to be started as processes."""
+    image = image or ensure_runner_image()
+    with ExitStack() as stack:
+        stack.enter_context(install_without_operator(kubeconfig))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        site = Site(
+            Api.from_kubeconfig(kubeconfig),
+            _follow(kubeconfig, stack),
+            _prepare(OperatorProcess, write_kubeconfig(kubeconfig, OPERATOR, folder / "operator"), image),
+            _prepare(BridgeProcess, write_kubeconfig(kubeconfig, BRIDGE, folder / "bridge"), image),
+            image,
+        )
+        stack.callback(site.stop)
+        yield site
+
+
+def _follow(kubeconfig: Path, stack: ExitStack) -> Watches:
+    paths = (f"/apis/{GROUP}/scriptruns", f"/apis/{GROUP}/scripts", "/apis/batch/v1/jobs", "/api/v1/pods")
+    followed = [Watch(kubeconfig, path) for path in paths]
+    for watch in followed:
+        stack.callback(watch.close)
+    return Watches(*followed)
+
+
+def _prepare(kind: Callable[[Path, dict[str, str]], Any], account: Path, image: str) -> list[Any]:
+    settings = {
+        "RUNNER_IMAGE": image,
+        "LEASE_NAMESPACE": NAMESPACE,
+        "LEASE_DURATION_SECONDS": _LEADER_SECONDS,
+        "HTTP_HOST": "127.0.0.1",
+        "HTTP_PORT": "0",
+        "LOG_FORMAT": "json",
+    }
+    return [kind(account, settings) for _ in range(REPLICAS)]
+
+
+@dataclass(frozen=True)
+class World:
+    """One namespace of a site, with a journal that the scripts write.
+
+    Attributes:
+        site: The cluster.
+        space: The namespace.
+        journal: What the scripts did.
+    """
+
+    site: Site
+    space: Space
+    journal: Journal
+
+    @property
+    def bridge_path(self) -> str:
+        """URL path of the Bridge."""
+        return self.space.path("bridges", BRIDGE_NAME, GROUP)
+
+    def add_bridge(self, **spec: Any) -> None:
+        """Create the Bridge."""
+        fast = {"leaseSeconds": LEASE_SECONDS, "longPollSeconds": 5, "retryBackOffSeconds": 0}
+        body = {
+            "apiVersion": GROUP,
+            "kind": "Bridge",
+            "metadata": {"name": BRIDGE_NAME},
+            "spec": {**fast, **spec},
+        }
+        self.space.create(self.space.path("bridges", group=GROUP), body)
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Every run there is, as the API server has it."""
+        answer = self.space.api.get(self.space.run_path())
+        assert answer.status == 200, answer
+        items: list[dict[str, Any]] = answer.body["items"]
+        return items
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Every Job there is."""
+        answer = self.space.api.get(self.space.job_path())
+        assert answer.status == 200, answer
+        items: list[dict[str, Any]] = answer.body["items"]
+        return items
+
+
+@contextmanager
+def open_world(site: Site) -> Iterator[World]:
+    """Make a namespace with a journal; both are gone afterwards, and nobody works any more."""
+    space, records = create_space(site.api, site.watches), create_space(site.api, site.watches)
+    world = World(site, space, Journal(records, site.image))
+    try:
+        yield world
+    finally:
+        site.stop()
+        _let_go(world)
+        for made in (space, records):
+            made.api.delete(f"/api/v1/namespaces/{made.name}")
+
+
+def _let_go(world: World) -> None:
+    """Take the finalizers of what a failed suite left, that the namespace can go."""
+    with suppress(TimeoutError):
+        for path in (world.bridge_path, *(world.space.run_path(run["metadata"]["name"]) for run in world.runs())):
+            world.space.api.patch(path, {"metadata": {"finalizers": None}})
+        world.space.api.delete(world.bridge_path)
+        wait_for("the Bridge to be gone", lambda: world.space.api.get(world.bridge_path).status == 404, 10)
