@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import burst, latency, scale, writes
+from bench import bridge, burst, latency, scale, writes
 from bench.figures import DOCUMENT, Report, read_document, write_reports
 from bench.readme import write_readme
 from bench.site import Site, open_site
@@ -23,7 +23,9 @@ from helm import ROOT
 Measure = Callable[[Site, bool], Awaitable[Report]]
 
 ON_CLUSTER: dict[str, Measure] = {"latency": latency.measure, "burst": burst.measure, "writes": writes.measure}
-NAMES = (*ON_CLUSTER, "scale")
+ALONE: dict[str, Callable[[bool], Awaitable[Report]]] = {"scale": scale.measure, "bridge": bridge.measure}
+"""Those that bring their own cluster, or a stand-in for one."""
+NAMES = (*ON_CLUSTER, *ALONE)
 
 console = Console(stderr=True)
 
@@ -64,7 +66,7 @@ async def _run(names: Sequence[str], quick: bool) -> list[Report]:
             started = time.monotonic()
             with console.status(f"{name} …"):
                 reports.append(
-                    await (ON_CLUSTER[name](site, quick) if site and name != "scale" else scale.measure(quick))
+                    await (ON_CLUSTER[name](site, quick) if site and name in ON_CLUSTER else ALONE[name](quick))
                 )
             write_reports(reports[-1:], quick)
             console.print(f"{name}: done in {time.monotonic() - started:.0f} s")

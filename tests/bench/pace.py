@@ -47,30 +47,31 @@ def measure_pace(runs: int, per_second: float) -> Pace:
     with tempfile.TemporaryDirectory(prefix="scriptrun-bench-") as name:
         folder = Path(name)
         limit = runs / per_second + _DRAIN_SECONDS
-        with _run_standin(folder, [str(runs), str(per_second), str(limit)]) as standin:
-            port = _read(standin)["port"]
+        with run_standin(folder, "bench.standin", [str(runs), str(per_second), str(limit)]) as standin:
+            port = read_line(standin)["port"]
             settings = {"LEADER_ELECTION": "false", "HTTP_HOST": "127.0.0.1", "HTTP_PORT": "0", "LOG_FORMAT": "json"}
-            operator = OperatorProcess(_write_kubeconfig(folder, port), settings).start()
+            operator = OperatorProcess(write_kubeconfig(folder, port), settings).start()
             operator.wait_for_log("leading")
             before, standin_before = read_cpu_seconds(operator.pid), read_cpu_seconds(standin.pid)
-            _go_on(standin)
-            found = _read(standin)
+            go_on(standin)
+            found = read_line(standin)
             cpu, standin_cpu = read_cpu_seconds(operator.pid) - before, read_cpu_seconds(standin.pid) - standin_before
             rss = read_rss_mib(operator.pid)
             operator.stop()
-            _go_on(standin)
+            go_on(standin)
     if found["wrong"]:
         raise RuntimeError(f"{len(found['wrong'])} runs ended with a wrong output, such as {found['wrong'][0]}")
     return Pace(found["settle"], found["start"], cpu, rss, standin_cpu)
 
 
 @contextmanager
-def _run_standin(folder: Path, arguments: list[str]) -> "Iterator[subprocess.Popen[str]]":
+def run_standin(folder: Path, module: str, arguments: list[str]) -> "Iterator[subprocess.Popen[str]]":
+    """Run a stand-in, with a certificate for its API server; spoken to by lines."""
     names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", str(folder / "server.key")]
     request = ["openssl", "req", "-x509", "-days", "2", *names, *key, "-out", str(folder / "server.crt")]
     subprocess.run(request, check=True, capture_output=True)
-    command = [sys.executable, "-m", "bench.standin", str(folder), *arguments]
+    command = [sys.executable, "-m", module, str(folder), *arguments]
     process = subprocess.Popen(
         command, cwd=ROOT / "tests", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
     )
@@ -81,7 +82,8 @@ def _run_standin(folder: Path, arguments: list[str]) -> "Iterator[subprocess.Pop
         process.wait(10)
 
 
-def _read(standin: "subprocess.Popen[str]") -> dict[str, Any]:
+def read_line(standin: "subprocess.Popen[str]") -> dict[str, Any]:
+    """Wait for what a stand-in says."""
     assert standin.stdout is not None
     line = standin.stdout.readline()
     if not line:
@@ -90,12 +92,14 @@ def _read(standin: "subprocess.Popen[str]") -> dict[str, Any]:
     return document
 
 
-def _go_on(standin: "subprocess.Popen[str]") -> None:
+def go_on(standin: "subprocess.Popen[str]") -> None:
+    """Let a stand-in go on."""
     assert standin.stdin is not None
     standin.stdin.write("\n")
 
 
-def _write_kubeconfig(folder: Path, port: int) -> Path:
+def write_kubeconfig(folder: Path, port: int) -> Path:
+    """Write the kubeconfig of a stand-in."""
     cluster = {"server": f"https://127.0.0.1:{port}", "certificate-authority": str(folder / "server.crt")}
     config = {
         "apiVersion": "v1",
