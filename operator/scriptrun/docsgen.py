@@ -10,10 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from pydantic import SecretStr
+from pydantic.alias_generators import to_camel
+from pydantic_settings import BaseSettings
 
+from scriptrun.api.app import build_document
+from scriptrun.api.problems import KINDS
+from scriptrun.api.reference import Field, Operation, list_operations, list_schemas
+from scriptrun.api.settings import ApiSettings
 from scriptrun.cli.exits import describe_exit_code
 from scriptrun.cli.main import app
 from scriptrun.crdgen import build_crds
+from scriptrun.history.settings import HistorySettings
 from scriptrun.models.reasons import REASONS
 
 __all__ = ["REGIONS", "fill", "main"]
@@ -120,6 +128,76 @@ def _describe_commands(command: Any, parent: Any) -> Iterator[str]:
         yield " ".join(command.epilog.split())
 
 
+def build_operations() -> str:
+    """Build the reference of the REST API: every call, its parameters and its answers."""
+    return "\n\n".join(_describe_operation(item) for item in list_operations(build_document()))
+
+
+def _describe_operation(item: Operation) -> str:
+    blocks = [f"### {item.method} {item.path}", " ".join(filter(None, (item.summary, item.description)))]
+    if item.parameters:
+        blocks.append(
+            _build_table(("Parameter", "In", "Type", "Meaning"), [_build_row(one) for one in item.parameters])
+        )
+    if item.body:
+        blocks.append(f"Body: {_link(item.body)}")
+    answers = [(status, _link(content), _escape(text)) for status, text, content in item.answers]
+    blocks.append(_build_table(("Status", "Body", "Meaning"), answers))
+    return "\n\n".join(blocks)
+
+
+def _build_row(item: Field) -> tuple[str, ...]:
+    required = "**required** " if item.required else ""
+    return f"`{item.name}`", item.where, _escape(item.type), required + _escape(item.description)
+
+
+def _link(names: str) -> str:
+    parts = [part for part in names.split(" or ") if part not in ("", "null")]
+    return " or ".join(part if part.startswith("`") else f"[{part}](#{part.lower()})" for part in parts)
+
+
+def build_bodies() -> str:
+    """Build the reference of what requests and answers of the REST API hold."""
+    blocks = []
+    for schema in list_schemas(build_document()):
+        rows = [
+            (
+                f"`{item.name}`",
+                _escape(item.type),
+                ("**required** " if item.required else "") + _escape(item.description),
+            )
+            for item in schema.fields
+        ]
+        blocks += [f"### {schema.name}", schema.description, _build_table(("Field", "Type", "Meaning"), rows)]
+        if schema.example:
+            blocks.append(f"```json\n{schema.example}\n```")
+    return "\n\n".join(blocks)
+
+
+def build_problems() -> str:
+    """Build the table of the REST API's problems."""
+    rows = [(f"`{name}`", str(kind.status), kind.title) for name, kind in KINDS.items()]
+    return _build_table(("Last part of `type`", "Status", "Meaning"), rows)
+
+
+def build_settings(kind: type[BaseSettings], values: str, *others: str) -> str:
+    """Build the table of a process's settings.
+
+    Args:
+        kind: the settings.
+        values: where the chart's values for them are.
+        others: those that other values decide.
+    """
+    rows = []
+    for name, field in kind.model_fields.items():
+        variable = f"{kind.model_config.get('env_prefix', '')}{name}".upper()
+        shown = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
+        default = str(shown).lower() if isinstance(shown, bool) else str(shown)
+        value = "" if name in others else f"`{values}.{to_camel(name)}`"
+        rows.append((f"`{variable}`", value, default, _escape(field.description or "")))
+    return _build_table(("Variable", "Chart value", "Default", "Meaning"), rows)
+
+
 def _build_table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [header, tuple("---" for _ in header), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
@@ -138,6 +216,15 @@ REGIONS: dict[str, Callable[[], str]] = {
     "bridge-status": lambda: build_fields("bridges", "status"),
     "reasons": build_reasons,
     "commands": build_commands,
+    "api-operations": build_operations,
+    "api-bodies": build_bodies,
+    "api-problems": build_problems,
+    "api-settings": lambda: build_settings(
+        ApiSettings,
+        "api.settings",
+        *("watch_namespaces", "resync_seconds", "tokens_dir", "tls_cert_file", "tls_key_file"),
+    ),
+    "history-settings": lambda: build_settings(HistorySettings, "history.settings", "url", "tls_ca_file"),
 }
 """What can stand between the marks, by name."""
 

@@ -1,4 +1,4 @@
-"""The chart as the tests need it: everything but operator and bridge, which are processes of theirs."""
+"""The chart as the tests need it: everything but operator, bridge and API, which are processes of theirs."""
 
 import json
 import subprocess
@@ -31,7 +31,12 @@ def install_without_operator(kubeconfig: Path) -> Iterator[None]:
         "--take-ownership",
         "--force-conflicts",
         "--wait",
-        values={"operator": {"replicas": 0}, "bridge": {"create": True, "replicas": 0}},
+        values={
+            "operator": {"replicas": 0},
+            "bridge": {"create": True, "replicas": 0},
+            "api": {"create": True, "replicas": 0},
+            "history": {"create": True, "persistence": {"create": False}},
+        },
         kubeconfig=kubeconfig,
     )
     pods = f"/api/v1/namespaces/{NAMESPACE}/pods?labelSelector=app.kubernetes.io/component=operator"

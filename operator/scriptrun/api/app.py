@@ -16,7 +16,7 @@ from scriptrun.api.openapi import build_openapi
 from scriptrun.api.page import POLICY, render_page
 from scriptrun.history import metrics as history_metrics
 
-__all__ = ["build_app"]
+__all__ = ["build_app", "build_document"]
 
 _SILENT_SECONDS = 420.0
 _DESCRIPTION = """Runs scripts on Kubernetes, each in its own Job. Send `Authorization: Bearer TOKEN`, with a token of
@@ -65,12 +65,7 @@ async def get_docs(request: Request) -> Response:
     return HTMLResponse(render_page(request.app.openapi()), headers=headers)
 
 
-def build_app(context: Context) -> FastAPI:
-    """Build the application.
-
-    Args:
-        context: what the process holds.
-    """
+def _assemble() -> FastAPI:
     app = FastAPI(
         title="scriptrun",
         version=__version__,
@@ -80,13 +75,28 @@ def build_app(context: Context) -> FastAPI:
         redirect_slashes=False,
         openapi_url="/openapi.json",
     )
-    app.state.context = context
     for router in (routes_runs.router, routes_others.router):
         app.include_router(router, prefix="/api/v1")
     app.include_router(system)
-    problems.register(app)
     document = build_openapi(app)
     app.openapi = lambda: document  # type: ignore[method-assign]  # FastAPI's own way to have it otherwise
+    return app
+
+
+def build_document() -> dict[str, Any]:
+    """Build the OpenAPI document, without a server to show it."""
+    return _assemble().openapi()
+
+
+def build_app(context: Context) -> FastAPI:
+    """Build the application.
+
+    Args:
+        context: what the process holds.
+    """
+    app = _assemble()
+    app.state.context = context
+    problems.register(app)
     app.add_middleware(Gate, gatekeeper=context.gatekeeper)
     app.add_middleware(Limits, settings=context.settings)
     return app

@@ -285,6 +285,8 @@ async def _stream(context: Context, found: Found, place: Place) -> AsyncIterator
             async with aclosing(follower.follow(place)) as pieces:
                 async for piece in pieces:
                     yield piece.hide(found.secrets).render() if piece else ": still here\n\n"
+                    if context.runs.stopping.is_set():
+                        return  # another replica goes on behind the last event
             found = await context.runs.examine(await context.runs.wait(found.run, 1))
         elif context.store is not None:
             last = len(found.run["status"].get("attempts") or ()) or 1

@@ -5,9 +5,8 @@ import os
 import signal
 import socket
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from types import FrameType
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import structlog
@@ -157,17 +156,28 @@ class _PatientProtocol(H11Protocol):
 
 
 class _Server(uvicorn.Server):
-    """Lets requests that wait end when the process is to stop."""
+    """Lets requests that wait end when the process is to stop, and leaves the process's end to its owner."""
 
     def __init__(self, config: uvicorn.Config, stopping: asyncio.Event) -> None:
         super().__init__(config)
         self._stopping = stopping
-        self._loop = asyncio.get_running_loop()
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Take SIGTERM or SIGINT."""
-        self._loop.call_soon_threadsafe(self._stopping.set)
-        super().handle_exit(signal.SIGTERM if sig == signal.SIGINT else sig, frame)
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take SIGTERM and SIGINT. uvicorn's own way ends in the signal once more, before anything is closed."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    def _stop(self) -> None:
+        self._stopping.set()
+        self.force_exit = self.should_exit  # the second time
+        self.should_exit = True
 
 
 def _build_server(context: Context, settings: ApiSettings) -> uvicorn.Server:

@@ -6,9 +6,11 @@ from typing import Any
 from scriptrun.cli.detail import describe_run
 from scriptrun.cli.ending import print_object, read_output
 from scriptrun.cli.options import Target
+from scriptrun.cli.past import show_past_log, show_past_run
 from scriptrun.cli.podlogs import copy_log, list_pods
 from scriptrun.cli.printing import emit, emit_bytes, name_of, note
 from scriptrun.cli.progress import describe_progress, show_progress
+from scriptrun.cli.remote import is_configured
 from scriptrun.cli.session import Session, call
 from scriptrun.cli.waiting import await_end, is_finished
 from scriptrun.errors import NotFound, ScriptRunError
@@ -29,7 +31,12 @@ def show_run(name: str, form: str | None, target: Target) -> None:
         else:
             emit(describe_run(run, await _try_output(session, run), datetime.now(UTC)))
 
-    call(target, work)
+    try:
+        call(target, work)
+    except NotFound:
+        if not is_configured():
+            raise
+        show_past_run(name, form, target)
 
 
 async def _demand_output(session: Session, run: dict[str, Any]) -> str:
@@ -65,7 +72,12 @@ def show_log(name: str, target: Target, *, follow: bool, attempt: int | None) ->
             raise ScriptRunError(f"{name} has no attempt {attempt}: there were {len(pods)}")
         await copy_log(session.client, session.namespace, pods[(attempt or 0) - 1], emit_bytes, follow=follow)
 
-    call(target, work)
+    try:
+        call(target, work)
+    except NotFound:
+        if not is_configured():
+            raise
+        show_past_log(name, attempt, target)
 
 
 def cancel_runs(names: list[str], target: Target) -> None:

@@ -2,20 +2,22 @@
 
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from scriptrun.cli.ending import print_end, print_object, read_output
 from scriptrun.cli.exits import INTERRUPTED
 from scriptrun.cli.options import Target
+from scriptrun.cli.past import find_past_run
 from scriptrun.cli.printing import emit, name_of, note, note_bytes
 from scriptrun.cli.progress import show_progress
+from scriptrun.cli.remote import is_configured
 from scriptrun.cli.session import Session, call
 from scriptrun.cli.variables import parse_assignments, parse_duration, parse_key, parse_object, parse_variables_from
 from scriptrun.cli.waiting import await_end
 from scriptrun.desired.request import Request, build_rerun, build_run
-from scriptrun.errors import UsageError
+from scriptrun.errors import NotFound, UsageError
 from scriptrun.kube.resources import SCRIPTRUNS
 
 __all__ = ["Flags", "Wishes", "launch", "launch_local", "relaunch"]
@@ -74,7 +76,13 @@ def relaunch(name: str, new_name: str, flags: Flags, target: Target) -> int:
     """Run again what another run ran; return the exit code."""
 
     async def build(session: Session) -> dict[str, Any]:
-        return build_rerun(await session.client.get(SCRIPTRUNS, session.namespace, name), new_name)
+        try:
+            run = await session.client.get(SCRIPTRUNS, session.namespace, name)
+        except NotFound:
+            if not is_configured():
+                raise
+            run = await find_past_run(name, replace(target, namespace=session.namespace))
+        return build_rerun(run, new_name)
 
     return _start(build, flags, target)
 
