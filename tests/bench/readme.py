@@ -11,13 +11,12 @@ _BEGIN, _END = "<!-- generated: benchmarks -->", "<!-- end -->"
 
 
 def write_readme(document: dict[str, Any]) -> None:
-    """Fill README.md's table from the document; what was measured with few runs only is left out."""
+    """Fill README.md's table from the document."""
     before, found, rest = PAGE.read_text().partition(_BEGIN)
     _old, closed, after = rest.partition(_END)
     if not found or not closed:
         raise SystemExit(f"error: {PAGE} has lost its marks {_BEGIN!r} and {_END!r}: put them back")
-    measured = {name: report for name, report in document.items() if not report["quick"]}
-    PAGE.write_text("\n".join([before + _BEGIN, *render_headlines(measured), _END + after]))
+    PAGE.write_text("\n".join([before + _BEGIN, *render_headlines(document), _END + after]))
 
 
 def render_headlines(document: dict[str, Any]) -> Iterator[str]:
