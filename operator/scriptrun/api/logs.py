@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
@@ -23,6 +24,7 @@ T = TypeVar("T")
 
 PLACE = r"^[1-9][0-9]{0,5}\.[0-9]{1,15}(@[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,18}Z)?$"
 
+_LINES = re.compile(rb"[^\n]*\n|[^\n]+")
 _PATIENCE_SECONDS = 30.0
 _LAST_WORDS_SECONDS = 5.0
 _PAUSE_SECONDS = 0.3
@@ -263,7 +265,7 @@ def cut_kept(log: bytes, place: Place) -> list[Slice]:
     else:
         # Where in the log this end begins is not known any more.
         slices.append(Slice(place, "some of the log is lost or comes twice: only its end is kept", lost=True))
-    for line in log.splitlines(keepends=True):
+    for line in _LINES.findall(log):
         size += len(line)
         slices.append(Slice(Place(place.attempt, size), line.decode(errors="replace")))
     return slices
