@@ -16,7 +16,7 @@ from scriptrun.history.records import Contents, Query, RunRecord, Summary
 from scriptrun.history.settings import HistorySettings
 from scriptrun.history.tables import CONTENTS, RUNS
 
-__all__ = ["Store"]
+__all__ = ["Store", "clean_text"]
 
 _SUMMARY = tuple(
     RUNS.c[name]
@@ -99,14 +99,14 @@ class Store:
         row = {column.name: getattr(summary, column.name) for column in _SUMMARY}
         try:
             async with self.connect() as connection:
-                inserted = await connection.execute(insert(RUNS).values({k: _clean(v) for k, v in row.items()}))
+                inserted = await connection.execute(insert(RUNS).values({k: clean_text(v) for k, v in row.items()}))
                 (run_id,) = inserted.inserted_primary_key or (None,)
                 await connection.execute(
                     insert(CONTENTS).values(
                         run_id=run_id,
-                        document=_clean(json.dumps(contents.document, ensure_ascii=False, separators=(",", ":"))),
-                        output=_clean(contents.output),
-                        log=_clean(contents.log),
+                        document=clean_text(json.dumps(contents.document, ensure_ascii=False, separators=(",", ":"))),
+                        output=clean_text(contents.output),
+                        log=clean_text(contents.log),
                     )
                 )
         except IntegrityError:
@@ -221,7 +221,7 @@ def _summarize(row: Any) -> Summary:
     return Summary(**{column.name: getattr(row, column.name) for column in _SUMMARY})
 
 
-def _clean(value: Any) -> Any:
+def clean_text(value: Any) -> Any:
     """Replace what no database keeps in a text: NUL characters and half surrogate pairs."""
     if not isinstance(value, str):
         return value

@@ -19,9 +19,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.mysql import LONGTEXT
 
-__all__ = ["CONTENTS", "METADATA", "RUNS", "Instant"]
+__all__ = ["CONTENTS", "METADATA", "RUNS", "TABLE_OPTIONS", "Instant"]
 
-_TABLE_OPTIONS: dict[str, Any] = {
+TABLE_OPTIONS: dict[str, Any] = {
     f"{dialect}_{option}": value
     for dialect in ("mysql", "mariadb")
     for option, value in (("engine", "InnoDB"), ("charset", "utf8mb4"), ("collate", "utf8mb4_bin"))
@@ -82,7 +82,7 @@ RUNS = Table(
     Index(None, "namespace", "reason", "created_at", "uid"),
     Index(None, "namespace", "name"),
     Index(None, "finished_at"),
-    **_TABLE_OPTIONS,
+    **TABLE_OPTIONS,
 )
 """One row a run."""
 
@@ -93,6 +93,6 @@ CONTENTS = Table(
     Column("document", _LongText, nullable=False),
     Column("output", _LongText),
     Column("log", _LongText, nullable=False),
-    **_TABLE_OPTIONS,
+    **TABLE_OPTIONS,
 )
 """The ScriptRun as it was at its end, its output, and the end of its log."""

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from scriptrun.history import order_tables  # noqa: F401 - adds its tables to METADATA
 from scriptrun.history.tables import METADATA
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA)

@@ -1,0 +1,206 @@
+"""Orders of the script pipeline's scheduler, in each database: counted once, and no more than a limit allows."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from peers.databases import Database
+from scriptrun.history.order_store import OrderQuery, OrderStore
+from scriptrun.history.orders import NewOrder, Order, Outcome, Stage, UsageRow
+from scriptrun.history.store import Store
+
+pytest_plugins = ["peers.databasefixtures"]
+
+NOON = datetime(2026, 1, 31, 12, 0, 0, 123000, UTC)
+BASE = "12345678-ABCD-4bcd-8bcd-1234567890ab"
+GOOD = Outcome(True, 0, "hello\n", 1.5)
+
+
+def build_request(number: int = 0, **changes: Any) -> NewOrder:
+    request = NewOrder(
+        key=f"key{number}",
+        origin="scheduler",
+        created_at=NOON + timedelta(seconds=number),
+        dtable_uuid=BASE,
+        script_name="hello.py",
+        owner="ada@example.com",
+        operate_from="manualy",
+        context_data={"row": {"Name": "Zoë \u0000 🙂"}},
+        script_url="https://files.example.com/ticket/hello.py",
+    )
+    return replace(request, **changes)
+
+
+@pytest.fixture
+async def orders(store: Store) -> OrderStore:
+    return OrderStore(store)
+
+
+@pytest.fixture
+async def two(database: Database) -> AsyncIterator[tuple[OrderStore, OrderStore]]:
+    """Two processes on one database."""
+    stores = [Store(database.settings()) for _ in range(2)]
+    for store in stores:
+        await store.prepare()
+    yield OrderStore(stores[0]), OrderStore(stores[1])
+    for store in stores:
+        await store.close()
+
+
+async def add(orders: OrderStore, *args: Any, **changes: Any) -> Order:
+    order = await orders.add(build_request(*args, **changes), None)
+    assert order is not None
+    return order
+
+
+async def test_what_is_put_in_comes_out(orders: OrderStore) -> None:
+    order = await add(orders, org_id=7)
+    assert order.id >= 1
+    found = await orders.get(order.id)
+    assert found is not None
+    assert found == replace(order, request=replace(order.request, context_data={"row": {"Name": "Zoë \u0000 🙂"}}))
+    assert await orders.get(order.id + 1) is None
+
+
+async def test_an_address_is_kept_as_long_as_it_is_needed(orders: OrderStore) -> None:
+    order = await add(orders)
+    assert await orders.advance(order, Stage.PENDING)
+    pending = await orders.get(order.id)
+    assert pending is not None
+    assert pending.request.script_url == order.request.script_url
+    assert await orders.advance(pending, Stage.SUPPLIED)
+    supplied = await orders.get(order.id)
+    assert supplied is not None
+    assert supplied.request.script_url == ""
+
+
+async def test_a_stage_is_left_once(orders: OrderStore) -> None:
+    order = await add(orders)
+    taken = await asyncio.gather(*(orders.advance(order, Stage.PENDING) for _ in range(8)))
+    assert sorted(taken) == [False] * 7 + [True]
+
+
+async def test_an_end_is_written_and_counted_once(two: tuple[OrderStore, OrderStore]) -> None:
+    order = await add(two[0], org_id=7)
+    later = NOON + timedelta(seconds=3)
+    settled = await asyncio.gather(*(two[number % 2].settle(order, GOOD, NOON, later) for number in range(8)))
+    assert sorted(settled) == [False] * 7 + [True]
+    found = await two[0].get(order.id)
+    assert found is not None
+    assert (found.stage, found.outcome, found.started_at, found.finished_at) == (Stage.FINISHED, GOOD, NOON, later)
+    for target, subject in (("org", "7"), ("user", "ada@example.com"), ("base", BASE)):
+        rows, count = await two[0].list_usage(target, "2026-01", "", 0, 10)  # type: ignore[arg-type]
+        assert (rows, count) == ([UsageRow(subject, 1, 1.5)], 1)
+    assert await two[0].list_usage("org", "2026-02", "", 0, 10) == ([], 0)
+
+
+@pytest.mark.parametrize(("target", "changes"), [("user", {}), ("org", {"org_id": 7})])
+async def test_a_limit_holds_whoever_starts_at_the_same_time(
+    two: tuple[OrderStore, OrderStore], target: Any, changes: dict[str, Any]
+) -> None:
+    asked = (two[number % 2].add(build_request(number, **changes), 5) for number in range(16))
+    made = await asyncio.gather(*asked)
+    assert sum(order is not None for order in made) == 5
+    subject = "7" if target == "org" else "ada@example.com"
+    assert await two[0].count_started(target, subject, "2026-01") == 5
+    assert (await two[0].list(OrderQuery()))[1] == 5
+    assert await two[0].add(build_request(99, **changes), 5) is None
+    assert await two[0].add(build_request(99, created_at=NOON + timedelta(days=1), **changes), 5) is not None
+
+
+async def test_a_limit_of_none_at_all(orders: OrderStore) -> None:
+    assert await orders.add(build_request(), 0) is None
+    assert await orders.add(build_request(), -0) is None
+
+
+async def test_what_never_ran_does_not_count(orders: OrderStore) -> None:
+    order = await orders.add(build_request(), 1)
+    assert order is not None
+    assert await orders.settle(order, Outcome(False, None, "no script"), None, NOON)
+    assert await orders.count_started("user", "ada@example.com", "2026-01") == 0
+    assert await orders.list_usage("user", "2026-01", "", 0, 10) == ([], 0)
+    assert await orders.add(build_request(1), 1) is not None
+
+
+async def test_groups_have_no_limit_and_no_figures(orders: OrderStore) -> None:
+    for number in range(3):
+        order = await orders.add(build_request(number, owner="5@seafile_group", org_id=-1), 1)
+        assert order is not None
+        await orders.settle(order, GOOD, NOON, NOON)
+    assert await orders.list_usage("user", "2026-01", "", 0, 10) == ([], 0)
+    assert (await orders.list_usage("base", "2026-01", "", 0, 10))[0] == [UsageRow(BASE, 3, 4.5)]
+
+
+async def test_lists(orders: OrderStore) -> None:
+    made = [await add(orders, number, org_id=number % 2) for number in range(6)]
+    await add(orders, 9, script_name="other.py")
+    await add(orders, 9, origin="starter", report_id="5")
+    query = OrderQuery(BASE.replace("-", "").lower(), "hello.py")
+    page, count = await orders.list(replace(query, limit=2, offset=2))
+    assert ([order.id for order in page], count) == ([made[3].id, made[2].id], 6)
+    page, _ = await orders.list(replace(query, newest_first=False))
+    assert [order.id for order in page] == [order.id for order in made]
+    assert (await orders.list(OrderQuery(org_id=1)))[1] == 3
+    assert (await orders.list(OrderQuery(since=NOON + timedelta(seconds=5))))[1] == 2
+    assert (await orders.list(OrderQuery(until=NOON + timedelta(seconds=5))))[1] == 5
+    page, _ = await orders.list(OrderQuery(script_name="other.py", bulk=False))
+    assert page[0].request.context_data is None
+
+
+async def test_figures_come_in_order_and_in_pages(orders: OrderStore) -> None:
+    for number, (owner, seconds) in enumerate((("a", 1.0), ("b", 9.0), ("a", 1.0), ("c", 5.0), ("a", 1.0))):
+        order = await add(orders, number, owner=owner)
+        await orders.settle(order, replace(GOOD, spend_seconds=seconds), NOON, NOON + timedelta(days=-number))
+
+    async def ask(order_by: str, offset: int = 0, limit: int = 10) -> list[str]:
+        rows, count = await orders.list_usage("user", "2026-01", order_by, offset, limit)
+        assert count == 3
+        return [row.subject for row in rows]
+
+    assert await ask("") == ["a", "b", "c"]
+    assert await ask("-runs") == ["a", "b", "c"]
+    assert await ask("-seconds") == ["b", "c", "a"]
+    assert await ask("seconds") == ["a", "c", "b"]
+    assert await ask("seconds", 1, 1) == ["c"]
+
+
+async def test_what_is_open_is_found_in_order(orders: OrderStore) -> None:
+    made = [await add(orders, number) for number in range(5)]
+    await orders.settle(made[1], GOOD, NOON, NOON)
+    assert await orders.list_open(0, 2) == [made[0].id, made[2].id]
+    assert await orders.list_open(made[2].id, 10) == [made[3].id, made[4].id]
+
+
+async def test_what_a_starter_ran_is_open_until_it_is_reported(orders: OrderStore) -> None:
+    order = await add(orders, origin="starter", report_id='"17"')
+    assert await orders.settle(order, GOOD, NOON, NOON)
+    assert await orders.list_open(0, 10) == [order.id]
+    found = await orders.get(order.id)
+    assert found is not None
+    assert await orders.advance(found, Stage.FINISHED)
+    assert await orders.list_open(0, 10) == []
+    assert await orders.list_usage("user", "2026-01", "", 0, 10) == ([], 0)
+
+
+async def test_old_orders_go_and_their_ids_never_come_again(orders: OrderStore) -> None:
+    first, last = await add(orders), await add(orders, 1)
+    for order in (first, last):
+        await orders.settle(order, GOOD, NOON, NOON)
+    still = await add(orders, 2)
+    await orders.settle(still, GOOD, NOON, NOON)
+    unfinished = await add(orders, 0)
+    days = timedelta(days=1)
+    assert await orders.prune(NOON + days, NOON - days, 2) == 2
+    assert await orders.prune(NOON + days, NOON - days, 2) == 1
+    assert await orders.prune(NOON + days, NOON - days, 2) == 0
+    assert await orders.get(unfinished.id) is not None
+    assert (await orders.list_usage("user", "2026-01", "", 0, 10))[1] == 1
+    await orders.prune(NOON + days, NOON + days, 2)
+    assert await orders.list_usage("user", "2026-01", "", 0, 10) == ([], 0)
+    await orders.settle(unfinished, GOOD, NOON, NOON)
+    await orders.prune(NOON + days, NOON + days, 2)
+    assert (await add(orders, 3)).id > unfinished.id
