@@ -5,12 +5,13 @@ import os
 import signal
 import socket
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import structlog
 import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from scriptrun import __version__
@@ -19,6 +20,7 @@ from scriptrun.api.app import build_app
 from scriptrun.api.callers import Gatekeeper
 from scriptrun.api.context import Context
 from scriptrun.api.live import Live
+from scriptrun.api.scheduler_mount import mount_scheduler
 from scriptrun.api.service import RunService
 from scriptrun.api.settings import ApiSettings
 from scriptrun.api.tokens import TokenFolder
@@ -26,11 +28,20 @@ from scriptrun.errors import HistoryUnavailable
 from scriptrun.history.recorder import Recorder
 from scriptrun.history.settings import HistorySettings
 from scriptrun.history.store import Store
-from scriptrun.kube.access import API_VERBS, HISTORY_VERBS, LEASE_VERBS, REVIEW_VERBS
+from scriptrun.kube.access import (
+    API_VERBS,
+    HISTORY_VERBS,
+    LEASE_VERBS,
+    REVIEW_VERBS,
+    SCHEDULER_VERBS,
+    merge_verbs,
+)
 from scriptrun.kube.client import Client
 from scriptrun.kube.connection import Connection, open_connection
 from scriptrun.kube.leader import lead
 from scriptrun.kube.preflight import check_cluster
+from scriptrun.scheduler.process import Scheduler, open_scheduler
+from scriptrun.scheduler.settings import SchedulerSettings
 
 __all__ = ["run_api"]
 
@@ -40,12 +51,19 @@ _HISTORY_MANAGER = "scriptrun-history"
 _KEEP_ALIVE_SECONDS = 75
 
 
-async def run_api(settings: ApiSettings, history: HistorySettings, kubeconfig: str = "", context: str = "") -> None:
+async def run_api(
+    settings: ApiSettings,
+    history: HistorySettings,
+    scheduling: SchedulerSettings,
+    kubeconfig: str = "",
+    context: str = "",
+) -> None:
     """Run an API process until SIGTERM or SIGINT.
 
     Args:
         settings: the process's own.
         history: of the history it keeps.
+        scheduling: of the script pipeline's scheduler.
         kubeconfig: path; empty for the usual places or the pod's own account.
         context: in it; empty for the current one.
 
@@ -63,22 +81,31 @@ async def run_api(settings: ApiSettings, history: HistorySettings, kubeconfig: s
             rights = {**verbs, **HISTORY_VERBS, **LEASE_VERBS}
             writer = Client(connection, rights, metrics.observe_kube, _HISTORY_MANAGER)
             recorder = Recorder(writer, store, history)
-        live = Live(client, settings.namespaces, _feed(recorder))
-        gatekeeper = Gatekeeper(client, TokenFolder(settings.tokens_dir), settings.auth_cache_seconds)
-        runs = RunService(client, gatekeeper, live, store, recorder)
-        server = _build_server(Context(client, gatekeeper, live, runs, settings, store), settings)
-        tasks = [asyncio.create_task(live.run(), name="watches")]
-        if recorder is not None and store is not None:
-            tasks.append(asyncio.create_task(_keep_history(connection, store, recorder, settings), name="history"))
-        serving = asyncio.create_task(server.serve(), name="server")
-        try:
-            done, _ = await asyncio.wait({serving, *tasks}, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()  # whatever ended first ends the process, and says why
-        finally:
-            for task in (serving, *tasks):
-                task.cancel()
-            await asyncio.gather(serving, *tasks, return_exceptions=True)
+        maker = Client(connection, merge_verbs(verbs, SCHEDULER_VERBS), metrics.observe_kube)
+        async with open_scheduler(maker, store, settings.namespaces, scheduling) as scheduler:
+            live = Live(client, settings.namespaces, _feed(recorder, scheduler))
+            gatekeeper = Gatekeeper(client, TokenFolder(settings.tokens_dir), settings.auth_cache_seconds)
+            runs = RunService(client, gatekeeper, live, store, recorder)
+            server = _build_server(Context(client, gatekeeper, live, runs, settings, store), settings, scheduler)
+            work = {"watches": live.run(), "server": server.serve()}
+            if recorder is not None and store is not None:
+                work["history"] = _keep_history(connection, store, recorder, settings)
+            if scheduler is not None:
+                work["scheduler"] = scheduler.reconciler.work()
+            await _run_until_one_ends(work)
+
+
+async def _run_until_one_ends(work: Mapping[str, Coroutine[Any, Any, None]]) -> None:
+    """Run everything; whatever ends first ends the process, and says why."""
+    tasks = {asyncio.create_task(coroutine, name=name) for name, coroutine in work.items()}
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @asynccontextmanager
@@ -93,10 +120,12 @@ async def _open_store(history: HistorySettings) -> AsyncIterator[Store | None]:
         await store.close()
 
 
-def _feed(recorder: Recorder | None) -> Any:
-    """Tell the recorder of runs as they are seen."""
+def _feed(recorder: Recorder | None, scheduler: Scheduler | None) -> Any:
+    """Tell the recorder and the scheduler of runs as they are seen."""
 
     def tell(event: str, run: dict[str, Any]) -> None:
+        if scheduler is not None:
+            scheduler.reconciler.note_run(run)
         if recorder is None:
             return
         if event == "GONE":
@@ -180,10 +209,13 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _build_server(context: Context, settings: ApiSettings) -> uvicorn.Server:
+def _build_server(context: Context, settings: ApiSettings, scheduler: Scheduler | None) -> uvicorn.Server:
+    app: ASGIApp = build_app(context)
+    if scheduler is not None:
+        app = mount_scheduler(app, scheduler.service, settings)
     protocol = type("Protocol", (_PatientProtocol,), {"header_seconds": settings.header_seconds})
     config = uvicorn.Config(
-        build_app(context),
+        app,
         host=settings.http_host or None,  # type: ignore[arg-type]  # asyncio takes None for every address
         port=settings.http_port,
         http=protocol,

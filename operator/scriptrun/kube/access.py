@@ -14,7 +14,9 @@ __all__ = [
     "OPERATOR_VERBS",
     "REVIEW_VERBS",
     "RUNNER_VERBS",
+    "SCHEDULER_VERBS",
     "Verbs",
+    "merge_verbs",
 ]
 
 Verbs = Mapping[tuple[str, str], frozenset[str]]
@@ -58,6 +60,12 @@ API_VERBS: Verbs = {
 HISTORY_VERBS: Verbs = {("scriptrun.dev", "scriptruns/status"): frozenset({"patch"})}
 """Besides, where a history is kept: to say of a run that it is stored."""
 
+SCHEDULER_VERBS: Verbs = {
+    ("", "configmaps"): frozenset({"create"}),
+    ("", "secrets"): frozenset({"create"}),
+}
+"""Besides, of the API with the script pipeline's scheduler, in the one namespace that its scripts run in."""
+
 REVIEW_VERBS: Verbs = {
     ("authentication.k8s.io", "tokenreviews"): frozenset({"create"}),
     ("authorization.k8s.io", "subjectaccessreviews"): frozenset({"create"}),
@@ -69,3 +77,12 @@ LEASE_VERBS: Verbs = {("coordination.k8s.io", "leases"): frozenset({"get", "crea
 
 RUNNER_VERBS: Verbs = {("", "configmaps"): frozenset({"create"})}
 """What a script pod's ServiceAccount holds; the admission policy narrows it to its own output ConfigMap."""
+
+
+def merge_verbs(*parts: Verbs) -> Verbs:
+    """Put declarations together."""
+    merged: dict[tuple[str, str], frozenset[str]] = {}
+    for part in parts:
+        for resource, verbs in part.items():
+            merged[resource] = merged.get(resource, frozenset()) | verbs
+    return merged

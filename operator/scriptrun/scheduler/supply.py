@@ -1,0 +1,63 @@
+"""Gets the script of an order to its run."""
+
+import asyncio
+
+import structlog
+
+from scriptrun.errors import AlreadyExists, Rejected, TryLater
+from scriptrun.history.orders import Order
+from scriptrun.kube.client import Client
+from scriptrun.kube.resources import CONFIGMAPS
+from scriptrun.scheduler.download import Downloader
+from scriptrun.scheduler.objects import build_script
+from scriptrun.scheduler.partners import Partners
+from scriptrun.scheduler.settings import SchedulerSettings
+
+__all__ = ["Supplier"]
+
+_log = structlog.get_logger(__name__)
+_TRIES = 3
+_PAUSE_SECONDS = 1.0
+
+
+class Supplier:
+    """Finds scripts, downloads them and puts them into the cluster."""
+
+    def __init__(self, client: Client, downloader: Downloader, partners: Partners, settings: SchedulerSettings) -> None:
+        self._client = client
+        self._downloader = downloader
+        self._partners = partners
+        self._settings = settings
+
+    async def find(self, order: Order) -> str:
+        """Find out where a script is.
+
+        Raises:
+            Rejected: nobody says.
+            TryLater: the server does not answer.
+        """
+        request = order.request
+        return request.script_url or await self._partners.find_script(request.dtable_uuid, request.script_name)
+
+    async def supply(self, order: Order, run: dict[str, object]) -> str:
+        """Get a script to its run; returns why that can't be done, or "".
+
+        Raises:
+            KubeError: the API server does not answer; try again.
+        """
+        for number in range(1, _TRIES + 1):
+            try:
+                script = await self._downloader.fetch(await self.find(order))
+                break
+            except Rejected as error:
+                return str(error)
+            except TryLater as error:
+                _log.warning("script not downloaded", order=order.id, attempt=number, error=str(error))
+                if number == _TRIES:
+                    return str(error)
+                await asyncio.sleep(_PAUSE_SECONDS)
+        try:
+            await self._client.create(CONFIGMAPS, self._settings.namespace, build_script(run, script))
+        except AlreadyExists:
+            return ""  # by another replica, or before the answer was lost
+        return ""
