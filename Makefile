@@ -20,12 +20,12 @@ help: ## Say what there is
 	@echo
 	@echo "The cluster is SCRIPTRUN_KUBECONFIG where given, kind where a Docker engine answers, else a local one."
 
-demo: up ## Run the examples on a cluster, step by step
-	@$(CLUSTER) demo
+demo: up ## Run the examples on a cluster, step by step; PEERS=1 those with a real Zeebe and Conductor
+	@$(if $(PEERS),$(BIN)/python tests/peers/demo.py,$(CLUSTER) demo)
 
 up: setup ## Bring up the cluster and install the chart
 	@$(CLUSTER) up >/dev/null
-	@$(CLUSTER) install
+	@$(CLUSTER) install $(if $(PEERS),--bridge)
 	@echo "The cluster is up, and so is the operator. To use it: export KUBECONFIG=$$($(CLUSTER) kubeconfig)"
 
 down: ## Remove the cluster and all it left

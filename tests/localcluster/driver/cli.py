@@ -57,7 +57,8 @@ def _build_parser() -> argparse.ArgumentParser:
     load = add("load-image", _load_image, "load a test's image: built from a folder, or an archive")
     load.add_argument("name", help="image name with tag")
     load.add_argument("source", type=Path, help="folder (laid over the runner image, or with a Dockerfile), or archive")
-    add("install", _install, "install or upgrade the chart, and wait until the operator is ready")
+    install = add("install", _install, "install or upgrade the chart, and wait until the operator is ready")
+    install.add_argument("--bridge", action="store_true", help="with the bridge to orchestrators")
     add("demo", _demo, "apply the examples and show three runs to their end")
     add("venv", _venv, "make or update the project's virtualenv")
     tool = add("tool", _tool, "print the path of a tool, built on first use")
@@ -102,8 +103,8 @@ def _load_image(settings: Settings, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _install(settings: Settings, _: argparse.Namespace) -> int:
-    release.install(settings, choose_cluster(settings))
+def _install(settings: Settings, arguments: argparse.Namespace) -> int:
+    release.install(settings, choose_cluster(settings), bridge=arguments.bridge)
     return 0
 
 

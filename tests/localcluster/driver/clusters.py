@@ -42,6 +42,9 @@ class Cluster(Protocol):
     def kubectl(self) -> Path:
         """A kubectl for this cluster."""
 
+    def host_address(self) -> str:
+        """An IP address of this machine that the cluster's pods reach."""
+
 
 def choose_cluster(settings: Settings, docker_answers: Callable[[], bool] | None = None) -> Cluster:
     """Chooses the cluster for this machine.

@@ -1,18 +1,13 @@
 """The demonstration: applies ``examples/`` and shows three runs to their end."""
 
-import shlex
 import shutil
-import subprocess
-import threading
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from .clusters import Cluster
 from .errors import LocalClusterError
+from .kubectl import PATIENCE_SECONDS, Kubectl
 from .progress import announce, step
-from .settings import ROOT
 
 # Every run of the examples, what it shows, and how it must end.
 RUNS = {
@@ -21,7 +16,6 @@ RUNS = {
     "timeout": ("never ends by itself and has 5 s", "Failed"),
 }
 ENDED = ("Succeeded", "Failed", "Canceled")
-PATIENCE_SECONDS = 120.0
 WATCHED = r'jsonpath={.metadata.name}|{.status.phase}|{.status.reason}|{.status.attempts[*].number}{"\n"}'
 
 NEXT = """\
@@ -73,7 +67,7 @@ def show(cluster: Cluster) -> None:
     Raises:
         LocalClusterError: When a run does not end as it should.
     """
-    kubectl = _Kubectl(cluster)
+    kubectl = Kubectl(cluster)
     kubectl.quiet("delete", "scriptruns", *RUNS, "--ignore-not-found")
     kubectl.show("apply", "--filename", "examples")
     print("Three runs are on their way:")
@@ -106,7 +100,7 @@ def _check(ends: dict[str, Sight]) -> None:
             )
 
 
-def _watch(kubectl: "_Kubectl") -> dict[str, Sight]:
+def _watch(kubectl: Kubectl) -> dict[str, Sight]:
     """Prints every change until all runs have ended; returns how they ended."""
     started = time.monotonic()
     shown: dict[str, str] = {}
@@ -122,35 +116,3 @@ def _watch(kubectl: "_Kubectl") -> dict[str, Sight]:
             if len(ends) == len(RUNS):
                 break
     return ends
-
-
-class _Kubectl:
-    """kubectl on the demonstration's cluster."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self._argv = [str(cluster.kubectl()), "--kubeconfig", str(cluster.kubeconfig), "--namespace", "default"]
-
-    def show(self, *arguments: str) -> None:
-        """Prints the command as a person would type it, and what it answers."""
-        print(f"$ kubectl {shlex.join(arguments)}", flush=True)
-        done = subprocess.run([*self._argv, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise LocalClusterError(f"kubectl {arguments[0]} failed: {done.stderr.strip()}")
-        print(done.stdout.rstrip(), end="\n\n", flush=True)
-
-    def quiet(self, *arguments: str) -> None:
-        """Runs a command whose answer nobody wants to see."""
-        subprocess.run([*self._argv, *arguments], capture_output=True, check=False)
-
-    @contextmanager
-    def lines(self, *arguments: str) -> Iterator[Iterable[str]]:
-        """Yields what a long command prints, line by line; ends the command when the reader is done or patience is."""
-        with subprocess.Popen([*self._argv, *arguments], stdout=subprocess.PIPE, text=True) as child:
-            assert child.stdout is not None
-            limit = threading.Timer(PATIENCE_SECONDS, child.terminate)
-            limit.start()
-            try:
-                yield child.stdout
-            finally:
-                limit.cancel()
-                child.terminate()

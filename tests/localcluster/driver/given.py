@@ -67,3 +67,15 @@ class GivenCluster:
     def kubectl(self) -> Path:
         """The machine's kubectl, or the one we build."""
         return find_kubectl(self._settings)
+
+    def host_address(self) -> str:
+        """As given, since only its owner knows.
+
+        Raises:
+            LocalClusterError: When it is not.
+        """
+        if not self._settings.host_address:
+            raise LocalClusterError(
+                "Name an IP address of this machine that pods of your cluster reach in SCRIPTRUN_HOST_ADDRESS."
+            )
+        return self._settings.host_address

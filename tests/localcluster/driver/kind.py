@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from .buildah import log_name
+from .errors import LocalClusterError
 from .gobuild import KIND, ensure_program, find_kubectl
 from .progress import step
 from .settings import Settings
@@ -69,6 +70,15 @@ class KindCluster:
     def kubectl(self) -> Path:
         """The machine's kubectl, or the one we build."""
         return find_kubectl(self._settings)
+
+    def host_address(self) -> str:
+        """The gateway of the node's network."""
+        template = "{{range .IPAM.Config}}{{.Gateway}} {{end}}"
+        gateways = read_output("docker", "network", "inspect", "kind", "--format", template).split()
+        address = next((found for found in gateways if ":" not in found), "")
+        if not address:
+            raise LocalClusterError("Docker's network kind has no IPv4 gateway: see `docker network inspect kind`.")
+        return address
 
     def _kind(self) -> Path:
         return ensure_program(self._settings, KIND)

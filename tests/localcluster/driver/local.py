@@ -8,7 +8,7 @@ from . import lifecycle, oci
 from .buildah import BASE_IMAGE, Buildah, log_name
 from .gobuild import link_kubectl
 from .progress import step
-from .settings import Settings
+from .settings import NODE_IP, Settings
 
 
 class LocalCluster:
@@ -57,6 +57,10 @@ class LocalCluster:
     def kubectl(self) -> Path:
         """The kubectl inside the Kubernetes binary."""
         return link_kubectl(self._settings)
+
+    def host_address(self) -> str:
+        """The node's: it is this machine's, on a network that only pods are on."""
+        return NODE_IP
 
     def _build(self, name: str, archive: Path, dockerfile: Path, context: Path, build_args: Mapping[str, str]) -> None:
         self._buildah.prepare()

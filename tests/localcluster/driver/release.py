@@ -65,15 +65,20 @@ def load_image(settings: Settings, cluster: Cluster, name: str, source: Path) ->
     cluster.tag(exact, name)
 
 
-def install(settings: Settings, cluster: Cluster) -> None:
+def install(settings: Settings, cluster: Cluster, *, bridge: bool = False) -> None:
     """Installs or upgrades the chart and waits until the operator is ready. Does nothing when it is there as it is.
+
+    Args:
+        settings: Where the cache is.
+        cluster: Where to install.
+        bridge: Whether with the bridge to orchestrators.
 
     Raises:
         LocalClusterError: With what the pods and the operator say, when it does not get ready.
     """
     names = ensure_images(settings, cluster)
     helm = ensure_program(settings, HELM)
-    values = build_image_values(names)
+    values = [*build_image_values(names), *(["--set", "bridge.create=true"] if bridge else [])]
     key = compute_key([compute_folder_key(CHART).encode(), *(value.encode() for value in values)])
     if _is_installed(cluster, helm, key):
         return

@@ -44,6 +44,7 @@ class Settings:
         given_kubeconfig: A cluster somebody else runs, or None.
         images: Names of images a given cluster pulls, by short name (``operator``, ``runner``).
         debian_mirror: Where the base of locally built images comes from.
+        host_address: This machine's address as pods of a given cluster reach it.
     """
 
     state: Path
@@ -51,6 +52,7 @@ class Settings:
     given_kubeconfig: Path | None = None
     images: Mapping[str, str] = field(default_factory=dict)
     debian_mirror: str = ""
+    host_address: str = ""
 
     @property
     def kubeconfig(self) -> Path:
@@ -77,7 +79,8 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Reads the variables that move things elsewhere.
 
     ``SCRIPTRUN_LOCALCLUSTER_STATE`` and ``SCRIPTRUN_CACHE`` name folders, ``SCRIPTRUN_KUBECONFIG`` a cluster to use
-    as it is (with ``SCRIPTRUN_OPERATOR_IMAGE`` and ``SCRIPTRUN_RUNNER_IMAGE``), ``SCRIPTRUN_DEBIAN_MIRROR`` a mirror.
+    as it is (with ``SCRIPTRUN_OPERATOR_IMAGE`` and ``SCRIPTRUN_RUNNER_IMAGE``), ``SCRIPTRUN_DEBIAN_MIRROR`` a mirror,
+    and ``SCRIPTRUN_HOST_ADDRESS`` this machine as that cluster's pods reach it.
     """
     home = Path(environ.get("HOME") or Path.home())
     user_cache = Path(environ.get("XDG_CACHE_HOME") or home / ".cache")
@@ -88,4 +91,5 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         given_kubeconfig=Path(given).absolute() if given else None,
         images={name: environ[key] for name, key in IMAGE_VARIABLES.items() if environ.get(key)},
         debian_mirror=environ.get("SCRIPTRUN_DEBIAN_MIRROR", ""),
+        host_address=environ.get("SCRIPTRUN_HOST_ADDRESS", ""),
     )
