@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bench import bridge, burst, latency, scale, writes
-from bench.figures import DOCUMENT, Report, read_document, write_reports
+from bench.figures import DOCUMENT, Report, read_quotable, write_reports
 from bench.readme import write_readme
 from bench.site import Site, open_site
 from bench.table import show_reports, write_page
@@ -34,10 +34,8 @@ def main() -> None:
     """Run what was asked for; exit code 1 when a figure is over its limit."""
     arguments = _build_parser().parse_args()
     if arguments.docs:
-        # What was measured with few runs only is not to be quoted.
-        full = {name: report for name, report in read_document().items() if not report["quick"]}
-        write_page(full)
-        write_readme(full)
+        write_page(read_quotable())
+        write_readme(read_quotable())
         return
     # As Ctrl-C does, so that what was started is stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))

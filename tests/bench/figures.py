@@ -83,6 +83,11 @@ def read_document(path: Path = DOCUMENT) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
+def read_quotable(path: Path = DOCUMENT) -> dict[str, Any]:
+    """Read what is in the document but for what was measured with few runs only."""
+    return {name: report for name, report in read_document(path).items() if not report["quick"]}
+
+
 def observe_machine() -> dict[str, Any]:
     """Say what machine this is, and how busy it was."""
     cpu = next(

@@ -1,11 +1,13 @@
 """README.md shows figures that were measured, and no others."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench import readme
+from bench.figures import read_quotable
 
 LATENCY = {"quick": False, "run_p50_seconds": 0.7512, "raw_job_p50_seconds": 3.01}
 BURST = {"quick": False, "runs_seconds": 21.4, "raw_jobs_seconds": 25.0, "raw": {"count": 60}}
@@ -35,9 +37,10 @@ def test_figures_are_written_between_the_marks(page: Path) -> None:
     assert page.read_text() == text
 
 
-def test_figures_of_a_quick_try_are_left_out(page: Path) -> None:
-    readme.write_readme({"writes": WRITES})
-    assert "|" not in page.read_text()
+def test_figures_of_a_quick_try_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "bench.json"
+    path.write_text(json.dumps({"latency": LATENCY, "writes": WRITES}))
+    assert read_quotable(path) == {"latency": LATENCY}
 
 
 def test_a_page_without_marks_is_refused(page: Path) -> None:
