@@ -11,13 +11,13 @@ import structlog
 from scriptrun import metrics
 from scriptrun.bridges.line import AdapterFactory, Line
 from scriptrun.bridges.post import Post, Totals, wait_until
-from scriptrun.bridges.records import Records
+from scriptrun.bridges.records import Records, observe_record
 from scriptrun.bridges.server import BridgeServer
 from scriptrun.desired.bridge import Work, build_bridge_status, build_hold
-from scriptrun.desired.names import REPORT_FINALIZER
+from scriptrun.desired.names import BRIDGE_LABEL, OPEN_LABEL, REPORT_FINALIZER
 from scriptrun.errors import Conflict, KubeError, NotFound
 from scriptrun.kube.client import APPLY, Client
-from scriptrun.kube.resources import BRIDGES
+from scriptrun.kube.resources import BRIDGES, SCRIPTRUNS
 from scriptrun.models.bridge import BridgeSpec
 from scriptrun.models.facts import BridgeFacts, Key
 
@@ -155,11 +155,23 @@ class Desk:
         held = REPORT_FINALIZER in bridge.finalizers
         if held != bridge.deleting or (held and self._has_open_runs()):
             return
+        if held and await self._find_open_runs():
+            return
         body = build_hold(bridge, hold=not held)
         self.tell(observe_bridge(await self._tools.client.patch(BRIDGES, self.key, body)))
 
     def _has_open_runs(self) -> bool:
         return self._server.load > 0 or any(True for _ in self._tools.records.of_bridge(self.key))
+
+    async def _find_open_runs(self) -> bool:
+        """Ask the API server for open runs before the Bridge goes: a watch may be behind."""
+        selector = f"{BRIDGE_LABEL}={self.key[1]},{OPEN_LABEL}"
+        listed = await self._tools.client.list(SCRIPTRUNS, self.key[0], labelSelector=selector)
+        for body in listed.get("items") or ():
+            record = observe_record(body)
+            if self._tools.records.put(record):
+                self._server.take_record(record.key)
+        return self._has_open_runs()
 
     def _is_due(self) -> bool:
         """Whether the status is to be written: news at once, counts now and then."""

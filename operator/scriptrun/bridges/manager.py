@@ -13,8 +13,9 @@ from scriptrun.bridges.adapter import Handle, Outcome, Task
 from scriptrun.bridges.desk import Desk, Tools, observe_bridge
 from scriptrun.bridges.records import observe_record
 from scriptrun.desired.names import BRIDGE_LABEL, OPEN_LABEL
-from scriptrun.errors import Gone
+from scriptrun.errors import Gone, KubeError
 from scriptrun.kube.reflector import Selection
+from scriptrun.kube.resources import BRIDGES
 from scriptrun.models.bridge import BridgeSpec
 from scriptrun.models.facts import BridgeFacts, Key
 
@@ -22,7 +23,7 @@ __all__ = ["OPEN_RUNS", "Lead", "Manager"]
 
 _log = structlog.get_logger(__name__)
 _SHARE_SECONDS = 1.0  # replicas that start together get about as many Bridges each
-_AGAIN_SECONDS = 1.0
+_AGAIN_SECONDS = 2.0
 
 OPEN_RUNS = Selection(f"{BRIDGE_LABEL},{OPEN_LABEL}")
 
@@ -78,6 +79,8 @@ class Manager:
             _log.error("Bridge can't be read: are the CRDs of this version installed?", bridge=key, error=str(error))
             return
         known = self._bridges.get(key)
+        if known is not None and known.version > bridge.version:
+            return
         self._bridges[key] = bridge
         if known is None or known.uid != bridge.uid:
             self._dismiss(key)
@@ -151,19 +154,32 @@ class Manager:
 
     async def _mind_forever(self, key: Key) -> None:
         await asyncio.sleep(random.uniform(0, _SHARE_SECONDS))  # noqa: S311 - no secret
-        try:
-            while self._working and (key in self._bridges or key in self._tools.records.bridges()):
+        while self._working and (key in self._bridges or key in self._tools.records.bridges()):
+            try:
                 await self._lead(f"scriptrun-bridge.{key[0]}.{key[1]}", lambda: self._work(key))
-                if self._working:
-                    await asyncio.sleep(_AGAIN_SECONDS)
-        except Exception:
-            _log.exception("Bridge not served, will be tried again", namespace=key[0], bridge=key[1])
+            except KubeError as error:
+                _log.warning("Bridge not read, will be tried again", namespace=key[0], bridge=key[1], error=str(error))
+            except Exception:
+                _log.exception("Bridge not served, will be tried again", namespace=key[0], bridge=key[1])
+            if self._working:
+                await asyncio.sleep(_AGAIN_SECONDS)
         if self._minders.get(key) is asyncio.current_task():
             del self._minders[key]
 
+    async def _refresh(self, key: Key) -> None:
+        """Ask for a Bridge anew: whoever led before may have let it go a moment ago."""
+        listed = await self._tools.client.list(BRIDGES, key[0], fieldSelector=f"metadata.name={key[1]}")
+        for body in listed.get("items") or ():
+            self.on_bridge("MODIFIED", body)
+        if not listed.get("items"):
+            self._bridges.pop(key, None)
+
     async def _work(self, key: Key) -> None:
         """Serve a Bridge as its leader."""
+        await self._refresh(key)
         bridge, tools = self._bridges.get(key), self._tools
+        if bridge is None and key not in tools.records.bridges():
+            return
         if bridge is None:
             bridge = BridgeFacts(key, "", 0, 0, BridgeSpec(), deleting=True)
             tools = replace(tools, build=lambda *_: _Nobody())

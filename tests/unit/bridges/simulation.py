@@ -46,6 +46,7 @@ class Case:
     orderly: bool = False  # stopped instead of killed
     away: tuple[float, float] = (0.0, 0.0)
     bridge_deleted: float | None = None
+    by_force: bool = False  # the Bridge's finalizer is taken away by hand
     limit: int = 4
     faults: Faults = NO_FAULTS
     feed: Feed = GOOD_FEED
@@ -121,6 +122,8 @@ class Simulation:
         if self.case.bridge_deleted is not None:
             await asyncio.sleep(max(0.0, self.case.bridge_deleted - server.now()))
             server.delete("bridges", BRIDGE)
+            if self.case.by_force and server.find("bridges", BRIDGE):
+                server.change("bridges", BRIDGE, {"metadata": {"finalizers": []}})
 
     async def _give(self, server: Server, number: int) -> None:
         task = self.case.tasks[number]

@@ -1,10 +1,12 @@
 """Whatever happens to bridges, network and orchestrator: no task is lost, and none is reported twice."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from unit.bridges.simulation import Case, Simulation, TaskCase
-from unit.bridges.workshop import Plan
+from unit.bridges.workshop import Fate, Plan
 from unit.controller.conftest import quiet
 from unit.controller.replica import Feed
 from unit.controller.server import Faults
@@ -107,3 +109,43 @@ def test_a_task_that_is_canceled_or_whose_run_is_deleted_leaves_nothing_behind(c
         assert job.completions <= 1
         assert job.state in ("completed", "incident") or task.canceled is not None
     check_reports(simulation)
+
+
+@given(cases(), MOMENTS)
+def test_a_deleted_bridge_goes_once_every_run_is_reported(case: Case, moment: float) -> None:
+    simulation = play(replace(case, bridge_deleted=moment, exclusive=True))
+    assert simulation.violations == []
+    assert simulation.bridge is None
+    check_reports(simulation)
+    assert all(run["status"]["report"].get("message") != "its Bridge is gone" for run in simulation.runs)
+
+
+@given(cases(), MOMENTS)
+def test_runs_of_a_bridge_that_was_torn_away_are_let_go(case: Case, moment: float) -> None:
+    simulation = play(replace(case, bridge_deleted=moment, by_force=True))
+    assert simulation.violations == []
+    check_reports(simulation)
+
+
+@given(st.integers(0, 2**32), st.sampled_from(["good", "bad", "silent"]), st.integers(1, 5))
+def test_a_task_takes_three_writes_of_the_bridge(seed: int, fate: Fate, count: int) -> None:
+    """Its run, that it was reported, that it may go."""
+    tasks = [TaskCase(created=number / 3, retries=1, plan=Plan((fate,))) for number in range(count)]
+    simulation = play(Case(tasks=tasks, limit=100, seed=seed))
+    assert simulation.violations == []
+    for run in simulation.runs:
+        writes = [f"{w.verb} {w.resource}" for w in simulation.writes if w.name == run["metadata"]["name"]]
+        assert writes == ["create scriptruns", "patch scriptruns/status", "patch scriptruns"]
+
+
+@given(st.integers(0, 2**32))
+def test_what_can_not_be_run_makes_no_run(seed: int) -> None:
+    headers = [(), (("script", "nowhere.py"),), (("script", "hello.py"),)]
+    tasks = [TaskCase(retries=1, headers=header) for header in headers]
+    simulation = play(Case(tasks=tasks, seed=seed))
+    assert simulation.violations == []
+    states = {job.id: (job.state, job.deliveries) for job in simulation.orchestrator.jobs.values()}
+    assert states == {"t0": ("incident", 1), "t1": ("incident", 1), "t2": ("completed", 1)}
+    assert [run["spec"]["task"]["id"] for run in simulation.runs] == ["t2"]
+    assert "the task names no Script" in simulation.orchestrator.jobs["t0"].message
+    assert 'there is no Script "nowhere.py"' in simulation.orchestrator.jobs["t1"].message
