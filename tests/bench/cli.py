@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import bridge, burst, latency, scale, writes
+from bench import api, bridge, burst, latency, scale, writes
 from bench.figures import DOCUMENT, Report, read_quotable, write_reports
 from bench.readme import write_readme
 from bench.site import Site, open_site
@@ -22,7 +22,12 @@ from helm import ROOT
 
 Measure = Callable[[Site, bool], Awaitable[Report]]
 
-ON_CLUSTER: dict[str, Measure] = {"latency": latency.measure, "burst": burst.measure, "writes": writes.measure}
+ON_CLUSTER: dict[str, Measure] = {
+    "latency": latency.measure,
+    "burst": burst.measure,
+    "writes": writes.measure,
+    "api": api.measure,
+}
 ALONE: dict[str, Callable[[bool], Awaitable[Report]]] = {"scale": scale.measure, "bridge": bridge.measure}
 """Those that bring their own cluster, or a stand-in for one."""
 NAMES = (*ON_CLUSTER, *ALONE)
