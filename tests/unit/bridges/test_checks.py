@@ -1,0 +1,134 @@
+"""What a task must be to be run, and what an analyst reads when it is not."""
+
+from typing import Any
+
+import pytest
+
+from scriptrun.bridges.adapter import Task, TaskFailure
+from scriptrun.bridges.checks import build_task, check_script, check_size
+from scriptrun.models.bridge import BridgeSpec
+from scriptrun.models.reasons import REASONS, Reason
+
+ZEEBE = {"zeebe": {"address": "http://zeebe"}}
+
+
+def spec(**fields: Any) -> BridgeSpec:
+    return BridgeSpec.model_validate({**ZEEBE, **fields})
+
+
+def task(**fields: Any) -> Task:
+    return Task(**{"identity": "1-3", "id": "1", "type": "script", **fields})
+
+
+def body(variables: dict[str, Any], **task_fields: Any) -> dict[str, Any]:
+    return {"spec": {"scriptRef": {"name": "a"}, "variables": variables, "task": task_fields}}
+
+
+@pytest.mark.parametrize(
+    ("allowed", "name"),
+    [
+        ([], "anything.py"),
+        (["hello.py"], "hello.py"),
+        (["hello.py", "etl-*"], "etl-orders.py"),
+        (["*.py"], "a.b.py"),
+        (["a*c*e"], "abcde"),
+        (["*"], "x"),
+    ],
+)
+def test_a_script_that_is_allowed(allowed: list[str], name: str) -> None:
+    assert check_script(task(script=name), "camunda", spec(scripts=allowed)) == name
+
+
+@pytest.mark.parametrize(
+    ("allowed", "name"),
+    [
+        (["hello.py"], "hello_py"),  # a dot is a dot
+        (["hello.py"], "hello.py.sh"),
+        (["etl-*"], "my-etl-x"),
+        (["[ab].py"], "a.py"),  # * and nothing else stands for something
+        (["hello?py"], "hello.py"),
+        (["hello.py"], "Hello.py"),
+        (["hello.py"], "hello.py\n"),
+    ],
+)
+def test_a_script_that_is_not(allowed: list[str], name: str) -> None:
+    failure = check_script(task(script=name), "camunda", spec(scripts=allowed))
+    assert isinstance(failure, TaskFailure)
+    assert failure.reason is Reason.SCRIPT_NOT_ALLOWED
+    assert failure.message.startswith(f'Bridge camunda does not allow Script "{name}", only: {", ".join(allowed)}')
+
+
+def test_a_task_without_a_script_says_where_it_goes() -> None:
+    failure = check_script(task(), "camunda", spec(scriptHeader="run"))
+    assert isinstance(failure, TaskFailure)
+    assert 'give it "run" with the name of a Script' in failure.message
+    assert check_script(task(), "camunda", spec(script="default.py")) == "default.py"
+    assert check_script(task(script="own.py"), "camunda", spec(script="default.py")) == "own.py"
+
+
+def test_what_the_adapter_found_wrong_comes_first() -> None:
+    problem = TaskFailure(Reason.INVALID_VARIABLES, "no object")
+    assert check_script(task(problem=problem, script="hello.py"), "camunda", spec()) is problem
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"x": "\ud800"}, "can't encode character"),
+        ({"x": float("nan")}, "NaN is no JSON number"),
+        ({"x": float("inf")}, "Infinity is no JSON number"),
+        ({"x": [[[]]] * 1}, ""),
+    ],
+)
+def test_variables_that_kubernetes_can_not_keep(variables: dict[str, Any], words: str) -> None:
+    failure = check_size(body(variables))
+    if not words:
+        assert failure is None
+        return
+    assert failure is not None
+    assert failure.reason is Reason.INVALID_VARIABLES
+    assert words in failure.message
+
+
+def test_variables_that_are_nested_too_deep() -> None:
+    deep: list[Any] = []
+    for _ in range(5000):
+        deep = [deep]
+    failure = check_size(body({"x": deep}))
+    assert failure is not None
+    assert failure.reason is Reason.INVALID_VARIABLES
+
+
+def test_variables_that_are_too_large_say_how_large() -> None:
+    assert check_size(body({"x": "y" * 899_000})) is None
+    failure = check_size(body({"x": "y" * 900_000}))
+    assert failure is not None
+    assert failure.reason is Reason.INPUT_TOO_LARGE
+    assert failure.message.startswith("the task's variables are 900008 bytes, at most 900000 are allowed")
+
+
+def test_a_task_that_is_too_large_as_a_whole() -> None:
+    failure = check_size(body({"x": "y" * 700_000}, payload={"inputData": {"x": "y" * 700_000}}))
+    assert failure is not None
+    assert failure.message.startswith("the task is 1400")
+
+
+@pytest.mark.parametrize("reason", [Reason.SCRIPT_NOT_ALLOWED, Reason.INVALID_VARIABLES, Reason.INPUT_TOO_LARGE])
+def test_none_of_these_is_worth_another_try(reason: Reason) -> None:
+    assert not REASONS[reason].retryable
+
+
+def test_the_task_goes_with_the_run() -> None:
+    conductor = BridgeSpec.model_validate({"conductor": {"address": "http://c", "taskType": "x"}})
+    handed_out = task(headers={"a": 1}, payload={"taskId": "1"}, domain="d", workflow_id="w")
+    built = build_task(handed_out, conductor)
+    assert built == {
+        "source": "conductor",
+        "id": "1",
+        "type": "script",
+        "workflowId": "w",
+        "domain": "d",
+        "headers": {"a": 1},
+        "payload": {"taskId": "1"},
+    }
+    assert build_task(handed_out, spec())["source"] == "zeebe"
