@@ -69,6 +69,9 @@ annotations:
   value: {{ include "scriptrun.scalar" $value | quote }}
 {{- end }}
 {{- end }}
+{{- with include "scriptrun.scheduler.env" . }}
+{{ . }}
+{{- end }}
 {{- range .Values.api.extraEnv }}
 {{- if hasPrefix "SCRIPTRUN_" .name }}
 {{- fail (printf "api.extraEnv: %s is a setting of the API; give it under api.settings or history" .name) }}
