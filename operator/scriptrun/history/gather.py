@@ -9,11 +9,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from scriptrun.desired.names import CONTAINER, input_name
+from scriptrun.desired.names import CONTAINER, input_name, output_name
 from scriptrun.errors import Invalid, NotFound
 from scriptrun.history.records import Contents, RunRecord, Summary
 from scriptrun.kube.client import Client
-from scriptrun.kube.outputs import read_kept_log, read_output_text
+from scriptrun.kube.outputs import parse_output, read_output_text
 from scriptrun.kube.resources import CONFIGMAPS, SCRIPTS
 from scriptrun.models.base import API_VERSION, GROUP
 from scriptrun.policies.attempts import parse_instant
@@ -71,10 +71,11 @@ async def gather(client: Client, run: dict[str, Any], log_limit_bytes: int) -> R
     namespace = run["metadata"]["namespace"]
     variables, source = await read_input(client, run)
     secrets = Secrets.of(variables, await _read_script(client, namespace, run["spec"]["scriptRef"]["name"]))
-    output = secrets.hide_output(await read_output(client, run))
-    log = await _read_log(client, run, log_limit_bytes)
+    output, log = await _read_last_attempt(client, run, log_limit_bytes)
     summary = replace(summarize(run), script_sha256=hashlib.sha256(source).hexdigest() if source is not None else "")
-    return RunRecord(summary, Contents(_build_document(run, variables, secrets), output, secrets.hide_text(log)))
+    return RunRecord(
+        summary, Contents(_build_document(run, variables, secrets), secrets.hide_output(output), secrets.hide_text(log))
+    )
 
 
 def _build_document(run: dict[str, Any], variables: dict[str, Any], secrets: Secrets) -> dict[str, Any]:
@@ -136,16 +137,23 @@ async def read_output(client: Client, run: dict[str, Any]) -> str | None:
     return None
 
 
-async def _read_log(client: Client, run: dict[str, Any], limit_bytes: int) -> str:
-    """Read the end of the last attempt's log."""
-    attempts = run["status"].get("attempts") or ()
-    if not attempts or not limit_bytes:
-        return ""
+async def _read_last_attempt(client: Client, run: dict[str, Any], limit_bytes: int) -> tuple[str | None, str]:
+    """Read the output, and the end of the last attempt's log: both stand in one ConfigMap, which may be large."""
+    attempts, reference = run["status"].get("attempts") or (), run["status"].get("outputRef")
+    if not attempts:
+        return await read_output(client, run), ""
     namespace, pod = run["metadata"]["namespace"], attempts[-1]["pod"]
-    log = await read_kept_log(client, namespace, pod)
-    if log is None:
+    try:
+        config_map = await client.get(CONFIGMAPS, namespace, output_name(pod))
+    except NotFound:
         log = await _read_pod_log(client, namespace, pod, limit_bytes)
-    return log[-limit_bytes:].decode(errors="replace")
+        return await read_output(client, run), log[-limit_bytes:].decode(errors="replace") if limit_bytes else ""
+    kept = str(config_map.get("data", {}).get("log", "")).encode()
+    log_text = kept[-limit_bytes:].decode(errors="replace") if limit_bytes else ""
+    if reference and reference["configMap"] == output_name(pod):
+        with suppress(NotFound):
+            return parse_output(config_map, reference), log_text
+    return await read_output(client, run), log_text
 
 
 async def _read_pod_log(client: Client, namespace: str, pod: str, limit_bytes: int) -> bytes:

@@ -8,7 +8,7 @@ from scriptrun.errors import NotFound
 from scriptrun.kube.client import Client
 from scriptrun.kube.resources import CONFIGMAPS
 
-__all__ = ["KEPT_LOG_BYTES", "read_kept_log", "read_output_text"]
+__all__ = ["KEPT_LOG_BYTES", "parse_output", "read_kept_log", "read_output_text"]
 
 KEPT_LOG_BYTES = 60_000
 """An output ConfigMap's ``log`` is the last 64 KiB of a log; one shorter than this is the whole log."""
@@ -32,6 +32,19 @@ async def read_output_text(client: Client, run: dict[str, Any]) -> str | None:
     if not (reference := run.get("status", {}).get("outputRef")):
         return None
     config_map = await client.get(CONFIGMAPS, run["metadata"]["namespace"], reference["configMap"])
+    return parse_output(config_map, reference)
+
+
+def parse_output(config_map: dict[str, Any], reference: dict[str, Any]) -> str:
+    """Take an output out of its ConfigMap. Pure.
+
+    Args:
+        config_map: that the reference names.
+        reference: a run's ``outputRef``.
+
+    Raises:
+        NotFound: the ConfigMap is not what the operator saw.
+    """
     text = str(config_map.get("data", {}).get(reference["key"], ""))
     if hashlib.sha256(text.encode()).hexdigest() != reference["sha256"]:
         raise NotFound(f"ConfigMap {reference['configMap']} does not hold the output of this run any more")

@@ -29,8 +29,8 @@ OnEvent = Callable[[str, dict[str, Any]], None]
 """Told of ``ADDED``, ``MODIFIED`` or ``DELETED`` and the object. Must be quick."""
 
 OnListed = Callable[[str, set[tuple[str, str]], int], None]
-"""Told after each list: the namespace it was of ("": all), each object it showed, by namespace and name, and the version
-at which that was so."""
+"""Told after each list: the namespace it was of ("": all), each object it showed, by namespace and name, and the
+version at which that was so."""
 
 
 @dataclass(frozen=True, slots=True)
