@@ -68,5 +68,7 @@ REASONS: dict[Reason, ReasonFacts] = {
     Reason.OUTPUT_TOO_LARGE: ReasonFacts("script", False, "The output is larger than it may be."),
     Reason.OUTPUT_LOST: ReasonFacts("infrastructure", True, "The script ended, but its output can't be had any more."),
     Reason.INPUT_TOO_LARGE: ReasonFacts("caller", False, "Script and variables together are larger than they may be."),
-    Reason.CANCELED: ReasonFacts("caller", False, "Somebody set `spec.cancel`."),
+    Reason.CANCELED: ReasonFacts(
+        "caller", False, "Somebody set `spec.cancel`, or deleted a run that a bridge reports."
+    ),
 }

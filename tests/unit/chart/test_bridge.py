@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from helm import CHART, HelmError, Manifest, render, select
+from helm import CHART, ROOT, HelmError, Manifest, render, select
 from scriptrun import __version__
 from scriptrun.kube.access import BRIDGE_VERBS, CREDENTIALS_VERBS, LEASE_VERBS
 from scriptrun.settings import BridgeSettings
@@ -239,3 +239,18 @@ def test_a_wrong_value_is_refused_by_name(case: str) -> None:
 
 def test_the_values_are_the_settings() -> None:
     assert {_camel(name) for name in BridgeSettings.model_fields} - {"watchNamespaces"} == set(VALUES["settings"])
+
+
+def test_the_page_explains_every_setting_with_its_default() -> None:
+    text = (ROOT / "docs" / "bridge.md").read_text().partition("\n## Settings\n")[2].partition("\n## ")[0]
+    rows = {
+        cells[1].strip(): cells
+        for cells in (line.strip("|").split("|") for line in text.splitlines())
+        if len(cells) == 4
+    }
+    said = {"http_host": "every address", "lease_namespace": "the release's"}
+    for name, field in BridgeSettings.model_fields.items():
+        if name != "watch_namespaces":
+            value, _, default, meaning = (cell.strip() for cell in rows[f"`SCRIPTRUN_{name.upper()}`"])
+            assert (value, default) == (f"`{_camel(name)}`", said.get(name, str(field.default)))
+            assert len(meaning) > 10
