@@ -9,7 +9,7 @@ WITH_CLUSTER = SCRIPTRUN_KUBECONFIG=$$($(CLUSTER) kubeconfig)
 GENERATED := crds charts/scriptrun/files/crds docs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down kubeconfig images setup check format generate verify test test-unit test-cluster test-e2e bench clean
+.PHONY: help demo up down kubeconfig images setup check format generate verify test test-unit test-cluster test-peers test-e2e faults bench clean
 
 help: ## Say what there is
 	@echo "make demo    a cluster, the chart, and three scripts run before your eyes"
@@ -64,7 +64,7 @@ verify: setup ## Fail when a generated file is not what its source says
 			{ echo "error: $$path was out of date; it has been generated anew: commit it." >&2; exit 1; }; done && \
 		rm -r "$$before"
 
-test: check verify test-unit test-cluster test-e2e ## Check and test everything
+test: check verify test-unit test-cluster test-peers test-e2e ## Check and test everything
 
 test-unit: setup ## Run the unit tests
 	$(PYTEST) tests/unit
@@ -72,8 +72,14 @@ test-unit: setup ## Run the unit tests
 test-cluster: images ## Run the tests on a real cluster
 	$(WITH_CLUSTER) $(PYTEST) tests/cluster tests/chaos
 
+test-peers: images ## Run the tests with a real Zeebe and Conductor, and a short fault suite
+	$(WITH_CLUSTER) $(PYTEST) tests/peers
+
 test-e2e: images ## Run the tests that install the chart
 	$(WITH_CLUSTER) $(PYTEST) tests/e2e
+
+faults: images ## Kill all there is, every second, under 200 tasks: nothing lost, nothing twice; ONLY=zeebe
+	$(WITH_CLUSTER) $(BIN)/python tests/peers/faults $(ONLY)
 
 bench: images ## Measure; ONLY=latency runs one benchmark
 	$(WITH_CLUSTER) $(BIN)/python tests/bench $(ONLY)

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
@@ -88,7 +88,7 @@ class OperatorProcess:
         """Whether it runs."""
         return self._process is not None and self._process.poll() is None
 
-    def start(self, **settings: str) -> "OperatorProcess":
+    def start(self, **settings: str) -> Self:
         """Start it; settings given here hold for this life only."""
         assert not self.running, "runs already"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SCRIPTRUN_")}
@@ -108,7 +108,7 @@ class OperatorProcess:
         self._reader.start()
         return self
 
-    def start_and_lead(self, **settings: str) -> "OperatorProcess":
+    def start_and_lead(self, **settings: str) -> Self:
         """Start it and wait until it works."""
         self.start(**settings)
         self.wait_for_log("leading")
@@ -181,7 +181,7 @@ class BridgeProcess(OperatorProcess):
 
     command = "bridge"
 
-    def start_and_serve(self, **settings: str) -> "BridgeProcess":
+    def start_and_serve(self, **settings: str) -> Self:
         """Start it and wait until it serves a Bridge; there must be one."""
         self.start(**settings)
         self.wait_for_log("serving")

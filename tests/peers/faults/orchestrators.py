@@ -9,7 +9,8 @@ from typing import Any, Literal, Protocol, TypeVar
 
 import urllib3
 
-from peers.faults.proxy import Exchange, Kind, Seen, read_json
+from peers.faults.proxy import Kind, Seen, read_json
+from peers.faults.relay import Exchange
 from peers.servers.bpmn import build_process
 from peers.servers.conductor import Conductor
 from peers.servers.process import Server
@@ -18,8 +19,12 @@ from peers.servers.zeebe import Zeebe
 T = TypeVar("T")
 State = Literal["open", "completed", "failed", "canceled"]
 
+SCRIPT = "task.py"
 LEASE_SECONDS = 10
-RETRIES = 3
+RESPONSE_TIMEOUT_SECONDS = 15
+"""Conductor's word for a lease. Longer than the other, which the bridge may ask for and has to keep."""
+ATTEMPTS = 50
+"""Of a task: with Conductor each that was handed out and got lost uses one up."""
 _AWAY_SECONDS = 120.0
 _AGAIN_SECONDS = 0.3
 _RECORD_LEASE_SECONDS = 3600
@@ -51,25 +56,33 @@ class Orchestrator(Protocol):
     server: Server
     address: str
 
-    def prepare(self, script: str, **more: Any) -> None:
-        """Deploy a workflow whose one task is the script's, and one whose task names no Script."""
+    def define(self, attempts: int) -> None:
+        """Define the task.
+
+        Args:
+            attempts: how many there are before the orchestrator gives up.
+        """
         ...
 
     def build_bridge(self, address: str) -> dict[str, Any]:
         """Build the part of a Bridge's spec that names the orchestrator."""
         ...
 
-    def start(self, task: Mapping[str, Any], *, named: bool = True) -> str:
-        """Start a workflow; returns its id.
+    def start(self, task: Mapping[str, Any], script: str = SCRIPT) -> str:
+        """Start a workflow of one task; returns its id.
 
         Args:
             task: what the script is told.
-            named: whether its task names a Script.
+            script: that the task names; empty for none.
         """
         ...
 
     def cancel(self, workflow: str) -> bool:
         """Cancel a workflow; says whether it was still open."""
+        ...
+
+    def hand_out_again(self, task: str) -> None:
+        """Have a task handed out again although somebody works on it."""
         ...
 
     def refresh(self) -> None:
@@ -113,22 +126,30 @@ class ZeebeSide:
         self._work = work
         self._records: dict[str, dict[int, dict[str, Any]]] = {}
         self._canceled: set[str] = set()
+        self._attempts = ATTEMPTS
+        self._deployed: dict[str, str] = {}
 
-    def prepare(self, script: str, **more: Any) -> None:
-        """Deploy both processes."""
-        for process, headers in ((self._work, {"script": script}), (f"{self._work}-unnamed", {})):
-            document = build_process(
-                process, self._work, headers, then=f"{self._work}-record", **{"retries": RETRIES, **more}
-            )
-            self.server.deploy(f"{process}.bpmn", document)
+    def define(self, attempts: int) -> None:
+        """Keep it for the processes, which say it of their tasks."""
+        self._attempts = attempts
+
+    def _deploy(self, script: str) -> str:
+        """Deploy the process of a script, the first time; returns its id."""
+        if script not in self._deployed:
+            process = f"{self._work}-{len(self._deployed)}"
+            headers = {"script": script} if script else {}
+            document = build_process(process, self._work, headers, retries=self._attempts, then=f"{self._work}-record")
+            persist(lambda: self.server.deploy(f"{process}.bpmn", document))
+            self._deployed[script] = process
+        return self._deployed[script]
 
     def build_bridge(self, address: str) -> dict[str, Any]:
         """Claim jobs of the suite's own type."""
         return {"zeebe": {"address": address, "taskType": self._work}}
 
-    def start(self, task: Mapping[str, Any], *, named: bool = True) -> str:
+    def start(self, task: Mapping[str, Any], script: str = SCRIPT) -> str:
         """Create an instance."""
-        process = self._work if named else f"{self._work}-unnamed"
+        process = self._deploy(script)
         return str(persist(lambda: self.server.create_instance(process, {"task": task})))
 
     def cancel(self, workflow: str) -> bool:
@@ -151,6 +172,11 @@ class ZeebeSide:
         if workflow in self._canceled:
             return End("canceled")
         return End("failed") if any(self._has_incident(task) for task in tasks) else End("open")
+
+    def hand_out_again(self, task: str) -> None:
+        """End a job's lease."""
+        status, body = self.server.call("PATCH", f"/jobs/{task}", {"changeset": {"timeout": 1}})
+        assert status == 204, body
 
     def refresh(self) -> None:
         """Take the jobs of the second task: each says that the first was completed, and with what."""
@@ -189,7 +215,8 @@ class ZeebeSide:
         if found is None:
             return Seen("other", done=False)
         kind: Kind = "report" if found[2] else "extension"
-        return Seen(kind, exchange.status == 204, ((found[1], -1),), found[2] or "")
+        said = read_json(exchange.body) or {}
+        return Seen(kind, exchange.status == 204, ((found[1], -1),), said.get("errorMessage") or found[2] or "")
 
 
 class ConductorSide:
@@ -201,24 +228,28 @@ class ConductorSide:
         self.server: Conductor = server
         self.address = server.address
         self._work = work
+        self._deployed: dict[str, str] = {}
 
-    def prepare(self, script: str, **more: Any) -> None:
-        """Define the task and both workflows.
+    def define(self, attempts: int) -> None:
+        """Define the task. One whose handing out was lost comes again when its response timeout is over."""
+        self.server.define_task(self._work, retryCount=attempts - 1, responseTimeoutSeconds=RESPONSE_TIMEOUT_SECONDS)
 
-        A task whose handing out was lost comes again when its response timeout is over, and uses up a retry.
-        """
-        self.server.define_task(self._work, **{"retryCount": 50, "responseTimeoutSeconds": 3 * LEASE_SECONDS, **more})
-        given = {"task": "${workflow.input.task}"}
-        self.server.define_workflow(self._work, self._work, {"script": script, **given})
-        self.server.define_workflow(f"{self._work}-unnamed", self._work, given)
+    def _deploy(self, script: str) -> str:
+        """Define the workflow of a script, the first time; returns its name."""
+        if script not in self._deployed:
+            name = f"{self._work}-{len(self._deployed)}"
+            inputs = {"task": "${workflow.input.task}", **({"script": script} if script else {})}
+            persist(lambda: self.server.define_workflow(name, self._work, inputs))
+            self._deployed[script] = name
+        return self._deployed[script]
 
     def build_bridge(self, address: str) -> dict[str, Any]:
         """Claim tasks of the suite's own type."""
         return {"conductor": {"address": address, "taskType": self._work}}
 
-    def start(self, task: Mapping[str, Any], *, named: bool = True) -> str:
+    def start(self, task: Mapping[str, Any], script: str = SCRIPT) -> str:
         """Start a workflow."""
-        name = self._work if named else f"{self._work}-unnamed"
+        name = self._deploy(script)
         return persist(lambda: self.server.start_workflow(name, {"task": task}))
 
     def cancel(self, workflow: str) -> bool:
@@ -231,6 +262,10 @@ class ConductorSide:
     def _terminate(self, workflow: str) -> None:
         if self.server.read_workflow(workflow)["status"] == "RUNNING":
             self.server.terminate_workflow(workflow, "not needed any more")
+
+    def hand_out_again(self, task: str) -> None:
+        """Put the task into its queue again."""
+        self.server.requeue(self._work)
 
     def refresh(self) -> None:
         """Nothing: a workflow tells all of itself."""
@@ -258,7 +293,8 @@ class ConductorSide:
             return Seen("other", done=False)
         update = json.loads(exchange.body)
         kind: Kind = "extension" if update.get("extendLease") else "report"
-        return Seen(kind, exchange.status == 200, ((update["taskId"], -1),), update["status"])
+        says = update.get("reasonForIncompletion") or update["status"]
+        return Seen(kind, exchange.status == 200, ((update["taskId"], -1),), says)
 
 
 def _read_number(variables: Mapping[str, Any]) -> int:

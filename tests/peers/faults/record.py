@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -54,7 +55,7 @@ def read_document(path: Path = DOCUMENT) -> dict[str, Any]:
 
 def show_results(document: dict[str, Any], console: Console) -> None:
     """Print the table."""
-    table = Table("", *COUNTS, "seed", "seconds", title="Faults", title_justify="left")
+    table = Table("", *COUNTS, "seed", "seconds", title="Faults", title_justify="left", box=box.SIMPLE)
     for name, entry in document.items():
         counts = [_color(column, entry[column]) for column in COUNTS]
         table.add_row(name, *counts, str(entry["seed"]), f"{entry['seconds']:.0f}")

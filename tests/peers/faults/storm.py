@@ -4,11 +4,11 @@ import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 
 from clusterlab.process import OperatorProcess
 from peers.faults.orchestrators import Orchestrator
 from peers.faults.proxy import Proxy
-from peers.faults.world import Site
 
 _LULL_SHARE = 0.15
 """Of the pauses between kills: long enough for a leader to be found and to get something done."""
@@ -18,7 +18,7 @@ class Storm:
     """Kills and disturbs for so long, in threads of its own.
 
     Args:
-        site: whose processes are killed, and started again at once.
+        replicas: of operator and bridge: killed, and started again at once.
         orchestrator: killed once, in the middle, and away for a while.
         proxy: cuts, loses and delays.
         dice: decide everything but what the machine's own pace decides.
@@ -28,10 +28,16 @@ class Storm:
         seconds: how long it has lasted.
     """
 
-    def __init__(self, site: Site, orchestrator: Orchestrator, proxy: Proxy, dice: random.Random) -> None:
+    def __init__(
+        self,
+        replicas: Mapping[str, Sequence[OperatorProcess]],
+        orchestrator: Orchestrator,
+        proxy: Proxy,
+        dice: random.Random,
+    ) -> None:
         self.kills: Counter[str] = Counter()
         self.seconds = 0.0
-        self._site = site
+        self._replicas = replicas
         self._orchestrator = orchestrator
         self._proxy = proxy
         # Of their own each, so that the threads' turns don't change what is drawn.
@@ -53,24 +59,26 @@ class Storm:
         for thread in threads:
             thread.join()
         self.seconds = time.monotonic() - began
-        self._proxy.disarm()
+        self._proxy.mend()
         if self._failures:
             raise self._failures[0]
 
-    def _guard(self, act: object) -> None:
+    def _guard(self, act: Callable[[], None]) -> None:
         try:
-            act()  # type: ignore[operator]
+            act()
         except BaseException as error:
             self._failures.append(error)
             self._over.set()
 
     def _kill_on(self) -> None:
         """On average once a second: most soon after another, some after a lull."""
-        dice = self._killing
-        while not self._over.wait(_draw_pause(dice)):
-            kind = dice.choice(("operator", "bridge"))
-            replicas: list[OperatorProcess] = [*(self._site.operators if kind == "operator" else self._site.bridges)]
-            self._kill(kind, dice.choice(replicas))
+        dice, due = self._killing, time.monotonic()
+        while True:
+            due += _draw_pause(dice)  # from kill to kill, whatever a kill itself takes
+            if self._over.wait(max(0.0, due - time.monotonic())):
+                return
+            kind = dice.choice(sorted(self._replicas))
+            self._kill(kind, dice.choice(self._replicas[kind]))
 
     def _kill(self, kind: str, process: OperatorProcess) -> None:
         code = process.kill()

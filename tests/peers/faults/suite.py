@@ -8,12 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from peers.faults.audit import Auditor, Findings
-from peers.faults.orchestrators import Orchestrator
+from peers.faults.orchestrators import ATTEMPTS, SCRIPT, Orchestrator
 from peers.faults.proxy import Proxy
 from peers.faults.storm import Storm
-from peers.faults.tasks import SCRIPT, SOURCE, Task, deal_tasks
+from peers.faults.tasks import SOURCE, Task, deal_tasks
 from peers.faults.world import Site, World, open_world
 
+REPLICAS = 2
 MOST_AT_ONCE = 24
 _CANCEL_SECONDS = 1.0
 
@@ -56,12 +57,16 @@ def run_suite(site: Site, orchestrator: Orchestrator, count: int, storm_seconds:
     began, dice = time.monotonic(), random.Random(seed)
     tasks = deal_tasks(count, dice)
     with open_world(site) as world, Proxy(orchestrator.address, orchestrator.read) as proxy:
-        orchestrator.prepare(SCRIPT)
+        orchestrator.define(ATTEMPTS)
         world.space.add_script(SCRIPT, SOURCE, handler="python")
         world.add_bridge(maxConcurrentRuns=MOST_AT_ONCE, **orchestrator.build_bridge(proxy.address))
-        for process in (*site.operators, *site.bridges):
+        replicas = {
+            "operator": [site.make_operator() for _ in range(REPLICAS)],
+            "bridge": [site.make_bridge() for _ in range(REPLICAS)],
+        }
+        for process in site.processes:
             process.start()
-        storm = Storm(site, orchestrator, proxy, dice)
+        storm = Storm(replicas, orchestrator, proxy, dice)
         with ThreadPoolExecutor(1) as pool:
             coming = pool.submit(_bring, world, orchestrator, tasks, storm_seconds * 2 / 3)
             storm.rage(storm_seconds)
@@ -89,7 +94,7 @@ def _bring(world: World, orchestrator: Orchestrator, tasks: Sequence[Task], seco
         due = began + seconds * place / len(tasks)
         while (left := due - time.monotonic()) > 0:
             threading.Event().wait(min(left, _CANCEL_SECONDS))
-        workflows[task] = orchestrator.start(task.tell(world.journal.address), named=task.fate != "refused")
+        workflows[task] = orchestrator.start(task.tell(world.journal.address), task.script)
         _cancel_started(world, orchestrator, {task: workflows[task] for task in doomed & workflows.keys()}, canceled)
     while canceled != doomed:
         threading.Event().wait(_CANCEL_SECONDS)

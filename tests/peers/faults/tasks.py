@@ -4,11 +4,10 @@ import random
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from peers.faults.orchestrators import LEASE_SECONDS, State
+from peers.faults.orchestrators import LEASE_SECONDS, SCRIPT, State
 
 Fate = Literal["good", "large", "flaky", "long", "refused", "canceled"]
 
-SCRIPT = "task.py"
 LARGE_CHARACTERS = 100_000
 """More than a status keeps: the output stays in its ConfigMap."""
 
@@ -68,6 +67,11 @@ class Task:
     def ends(self) -> int:
         """How often its script comes to its end."""
         return int(STATES[self.fate] == "completed")
+
+    @property
+    def script(self) -> str:
+        """The Script that it names; empty for none."""
+        return "" if self.fate == "refused" else SCRIPT
 
     def tell(self, journal: str) -> dict[str, Any]:
         """What its script is told.

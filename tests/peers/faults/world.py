@@ -1,11 +1,14 @@
-"""Where faults happen: the chart without its processes, two operators and two bridges, a namespace, a journal."""
+"""Where faults happen: the chart without its processes, which are ours, a namespace, a journal."""
 
+import ssl
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from kubernetes import client, config
 
 from chaos.journal import Journal
 from clusterlab.chart import BRIDGE, NAMESPACE, OPERATOR, ensure_runner_image, install_without_operator
@@ -14,9 +17,11 @@ from clusterlab.space import GROUP, Space, Watches, create_space
 from clusterlab.watch import Watch
 from kubeapi import Api, wait_for
 from peers.faults.orchestrators import LEASE_SECONDS
+from peers.faults.relay import Relay
+
+P = TypeVar("P", bound=OperatorProcess)
 
 BRIDGE_NAME = "main"
-REPLICAS = 2
 _LEADER_SECONDS = "3"
 
 
@@ -25,42 +30,63 @@ class Site:
     """A cluster that is set up for faults.
 
     Attributes:
+        kubeconfig: The administrator's.
         api: The administrator.
         watches: What is followed.
-        operators: Replicas of the operator, with the chart's rights.
-        bridges: Replicas of the bridge, with the chart's rights.
         image: The runner's.
+        folder: For files.
+        processes: All that were made here.
     """
 
+    kubeconfig: Path
     api: Api
     watches: Watches
-    operators: list[OperatorProcess]
-    bridges: list[BridgeProcess]
     image: str
+    folder: Path
+    processes: list[OperatorProcess] = field(default_factory=list)
+
+    def make_operator(self, server: str = "") -> OperatorProcess:
+        """Make a replica of the operator, with the chart's rights.
+
+        Args:
+            server: Address of the API server; empty for the cluster's own.
+        """
+        return self._make(OperatorProcess, OPERATOR, server)
+
+    def make_bridge(self, server: str = "") -> BridgeProcess:
+        """Make a replica of the bridge, with the chart's rights; ``server`` as for the operator."""
+        return self._make(BridgeProcess, BRIDGE, server)
+
+    def _make(self, kind: Callable[[Path, dict[str, str]], P], account: tuple[str, str], server: str) -> P:
+        path = self.folder / f"kubeconfig-{len(self.processes)}"
+        settings = {
+            "RUNNER_IMAGE": self.image,
+            "LEASE_NAMESPACE": NAMESPACE,
+            "LEASE_DURATION_SECONDS": _LEADER_SECONDS,
+            "HTTP_HOST": "127.0.0.1",
+            "HTTP_PORT": "0",
+            "LOG_FORMAT": "json",
+        }
+        process = kind(write_kubeconfig(self.kubeconfig, account, path, server), settings)
+        self.processes.append(process)
+        return process
 
     def stop(self) -> None:
-        """Stop every process."""
-        for process in (*self.bridges, *self.operators):
+        """Stop every process, for good."""
+        for process in self.processes:
             if process.running:
                 process.kill()
+        self.processes.clear()
 
 
 @contextmanager
 def open_site(kubeconfig: Path, image: str = "") -> Iterator[Site]:
-    """Install the chart without operator and bridge, and make both ready to be started as processes."""
+    """Install the chart without operator and bridge: those are processes of ours."""
     image = image or ensure_runner_image()
     with ExitStack() as stack:
         stack.enter_context(install_without_operator(kubeconfig))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        site = Site(
-            Api.from_kubeconfig(kubeconfig),
-            _follow(kubeconfig, stack),
-            _prepare(OperatorProcess, write_kubeconfig(kubeconfig, OPERATOR, folder / "operator"), image),
-            _prepare(BridgeProcess, write_kubeconfig(kubeconfig, BRIDGE, folder / "bridge"), image),
-            image,
-        )
-        stack.callback(site.stop)
-        yield site
+        yield Site(kubeconfig, Api.from_kubeconfig(kubeconfig), _follow(kubeconfig, stack), image, folder)
 
 
 def _follow(kubeconfig: Path, stack: ExitStack) -> Watches:
@@ -71,16 +97,11 @@ def _follow(kubeconfig: Path, stack: ExitStack) -> Watches:
     return Watches(*followed)
 
 
-def _prepare(kind: Callable[[Path, dict[str, str]], Any], account: Path, image: str) -> list[Any]:
-    settings = {
-        "RUNNER_IMAGE": image,
-        "LEASE_NAMESPACE": NAMESPACE,
-        "LEASE_DURATION_SECONDS": _LEADER_SECONDS,
-        "HTTP_HOST": "127.0.0.1",
-        "HTTP_PORT": "0",
-        "LOG_FORMAT": "json",
-    }
-    return [kind(account, settings) for _ in range(REPLICAS)]
+def open_api_relay(kubeconfig: Path) -> Relay:
+    """Make a relay before the API server, for a process that is to be killed at a certain request."""
+    configuration = client.Configuration()
+    config.load_kube_config(str(kubeconfig), client_configuration=configuration)
+    return Relay(configuration.host, ssl.create_default_context(cafile=configuration.ssl_ca_cert))
 
 
 @dataclass(frozen=True)
