@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import socket
-import time
 import uuid
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
@@ -27,6 +26,7 @@ from scriptrun.kube.leader import lead
 from scriptrun.kube.preflight import check_cluster
 from scriptrun.kube.reflector import EVERYTHING, Reflector
 from scriptrun.kube.resources import BRIDGES, SCRIPTRUNS
+from scriptrun.liveness import Liveness
 from scriptrun.settings import BridgeSettings
 
 __all__ = ["FIELD_MANAGER", "run_bridges"]
@@ -34,8 +34,6 @@ __all__ = ["FIELD_MANAGER", "run_bridges"]
 FIELD_MANAGER = "scriptrun-bridge"
 
 _log = structlog.get_logger(__name__)
-_SILENT_SECONDS = 420.0
-_HEARTBEAT_SECONDS = 15.0
 
 
 def _now() -> datetime:
@@ -56,16 +54,8 @@ class _BridgeProcess:
         )
         self._stop = asyncio.Event()
         self._started = False
-        self._beat = time.monotonic()
+        self._liveness = Liveness(self._reflectors)
         self._identity = f"{os.environ.get('HOSTNAME') or socket.gethostname()}_{uuid.uuid4().hex[:8]}"
-
-    def health(self) -> str:
-        """Say what only a restart can mend: an event loop that hangs, watches that hear nothing."""
-        now = time.monotonic()
-        if now - self._beat > 4 * _HEARTBEAT_SECONDS:
-            return "the event loop is stuck"
-        silent = now - min(reflector.last_contact for reflector in self._reflectors)
-        return f"the watches are dead: nothing heard for {silent:.0f} s" if silent > _SILENT_SECONDS else ""
 
     def readiness(self) -> str:
         """Say what is not there yet."""
@@ -80,9 +70,11 @@ class _BridgeProcess:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
-        web = await serve_http(self._settings.http_host, self._settings.http_port, self.health, self.readiness)
+        web = await serve_http(
+            self._settings.http_host, self._settings.http_port, self._liveness.explain, self.readiness
+        )
         parts = [
-            asyncio.create_task(self._beat_on(), name="heartbeat"),
+            asyncio.create_task(self._liveness.beat(), name="heartbeat"),
             asyncio.create_task(self._resync_forever(), name="resync"),
             *(
                 asyncio.create_task(reflector.run(namespace), name=f"{reflector} {namespace}")
@@ -101,11 +93,6 @@ class _BridgeProcess:
                 task.cancel()
             await asyncio.gather(main, *parts, return_exceptions=True)
             await web.cleanup()
-
-    async def _beat_on(self) -> None:
-        while True:
-            self._beat = time.monotonic()
-            await asyncio.sleep(_HEARTBEAT_SECONDS)
 
     async def _resync_forever(self) -> None:
         while True:

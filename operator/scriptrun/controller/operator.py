@@ -35,13 +35,12 @@ from scriptrun.kube.leader import lead
 from scriptrun.kube.preflight import check_cluster
 from scriptrun.kube.reflector import Reflector
 from scriptrun.kube.resources import CONFIGMAPS, JOBS, PODS
+from scriptrun.liveness import Liveness
 from scriptrun.settings import Settings
 
 __all__ = ["run_operator"]
 
 _log = structlog.get_logger(__name__)
-_SILENT_SECONDS = 420.0
-_HEARTBEAT_SECONDS = 15.0
 _AGAIN_SECONDS = 1.0
 
 
@@ -69,17 +68,9 @@ class _Operator:
         self._started = asyncio.Event()
         self._counted = asyncio.Event()
         self._stop = asyncio.Event()
-        self._beat = time.monotonic()
+        self._liveness = Liveness(self._reflectors)
         metrics.QUEUE_DEPTH.set_function(lambda: len(self._queue))
         metrics.RUNS_UNFINISHED.set_function(lambda: sum(not run.finished for run in self._cache.runs.values()))
-
-    def health(self) -> str:
-        """Say what only a restart can mend: an event loop that hangs, watches that hear nothing."""
-        now = time.monotonic()
-        if now - self._beat > 4 * _HEARTBEAT_SECONDS:
-            return "the event loop is stuck"
-        silent = now - min(reflector.last_contact for reflector in self._reflectors)
-        return f"the watches are dead: nothing heard for {silent:.0f} s" if silent > _SILENT_SECONDS else ""
 
     def readiness(self) -> str:
         """Say what is not there yet."""
@@ -97,9 +88,11 @@ class _Operator:
             ScriptRunError: a part that must go on for ever has ended.
         """
         self._take_signals()
-        web = await serve_http(self._settings.http_host, self._settings.http_port, self.health, self.readiness)
+        web = await serve_http(
+            self._settings.http_host, self._settings.http_port, self._liveness.explain, self.readiness
+        )
         parts = [
-            asyncio.create_task(self._beat_on(), name="heartbeat"),
+            asyncio.create_task(self._liveness.beat(), name="heartbeat"),
             asyncio.create_task(self._watch(), name="kopf"),
             asyncio.create_task(self._count(), name="census"),
             *(
@@ -141,11 +134,6 @@ class _Operator:
                 error = task.exception()
                 text = f"{task.get_name()} ended: {error or 'the lease was lost'}"
                 raise ScriptRunError(text) from error
-
-    async def _beat_on(self) -> None:
-        while True:
-            self._beat = time.monotonic()
-            await asyncio.sleep(_HEARTBEAT_SECONDS)
 
     async def _count(self) -> None:
         """Fill the cache, however long the API server is away."""
