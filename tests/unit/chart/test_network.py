@@ -61,6 +61,6 @@ def test_the_monitor_finds_the_service() -> None:
     [made] = select(manifests, "ServiceMonitor")
     [service] = select(manifests, "Service")
     assert made["metadata"]["labels"]["release"] == "prometheus"
-    assert made["spec"]["endpoints"] == [{"port": "http", "path": "/metrics", "interval": "15s"}]
+    assert made["spec"]["endpoints"] == [{"port": "http", "path": "/metrics", "interval": "15s", "honorLabels": True}]
     assert made["spec"]["namespaceSelector"] == {"matchNames": [service["metadata"]["namespace"]]}
     assert made["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()

@@ -131,7 +131,7 @@ def test_every_value_is_explained() -> None:
     plain |= {"repository", "digest", "pullPolicy", "name", "cpu", "memory", "requests", "commonAnnotations"}
     plain |= {"maxUnavailable", "leaseName", "ports", "apiServer", "cidrs", "rbac", "operator", "runner", "image"}
     plain |= {"serviceAccount", "podDisruptionBudget", "clusterRole", "resources", "userRoles", "intervalSeconds"}
-    plain |= {"api", "ingress", "history", "persistence", "size"}
+    plain |= {"api", "ingress", "history", "persistence", "size", "prometheusRule"}
     plain |= {"admissionPolicy", "crds", "metrics", "service", "serviceMonitor", "networkPolicy", "runs"}
     before = ""
     for line in (CHART / "values.yaml").read_text().splitlines():
