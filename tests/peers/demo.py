@@ -66,7 +66,7 @@ def parse_sight(line: str) -> Sight | None:
 def render_sight(sight: Sight, elapsed_seconds: float) -> str:
     """Renders a change: when, the task's script, its run, what it is now."""
     reason = f" ({sight.reason})" if sight.reason else ""
-    return f"{elapsed_seconds:7.1f} s  {sight.script:<15}task {sight.task}  run {sight.name}  {sight.phase}{reason}"
+    return f"{elapsed_seconds:7.1f} s  {sight.script:<14} task {sight.task}  run {sight.name}  {sight.phase}{reason}"
 
 
 def point(manifest: str, address: str) -> str:
@@ -141,6 +141,8 @@ def show() -> None:
             _show_engine(kubectl, "zeebe", zeebe.address, lambda: run_process(zeebe))
             deploy_workflow(conductor)
             _show_engine(kubectl, "conductor", conductor.address, lambda: run_workflow(conductor))
+            # They count now and then, not at each task.
+            kubectl.quiet("wait", "--for", "jsonpath={.status.completed}=2", "bridges", *BRIDGES, "--timeout", "30s")
             kubectl.show("get", "bridges", *BRIDGES)
             # Before their servers go: a Bridge stays until its runs are reported.
             kubectl.quiet("delete", "bridges", *BRIDGES, "--timeout", "30s")
@@ -162,7 +164,8 @@ def _show_engine(kubectl: Kubectl, name: str, address: str, run: Callable[[], An
         found = result.result()
     check(name, found)
     announce(f"{name.capitalize()} has completed it, with {json.dumps(found)}\n")
-    kubectl.show("get", "scriptruns", "--selector", f"scriptrun.dev/bridge={name}")
+    by_age = ("--sort-by", ".metadata.creationTimestamp")
+    kubectl.show("get", "scriptruns", "--selector", f"scriptrun.dev/bridge={name}", *by_age)
 
 
 @contextmanager

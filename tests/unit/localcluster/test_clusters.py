@@ -10,7 +10,7 @@ from localcluster.driver.errors import CommandFailedError, LocalClusterError
 from localcluster.driver.given import GivenCluster
 from localcluster.driver.kind import KindCluster
 from localcluster.driver.local import LocalCluster
-from localcluster.driver.settings import Settings, read_settings
+from localcluster.driver.settings import NODE_IP, Settings, read_settings
 
 LOCAL = Settings(state=Path("/s"), cache=Path("/c"))
 
@@ -52,6 +52,17 @@ def test_a_given_cluster_is_never_taken_down_and_takes_no_images() -> None:
         cluster.ensure_image("x:1", Path("Dockerfile"), Path(), {})
 
 
+def test_the_host_of_a_given_cluster_is_for_its_owner_to_say() -> None:
+    with pytest.raises(LocalClusterError, match="SCRIPTRUN_HOST_ADDRESS"):
+        GivenCluster(LOCAL, Path("/mine")).host_address()
+    named = read_settings({"SCRIPTRUN_KUBECONFIG": "/mine", "SCRIPTRUN_HOST_ADDRESS": "192.0.2.1"})
+    assert choose_cluster(named, never).host_address() == "192.0.2.1"
+
+
+def test_the_host_of_the_local_cluster_is_its_node() -> None:
+    assert LocalCluster(LOCAL).host_address() == NODE_IP
+
+
 @pytest.fixture
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stand-ins for kind and docker that write down how they were called; docker knows no image yet."""
@@ -80,6 +91,18 @@ def test_kind_creates_its_own_cluster_with_its_own_kubeconfig(tools: Path, tmp_p
         "kind delete cluster --name scriptrun",
         f"kind create cluster --name scriptrun --kubeconfig {tmp_path}/cache/kind.kubeconfig --wait 180s",
     ]
+
+
+@pytest.mark.parametrize("gateways", ["fc00:f853::1 172.18.0.1", "172.18.0.1 fc00:f853::1"])
+def test_the_host_of_kind_is_the_gateway_of_its_network(tools: Path, tmp_path: Path, gateways: str) -> None:
+    (tmp_path / "docker").write_text(f"#!/bin/sh\necho '{gateways}'\n")
+    assert make_kind(tmp_path).host_address() == "172.18.0.1"
+
+
+def test_a_network_without_ipv4_is_an_error(tools: Path, tmp_path: Path) -> None:
+    (tmp_path / "docker").write_text("#!/bin/sh\necho fc00:f853::1\n")
+    with pytest.raises(LocalClusterError, match="no IPv4 gateway"):
+        make_kind(tmp_path).host_address()
 
 
 def test_kind_deletes_only_its_own_cluster(tools: Path, tmp_path: Path) -> None:
