@@ -27,6 +27,7 @@ ATTEMPTS = 50
 """Of a task: with Conductor each that was handed out and got lost uses one up."""
 _AWAY_SECONDS = 120.0
 _AGAIN_SECONDS = 0.3
+_IDLE_SECONDS = 3.0
 _RECORD_LEASE_SECONDS = 3600
 
 
@@ -126,6 +127,7 @@ class ZeebeSide:
         self._work = work
         self._records: dict[str, dict[int, dict[str, Any]]] = {}
         self._canceled: set[str] = set()
+        self._idle_since: dict[str, float] = {}
         self._attempts = ATTEMPTS
         self._deployed: dict[str, str] = {}
 
@@ -198,12 +200,17 @@ class ZeebeSide:
             self._records.setdefault(str(job["processInstanceKey"]), {})[int(job["key"])] = job["variables"]
 
     def _has_incident(self, job: str) -> bool:
-        """Whether a job is in the state of those that have failed, as its completion is refused then.
+        """Whether a job is in the state of those that have failed: nobody has it, nobody gets it, nobody completes it.
 
-        Asked only of one that must not be completed: where this does it, the suite counts a task too much.
+        Asked only of one that must not be completed: where the question itself does it, the suite counts it as lost.
         """
-        status, _ = persist(lambda: self.server.call("POST", f"/jobs/{job}/completion", {}))
-        return bool(status == 409)
+        lease = {"changeset": {"timeout": LEASE_SECONDS * 1000}}
+        if persist(lambda: self.server.call("PATCH", f"/jobs/{job}", lease))[0] == 204:
+            self._idle_since.pop(job, None)
+            return False
+        if time.monotonic() - self._idle_since.setdefault(job, time.monotonic()) < _IDLE_SECONDS:
+            return False  # a bridge may be about to claim it
+        return bool(persist(lambda: self.server.call("POST", f"/jobs/{job}/completion", {}))[0] == 409)
 
     def read(self, exchange: Exchange) -> Seen:
         """Tell activation, extension and report by method and path."""

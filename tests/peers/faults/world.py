@@ -123,13 +123,13 @@ class World:
         """URL path of the Bridge."""
         return self.space.path("bridges", BRIDGE_NAME, GROUP)
 
-    def add_bridge(self, **spec: Any) -> None:
-        """Create the Bridge."""
+    def add_bridge(self, name: str = BRIDGE_NAME, **spec: Any) -> None:
+        """Create a Bridge."""
         fast = {"leaseSeconds": LEASE_SECONDS, "longPollSeconds": 5, "retryBackOffSeconds": 0}
         body = {
             "apiVersion": GROUP,
             "kind": "Bridge",
-            "metadata": {"name": BRIDGE_NAME},
+            "metadata": {"name": name},
             "spec": {**fast, **spec},
         }
         self.space.create(self.space.path("bridges", group=GROUP), body)
