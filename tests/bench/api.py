@@ -3,16 +3,18 @@
 import asyncio
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import quantiles
 
 import aiohttp
 
+from bench.controlplane import run_control_plane
 from bench.figures import Figure, Report
 from bench.history import measure_lists
 from bench.procfs import read_rss_mib
-from bench.site import SCRIPT, Site, build_run, build_script
+from bench.site import SCRIPT, Site, build_run, build_script, open_site
 from clusterlab.apiprocess import API, ApiProcess
 from clusterlab.process import write_kubeconfig
 from kubeapi import Api
@@ -34,26 +36,37 @@ for number in range(600):
 Create = Callable[[str], Awaitable[None]]
 
 
-async def measure(site: Site, quick: bool) -> Report:
-    """Measure."""
+async def measure(quick: bool) -> Report:
+    """Measure creating, on a control plane of the benchmark's own, and listing, in databases of its own."""
+    with (
+        tempfile.TemporaryDirectory(prefix="scriptrun-bench-") as name,
+        run_control_plane(Path(name)) as plane,
+        open_site(plane.kubeconfig, {"RUNNER_IMAGE": "none"}, lasting=False) as site,
+        _serve(site) as (process, account, token),
+    ):
+        figures, raw = await _measure_creating(site, process, account, token, quick)
+    lists, taken = await measure_lists(quick)
+    return Report("api", [*figures, *lists], {**raw, **taken})
+
+
+async def measure_streams(site: Site, quick: bool) -> Report:
+    """Measure what followed logs take, of a script that speaks on a real node."""
+    with _serve(site) as (process, _account, token):
+        return Report("streams", await _measure_streams(site, process, token, quick))
+
+
+@contextmanager
+def _serve(site: Site) -> Iterator[tuple[ApiProcess, Path, str]]:
+    """Have an API work; yields it, a kubeconfig of its account, and a token of that."""
     with tempfile.TemporaryDirectory(prefix="scriptrun-bench-") as name:
-        folder = Path(name)
-        account = write_kubeconfig(site.kubeconfig, API, folder / "kubeconfig")
-        process = ApiProcess(
-            account,
-            {"HISTORY_URL": "", "LOG_FORMAT": "json", "RATE_PER_SECOND": "100000", "RATE_BURST": "100000"},
-            folder,
-        )
+        account = write_kubeconfig(site.kubeconfig, API, Path(name) / "kubeconfig")
+        settings = {"HISTORY_URL": "", "LOG_FORMAT": "json", "RATE_PER_SECOND": "100000", "RATE_BURST": "100000"}
+        process = ApiProcess(account, settings, Path(name))
         try:
-            process.start_and_serve()
-            token = _log_in(site.kubeconfig)
-            figures, raw = await _measure_creating(site, process, account, token, quick)
-            figures += await _measure_streams(site, process, token, quick)
+            yield process.start_and_serve(), account, _log_in(site.kubeconfig)
         finally:
             if process.running:
                 process.stop()
-    lists, taken = await measure_lists(quick)
-    return Report("api", [*figures, *lists], {**raw, **taken})
 
 
 def _log_in(kubeconfig: Path) -> str:

@@ -26,9 +26,13 @@ ON_CLUSTER: dict[str, Measure] = {
     "latency": latency.measure,
     "burst": burst.measure,
     "writes": writes.measure,
+    "streams": api.measure_streams,
+}
+ALONE: dict[str, Callable[[bool], Awaitable[Report]]] = {
+    "scale": scale.measure,
+    "bridge": bridge.measure,
     "api": api.measure,
 }
-ALONE: dict[str, Callable[[bool], Awaitable[Report]]] = {"scale": scale.measure, "bridge": bridge.measure}
 """Those that bring their own cluster, or a stand-in for one."""
 NAMES = (*ON_CLUSTER, *ALONE)
 

@@ -33,13 +33,13 @@ class Context:
     streams: int = field(default=0)
 
 
-def get_context(request: Request) -> Context:
-    """Give an operation what the process holds."""
+async def get_context(request: Request) -> Context:
+    """Give an operation what the process holds. Not a plain function: FastAPI would send each call to a thread."""
     context: Context = request.app.state.context
     return context
 
 
-def get_caller(request: Request) -> Caller:
+async def get_caller(request: Request) -> Caller:
     """Give an operation the caller, whom the gate in front of it has identified."""
     caller: Caller = request.state.caller
     return caller

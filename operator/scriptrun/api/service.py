@@ -38,6 +38,7 @@ REQUESTED_BY = f"{GROUP}/requested-by"
 _FINGERPRINT = f"{GROUP}/request-sha256"
 _SOURCE = "api"
 _KEY_CHARACTERS = 32
+_SPECS = 1000
 _NO_INSTANT = datetime.fromtimestamp(0, UTC)
 
 
@@ -87,6 +88,7 @@ class RunService:
         self._live = live
         self._store = store
         self._recorder = recorder
+        self._specs: dict[str, tuple[int, ScriptSpec]] = {}
         self.stopping = asyncio.Event()
 
     async def allow(self, caller: Caller, verb: str, namespace: str, resource: str = "scriptruns") -> None:
@@ -187,12 +189,22 @@ class RunService:
                 raise Problem("script-not-found", detail, [Wrong(pointer="/script", detail=detail)]) from error
         # Only what these checks look at.
         facts = RunFacts((namespace, ""), "", 0, _NO_INSTANT, name, spec=spec)
-        limits = ScriptSpec.model_validate(script["spec"])
+        limits = self._read_spec(script)
         verdict = check_limits(facts, limits)
         if verdict is None and not spec.get("variablesFrom"):
             verdict = check_variables(spec.get("variables") or {}, limits)
         if verdict is not None:
             raise Problem("invalid", f"{verdict.reason}: {verdict.message}")
+
+    def _read_spec(self, script: dict[str, Any]) -> ScriptSpec:
+        """Read a Script's spec, each generation once: it takes as long as all else that a request needs."""
+        uid, generation = script["metadata"]["uid"], script["metadata"]["generation"]
+        known = self._specs.get(uid)
+        if known is None or known[0] != generation:
+            if len(self._specs) >= _SPECS:
+                self._specs.clear()
+            known = self._specs[uid] = (generation, ScriptSpec.model_validate(script["spec"]))
+        return known[1]
 
     async def _find_forgotten(self, namespace: str, name: str) -> dict[str, Any] | None:
         """Find the run of a key whose run may have left the cluster already."""
