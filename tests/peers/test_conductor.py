@@ -126,6 +126,15 @@ async def test_nothing_to_do(desk: Desk) -> None:
     assert time.monotonic() - started > 1.5  # the server waits, not we
 
 
+async def test_a_task_that_comes_while_several_are_waited_for_is_not_held_back(desk: Desk) -> None:
+    started = time.monotonic()
+    waiting = asyncio.create_task(desk.adapter(poll_seconds=5).claim(16))
+    await asyncio.sleep(1)
+    desk.start()
+    assert len(await waiting) == 1
+    assert time.monotonic() - started < 4
+
+
 async def test_a_longer_poll_than_the_server_allows_is_made_shorter(desk: Desk) -> None:
     spec = BridgeSpec.model_validate(
         {"conductor": {"address": f"{desk.server.address}/api/", "taskType": desk.name}, "longPollSeconds": 20}

@@ -76,15 +76,24 @@ class Conductor:
         self._warned = False
 
     async def claim(self, limit: int) -> list[Task]:
-        """Poll once."""
+        """Poll for what is there, and where nothing is, wait for the first task to come.
+
+        A server that is asked for several holds back those that it has until it has as many, or until the poll's time
+        is over (seen with 3.32). So only one is ever waited for.
+        """
+        if limit > 1 and (tasks := await self._poll_for(limit, 0.0)):
+            return tasks
+        return await self._poll_for(1, self._poll_seconds)
+
+    async def _poll_for(self, limit: int, wait_seconds: float) -> list[Task]:
         query = {
             "workerid": self._poll.worker_id,
             "count": str(min(limit, _LARGEST_BATCH)),
-            "timeout": str(int(self._poll_seconds * 1000)),
+            "timeout": str(int(wait_seconds * 1000)),
             **({"domain": self._poll.domain} if self._poll.domain else {}),
         }
         path = f"/api/tasks/poll/batch/{quote(self._poll.task_type, safe='')}"
-        answer = await self._http.ask("GET", path, query=query, seconds=self._poll_seconds + _ANSWER_SECONDS)
+        answer = await self._http.ask("GET", path, query=query, seconds=wait_seconds + _ANSWER_SECONDS)
         if answer.status == 204:
             return []
         if not answer.ok:

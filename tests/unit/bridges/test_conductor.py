@@ -24,7 +24,7 @@ def bridge(server: StandIn, **more: Any) -> BridgeSpec:
     return BridgeSpec.model_validate({"conductor": {"address": f"{server.address}/api", "taskType": "greet"}, **more})
 
 
-async def test_what_a_poll_asks_for() -> None:
+async def test_what_is_there_is_polled_at_once_and_in_one_batch() -> None:
     async with serve(say(200, [RECORDED])) as server:
         conductor = adapter(server, poll_seconds=0.1, domain="prod")
         (task,) = await conductor.claim(500)
@@ -33,7 +33,7 @@ async def test_what_a_poll_asks_for() -> None:
     (asked,) = server.asked
     assert asked.method == "GET"
     assert asked.path.startswith("/api/tasks/poll/batch/greet")
-    assert asked.query == {"workerid": "w 1", "count": "100", "timeout": "100", "domain": "prod"}
+    assert asked.query == {"workerid": "w 1", "count": "100", "timeout": "0", "domain": "prod"}
 
 
 async def test_no_domain_is_no_empty_domain() -> None:
@@ -41,7 +41,22 @@ async def test_no_domain_is_no_empty_domain() -> None:
         conductor = adapter(server)
         assert await conductor.claim(3) == []
         await conductor.close()
-    assert server.asked[0].query == {"workerid": "w 1", "count": "3", "timeout": "5000"}
+    assert server.asked[0].query == {"workerid": "w 1", "count": "3", "timeout": "0"}
+
+
+async def test_only_one_task_is_waited_for() -> None:
+    """Of several the server would hold the first back until it has the last."""
+    async with serve(say(200, []), say(200, [RECORDED]), say(200, [])) as server:
+        conductor = adapter(server)
+        (task,) = await conductor.claim(3)
+        assert task.id == RECORDED["taskId"]
+        assert await conductor.claim(1) == []
+        await conductor.close()
+    assert [(asked.query["count"], asked.query["timeout"]) for asked in server.asked] == [
+        ("3", "0"),
+        ("1", "5000"),
+        ("1", "5000"),
+    ]
 
 
 async def test_older_servers_answer_204_for_nothing() -> None:
