@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -38,8 +38,11 @@ class ApiProcess(OperatorProcess):
 
     command = "api"
 
-    def __init__(self, kubeconfig: Path, settings: Mapping[str, str], folder: Path) -> None:
+    def __init__(
+        self, kubeconfig: Path, settings: Mapping[str, str], folder: Path, others: Sequence["ApiProcess"] = ()
+    ) -> None:
         self.folder = folder
+        self._others = others
         self.history_url = settings["HISTORY_URL"]
         self.port = find_free_port()
         super().__init__(kubeconfig, {**settings, "HTTP_HOST": "127.0.0.1", "HTTP_PORT": str(self.port)})
@@ -51,6 +54,10 @@ class ApiProcess(OperatorProcess):
 
     def start_and_serve(self, **settings: str) -> "ApiProcess":
         """Start it and wait until it is ready."""
+        for other in self._others if self.history_url else ():
+            # Whoever marks a run as stored first keeps it: two histories would share the runs between them.
+            if other.running and other.history_url not in ("", self.history_url):
+                assert other.stop() == 0, other.tail()
         self.start(**settings)
         pool = urllib3.PoolManager(retries=False)
 
