@@ -17,6 +17,7 @@ from scriptrun.cli.main import app
 from scriptrun.crdgen import render_crds
 from scriptrun.docsgen import REGIONS, fill, main
 from scriptrun.models import ScriptRunSpec, ScriptRunStatus, ScriptSpec, ScriptStatus
+from scriptrun.models.bridge import BridgeSpec, BridgeStatus
 from scriptrun.models.reasons import Reason
 from scriptrun.settings import Settings
 
@@ -26,6 +27,8 @@ PAGES = {
     ScriptStatus: ("script.md", "script-status"),
     ScriptRunSpec: ("scriptrun.md", "scriptrun-spec"),
     ScriptRunStatus: ("scriptrun.md", "scriptrun-status"),
+    BridgeSpec: ("bridge.md", "bridge-spec"),
+    BridgeStatus: ("bridge.md", "bridge-status"),
 }
 
 

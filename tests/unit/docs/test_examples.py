@@ -163,7 +163,7 @@ def test_what_a_run_waits_for_is_documented() -> None:
 
 
 def test_pages_of_kinds_have_one_outline() -> None:
-    for kind in ("script", "scriptrun"):
+    for kind in ("script", "scriptrun", "bridge"):
         headings = re.findall(r"^## (.+)$", read_prose(ROOT / "docs" / f"{kind}.md"), re.MULTILINE)
         assert headings[0] == "Example"
         assert headings[-3:] == ["Fields", "Status", "What can go wrong"]
