@@ -85,6 +85,16 @@ def test_one_key_makes_one_run(caller: Caller) -> None:
     assert (other.status, other.problem) == (422, "idempotency-key-reused")
 
 
+def test_a_key_is_good_whatever_became_of_its_script(space: Space, caller: Caller) -> None:
+    space.add_script("short-lived.py", HELLO, handler="python")
+    first = caller.create("short-lived.py", key="k")
+    assert space.api.delete(space.script_path("short-lived.py")).status == 200
+    wait_for("it to be gone", lambda: caller.get("scripts/short-lived.py").status == 404)
+    again = caller.create("short-lived.py", key="k")
+    assert (again.status, again.body["uid"]) == (200, first.body["uid"])
+    assert caller.create("short-lived.py", key="other").problem == "script-not-found"
+
+
 def test_keys_of_two_callers_are_two(space: Space, caller: Caller) -> None:
     other = Caller(caller.url, space.name, log_in(space, "edit"))
     first, second = caller.create("hello.py", key="k"), other.create("hello.py", key="k")
@@ -96,6 +106,10 @@ def test_a_name_is_taken_once(caller: Caller) -> None:
     assert caller.create("hello.py", name="mine").body["name"] == "mine"
     again = caller.create("hello.py", name="mine")
     assert (again.status, again.problem) == (409, "already-exists")
+    keyed = caller.create("hello.py", name="keyed", key="one")
+    assert (keyed.status, caller.create("hello.py", name="keyed", key="one").body["uid"]) == (201, keyed.body["uid"])
+    other = caller.create("hello.py", name="keyed", key="two")
+    assert (other.status, other.problem) == (409, "already-exists")
 
 
 def test_pages_show_every_run_once_the_newest_first(space: Space, caller: Caller) -> None:
@@ -175,6 +189,12 @@ def test_what_left_the_cluster_is_looked_up_in_the_history(space: Space, caller:
     # Its key is not forgotten either.
     seen = caller.create("hello.py", key="once", variables={"name": "Ada"}, ttlSecondsAfterFinished=3600)
     assert (seen.status, seen.body["uid"]) == (200, before["uid"])
+    # A name that was given is free again for another key.
+    assert caller.create("hello.py", name=name, key="another").status == 201
+    wait_for("the new one", lambda: caller.get(f"runs/{name}?wait=30").body["phase"] == "Succeeded")
+    wait_stored(space, name)
+    assert caller.ask("DELETE", f"runs/{name}").status == 204
+    wait_for("its end", lambda: caller.get(f"runs/{name}").body["inCluster"] is False)
     gone = caller.ask("DELETE", f"runs/{name}")
     assert (gone.status, gone.problem) == (409, "run-forgotten")
 

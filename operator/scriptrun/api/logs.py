@@ -148,7 +148,7 @@ class LogFollower:
                     async for piece in slices:
                         yield piece
                 place = Place(number + 1)
-            async with aclosing(self._finish(place)) as slices:
+            async with aclosing(self._finish(place, end)) as slices:
                 async for piece in slices:
                     yield piece
         finally:
@@ -233,14 +233,12 @@ class LogFollower:
         for piece in cut_kept(kept or b"", place):
             yield piece
 
-    async def _finish(self, place: Place) -> AsyncGenerator[Slice | None, None]:
+    async def _finish(self, place: Place, end: "asyncio.Task[None]") -> AsyncGenerator[Slice | None, None]:
         """Copy what is still missing of a run that is over; a fast one is over before its pod was seen to start."""
         try:
             run = await self._client.get(SCRIPTRUNS, self._namespace, self._name)
         except NotFound:
             return
-        done = asyncio.create_task(asyncio.sleep(0))
-        await done
         for attempt in (run.get("status") or {}).get("attempts") or ():
             number = int(attempt["number"])
             if number < place.attempt:
@@ -251,7 +249,7 @@ class LogFollower:
                 for piece in cut_kept(kept, start):
                     yield piece
                 continue
-            async with aclosing(self._copy(attempt["pod"], start, done)) as slices:
+            async with aclosing(self._copy(attempt["pod"], start, end)) as slices:
                 async for copied in slices:
                     yield copied
 

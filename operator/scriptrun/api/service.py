@@ -150,28 +150,48 @@ class RunService:
     ) -> tuple[dict[str, Any], bool]:
         metadata, spec = manifest["metadata"], manifest["spec"]
         namespace = metadata["namespace"]
-        await self._check(namespace, spec)
         spec["task"] = {"source": _SOURCE}
         metadata["annotations"] = {REQUESTED_BY: caller.name}
-        if key is not None:
-            fingerprint = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
-            metadata["annotations"][_FINGERPRINT] = fingerprint
-            if "name" not in metadata:
-                digest = hashlib.sha256(json.dumps([namespace, caller.name, key]).encode()).hexdigest()
-                del metadata["generateName"]
-                metadata["name"] = f"run-{digest[:_KEY_CHARACTERS]}"
-            if seen := await self._find_forgotten(namespace, metadata["name"]):
-                return self._recognize(seen, fingerprint), False
+        if key is None:
+            return await self._create(manifest), True
+        # Who sent the key goes in as well: two callers' keys are two.
+        identity = [namespace, caller.name, key]
+        fingerprint = hashlib.sha256(json.dumps([identity, asked], sort_keys=True).encode()).hexdigest()
+        metadata["annotations"][_FINGERPRINT] = fingerprint
+        if named := "name" in metadata:
+            detail = f"there is a run {metadata['name']}, which another request asked for: choose another name"
+            other = Problem("already-exists", detail)
+        else:
+            del metadata["generateName"]
+            metadata["name"] = f"run-{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:_KEY_CHARACTERS]}"
+            other = Problem(
+                "idempotency-key-reused", "this Idempotency-Key was used for another request: use a new key"
+            )
+        seen = await self._find_seen(namespace, metadata["name"])
+        if seen is not None and _is_of(seen, fingerprint):
+            return seen, False  # whatever has become of its Script since
+        if seen is not None and not named:
+            raise other
         try:
-            run = await self._client.create(SCRIPTRUNS, namespace, manifest)
-        except AlreadyExists as error:
-            if key is None:
-                detail = f"there is a run {metadata['name']} in namespace {namespace}: choose another name"
-                raise Problem("already-exists", detail) from error
+            return await self._create(manifest), True
+        except Problem as problem:
+            if problem.kind != "already-exists":
+                raise
             seen = await self._client.get(SCRIPTRUNS, namespace, metadata["name"])
-            return self._recognize(seen, fingerprint), False
+            if not _is_of(seen, fingerprint):
+                raise other from problem
+            return seen, False
+
+    async def _create(self, manifest: dict[str, Any]) -> dict[str, Any]:
+        metadata = manifest["metadata"]
+        await self._check(metadata["namespace"], manifest["spec"])
+        try:
+            run = await self._client.create(SCRIPTRUNS, metadata["namespace"], manifest)
+        except AlreadyExists as error:
+            detail = f"there is a run {metadata['name']} in namespace {metadata['namespace']}: choose another name"
+            raise Problem("already-exists", detail) from error
         self._live.put(run)
-        return run, True
+        return run
 
     async def _check(self, namespace: str, spec: dict[str, Any]) -> None:
         """Check what the operator would check, so that the caller learns of it at once.
@@ -206,9 +226,14 @@ class RunService:
             known = self._specs[uid] = (generation, ScriptSpec.model_validate(script["spec"]))
         return known[1]
 
-    async def _find_forgotten(self, namespace: str, name: str) -> dict[str, Any] | None:
-        """Find the run of a key whose run may have left the cluster already."""
-        if self._store is None or self._live.has(namespace, name):
+    async def _find_seen(self, namespace: str, name: str) -> dict[str, Any] | None:
+        """Find the run of a name, which may have left the cluster already."""
+        if self._live.has(namespace, name):
+            try:
+                return await self._client.get(SCRIPTRUNS, namespace, name)
+            except NotFound:
+                pass  # gone this moment: the history knows more
+        if self._store is None:
             return None
         try:
             record = await self._store.get(namespace, name)
@@ -217,17 +242,6 @@ class RunService:
             _log.warning("the history can't be asked for an Idempotency-Key", error=str(error))
             return None
         return record.contents.document if record else None
-
-    @staticmethod
-    def _recognize(run: dict[str, Any], fingerprint: str) -> dict[str, Any]:
-        """Give back the run of a key that was seen, if it was seen with this request."""
-        if (run["metadata"].get("annotations") or {}).get(_FINGERPRINT) != fingerprint:
-            raise Problem(
-                "idempotency-key-reused",
-                f"this Idempotency-Key or name belongs to run {run['metadata']['name']}, which another request asked "
-                "for: use a new key for a new request",
-            )
-        return run
 
     async def wait(self, run: dict[str, Any], seconds: float) -> dict[str, Any]:
         """Wait for a run's end, at most so long; returns it as it then is."""
@@ -324,3 +338,8 @@ class RunService:
             await self._recorder.store(found.run)
         options = {"preconditions": {"uid": found.run["metadata"]["uid"]}, "propagationPolicy": "Background"}
         await self._client.delete(SCRIPTRUNS, *found.key, options)
+
+
+def _is_of(run: dict[str, Any], fingerprint: str) -> bool:
+    """Whether a run was made by a request with this fingerprint."""
+    return (run["metadata"].get("annotations") or {}).get(_FINGERPRINT) == fingerprint
