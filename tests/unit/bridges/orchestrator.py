@@ -34,6 +34,7 @@ class Job:
     message: str = ""
     deliveries: int = 0
     completions: int = 0
+    ended_at: float = 0.0
     failures: Counter[int] = field(default_factory=Counter)
 
 
@@ -97,6 +98,7 @@ class Orchestrator:
         if outcome.status == "COMPLETED":
             job.state, job.output = "completed", outcome.output
             job.completions += 1
+            job.ended_at = self.now()
             return "completed"
         if outcome.status == "IN_PROGRESS":
             job.ready_at, job.lease_until = self.now() + outcome.back_off_seconds, None
@@ -112,7 +114,7 @@ class Orchestrator:
 
 
 class FakeAdapter:
-    """Speaks to the orchestrator over a network that loses questions and answers."""
+    """Speaks to the orchestrator over a network that loses questions and answers, and brings some answers twice."""
 
     def __init__(
         self, orchestrator: Orchestrator, noise: random.Random, faults: Faults, long_poll: float = 5.0
@@ -122,6 +124,7 @@ class FakeAdapter:
         self.faults = faults
         self._long_poll = long_poll
         self.closed = False
+        self._echoes: list[tuple[float, Task]] = []
 
     async def _cross(self) -> bool:
         """Cross the network; whether it arrived."""
@@ -142,8 +145,13 @@ class FakeAdapter:
         await self._ask()
         jobs = await self._orchestrator.wait_for_jobs(limit, self._long_poll)
         tasks = [self._build(job) for job in jobs]
+        now = self._orchestrator.now()
+        late = [task for due, task in self._echoes if due <= now]
+        self._echoes = [(due, task) for due, task in self._echoes if due > now]
+        if self._noise.random() < self.faults.rate:
+            self._echoes += [(now + self._noise.uniform(0, 30), task) for task in tasks]
         await self._answer()
-        return tasks
+        return tasks + late
 
     def _build(self, job: Job) -> Task:
         return Task(

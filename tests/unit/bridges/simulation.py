@@ -48,6 +48,7 @@ class Case:
     bridge_deleted: float | None = None
     by_force: bool = False  # the Bridge's finalizer is taken away by hand
     limit: int = 4
+    back_off_seconds: int = 5
     faults: Faults = NO_FAULTS
     feed: Feed = GOOD_FEED
     seed: int = 0
@@ -85,7 +86,9 @@ class Simulation:
         plans = {f"t{number}": task.plan for number, task in enumerate(self.case.tasks)}
         workshop = Workshop(server, self._noise, plans.__getitem__)
         server.create("scripts", script_body("hello.py"))
-        server.create("bridges", bridge_body(maxConcurrentRuns=self.case.limit, retryBackOffSeconds=5))
+        server.create(
+            "bridges", bridge_body(maxConcurrentRuns=self.case.limit, retryBackOffSeconds=self.case.back_off_seconds)
+        )
         world = server, self.orchestrator, Leases(exclusive=self.case.exclusive)
         people = [self._trouble(server), *(self._give(server, number) for number in range(len(self.case.tasks)))]
         watching = asyncio.gather(*people)

@@ -1,15 +1,17 @@
 """Whatever happens to bridges, network and orchestrator: no task is lost, and none is reported twice."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unit.bridges.simulation import Case, Simulation, TaskCase
+from unit.bridges.simulation import LEASE_SECONDS, Case, Simulation, TaskCase
 from unit.bridges.workshop import Fate, Plan
 from unit.controller.conftest import quiet
 from unit.controller.replica import Feed
 from unit.controller.server import Faults
+from unit.controller.simulation import seconds_of
 from unit.controller.virtualtime import run_virtually
 
 __all__ = ["quiet"]
@@ -51,6 +53,7 @@ def cases(draw: st.DrawFn, tasks: st.SearchStrategy[TaskCase] = TASKS) -> Case:
         orderly=draw(st.booleans()),
         away=draw(st.sampled_from([(0.0, 0.0), (since, since + 30)])),
         limit=draw(st.sampled_from([1, 4, 100])),
+        back_off_seconds=draw(st.sampled_from([0, 5])),
         faults=draw(FAULTS),
         feed=draw(FEEDS),
         seed=draw(st.integers(0, 2**32)),
@@ -136,6 +139,32 @@ def test_a_task_takes_three_writes_of_the_bridge(seed: int, fate: Fate, count: i
     for run in simulation.runs:
         writes = [f"{w.verb} {w.resource}" for w in simulation.writes if w.name == run["metadata"]["name"]]
         assert writes == ["create scriptruns", "patch scriptruns/status", "patch scriptruns"]
+
+
+@given(st.integers(0, 2**32), st.booleans())
+def test_a_task_that_goes_on_is_handed_out_again_and_nobody_swallows_it(seed: int, exclusive: bool) -> None:
+    """Parked for no time at all, it comes back while its report is still being noted, perhaps to the other replica."""
+    plan = Plan(("going-on", "going-on", "going-on"), 0.5)
+    feed = Feed(delay=0.5)
+    faults = Faults(latency=0.1)
+    case = Case(tasks=[TaskCase(plan=plan)], replicas=2, exclusive=exclusive, back_off_seconds=0, seed=seed)
+    simulation = play(replace(case, feed=feed, faults=faults))
+    assert simulation.violations == []
+    [job] = simulation.orchestrator.jobs.values()
+    assert simulation.started[job.id] == 4
+    assert job.ended_at < 4 * LEASE_SECONDS / 3, "no lease lapsed on the way"
+
+
+@given(st.integers(0, 2**32), st.floats(2, 20))
+def test_a_task_that_is_canceled_ends_its_run_within_a_lease(seed: int, moment: float) -> None:
+    task = TaskCase(plan=Plan(("good",), 1000.0), canceled=moment)
+    simulation = play(Case(tasks=[task], seed=seed))
+    assert simulation.violations == []
+    [run] = simulation.runs
+    assert run["spec"]["cancel"] is True
+    assert run["status"]["report"] == {"state": "Dropped", "attempts": 0, "message": "job t0 is canceled"}
+    assert run["metadata"]["annotations"]["scriptrun.dev/dropped"] == "job t0 is canceled"
+    assert seconds_of(datetime.fromisoformat(run["status"]["finishedAt"])) < moment + LEASE_SECONDS
 
 
 @given(st.integers(0, 2**32))
