@@ -90,7 +90,7 @@ def check_address(address: Address, networks: Sequence[Network]) -> None:
         raise Rejected("the script's address leads to a link-local or multicast address, which is never allowed")
     if any(inner.version == network.version and inner in network for network in networks):
         return
-    if not inner.is_global or inner.is_reserved:
+    if not inner.is_global or inner.is_reserved or getattr(inner, "is_site_local", False):
         raise Rejected(
             "the script's address leads to one that is not public; where that is meant to be so, name its network in "
             "SCRIPTRUN_SCHEDULER_ALLOWED_NETWORKS"

@@ -241,6 +241,10 @@ class Reconciler:
             _log.error("the scheduler does not take the result of its script", order=order.id, error=str(error))
         await self.orders.advance(order, Stage.FINISHED)
 
+    async def wait_for_supplies(self) -> None:
+        """Wait until no script is being downloaded."""
+        await asyncio.gather(*self._supplies.values())
+
     def _start_supply(self, order: Order, run: dict[str, Any]) -> None:
         """Download beside the workers: a server that takes its time must hold nobody else up."""
         if order.id not in self._supplies:
