@@ -36,15 +36,14 @@ def test_the_demo_with_peers_shows_a_process_and_a_workflow_to_their_ends(
     with capfd.disabled():  # whoever waits for the download sees it
         subprocess.run([sys.executable, str(ROOT / "tests" / "peers" / "servers")], check=True)
     installed.apply({**SETTINGS, "bridge": {"create": True}})
-    kubectl = [str(find_kubectl()), "--kubeconfig", str(kubeconfig), "--namespace", "default"]
+    kubectl = [str(find_kubectl()), "--kubeconfig", str(kubeconfig), "--namespace", "scriptrun-demo"]
     try:
         done = subprocess.run(
             [sys.executable, str(ROOT / "tests" / "peers" / "demo.py")], capture_output=True, text=True, timeout=300
         )
         left = subprocess.run([*kubectl, "get", "bridges", "--output", "name"], capture_output=True, text=True).stdout
     finally:
-        subprocess.run([*kubectl, "delete", "scriptruns", "--selector", "scriptrun.dev/bridge"], check=False)
-        subprocess.run([*kubectl, "delete", "--kustomize", str(ROOT / "examples" / "gitops")], check=False)
+        subprocess.run([*kubectl, "delete", "namespace", "scriptrun-demo"], check=False)
         installed.apply(SETTINGS)
     assert done.returncode == 0, done.stdout + done.stderr
     assert 'Zeebe has completed it, with {"greeting": "Hello, Ada!", "name": "Ada", "words": 2}' in done.stdout

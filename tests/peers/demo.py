@@ -33,16 +33,17 @@ EXAMPLES = "examples/bridges"
 NAME = "welcome"
 VARIABLES = {"name": "Ada"}
 WANTED = {"greeting": "Hello, Ada!", "words": 2}
-BRIDGES = ("zeebe", "conductor")
+# Nobody else's: what is in it is deleted.
+NAMESPACE = "scriptrun-demo"
 WATCHED = r'jsonpath={.metadata.name}|{.spec.scriptRef.name}|{.spec.task.id}|{.status.phase}|{.status.reason}{"\n"}'
 ENDED = ("COMPLETED", "FAILED", "TERMINATED", "TIMED_OUT")
 LOOK_SECONDS = 0.2
 
 NEXT = f"""\
 Both servers are stopped, and their Bridges deleted. Where to go next:
-  {EXAMPLES}/README.md               the same with an orchestrator of your own
-  docs/zeebe.md, docs/conductor.md        what each is told, and what is promised
-  make down                               removes the cluster and all it left
+  {EXAMPLES}/README.md        the same with an orchestrator of your own
+  docs/zeebe.md, docs/conductor.md  what each is told, and what is promised
+  make down                         removes the cluster and all it left
 """
 
 
@@ -74,12 +75,18 @@ def point(manifest: str, address: str) -> str:
     return re.sub(r"(?m)^( +address:) \S+$", rf"\1 {address}", manifest)
 
 
-def check(engine: str, found: Any) -> None:
-    """Raises an error when an orchestrator's result is not what the two scripts give."""
+def check(engine: str, found: Any, describe: Callable[[], str]) -> None:
+    """Raises an error when an orchestrator's result is not what the two scripts give.
+
+    Args:
+        engine: Its name.
+        found: The result.
+        describe: Says how things stand; asked only then.
+    """
     if not isinstance(found, dict) or not WANTED.items() <= found.items():
         raise LocalClusterError(
-            f"{engine} should have got {json.dumps(WANTED)}, but: {json.dumps(found)}. See `kubectl describe bridges` "
-            "and `kubectl -n scriptrun-system logs deployments/scriptrun-bridge`."
+            f"{engine} should have got {json.dumps(WANTED)}, but: {json.dumps(found)}\n{describe()}"
+            "More in `kubectl --namespace scriptrun-system logs deployments/scriptrun-bridge`."
         )
 
 
@@ -125,13 +132,12 @@ def show() -> None:
     """
     settings = read_settings()
     cluster = choose_cluster(settings)
-    kubectl, host = Kubectl(cluster), cluster.host_address()
+    kubectl, host = Kubectl(cluster, NAMESPACE), cluster.host_address()
     with tempfile.TemporaryDirectory(prefix="scriptrun-demo-") as folder:
         # Here they are fetched, one after the other, each with its progress.
         zeebe = Zeebe(Path(folder) / "zeebe", settings, host)
         conductor = Conductor(Path(folder) / "conductor", settings, host)
-        kubectl.quiet("delete", "bridges", *BRIDGES, "--ignore-not-found")
-        kubectl.quiet("delete", "scriptruns", "--selector", "scriptrun.dev/bridge")
+        _clear(kubectl)
         kubectl.show("apply", "--server-side", "--kustomize", "examples/gitops")
         try:
             with step("Starting Zeebe and Conductor"), ThreadPoolExecutor() as pool:
@@ -142,27 +148,36 @@ def show() -> None:
             deploy_workflow(conductor)
             _show_engine(kubectl, "conductor", conductor.address, lambda: run_workflow(conductor))
             # They count now and then, not at each task.
-            kubectl.quiet("wait", "--for", "jsonpath={.status.completed}=2", "bridges", *BRIDGES, "--timeout", "30s")
-            kubectl.show("get", "bridges", *BRIDGES)
-            # Before their servers go: a Bridge stays until its runs are reported.
-            kubectl.quiet("delete", "bridges", *BRIDGES, "--timeout", "30s")
+            kubectl.quiet("wait", "--for", "jsonpath={.status.completed}=2", "bridges", "--all", "--timeout", "30s")
+            kubectl.show("get", "bridges")
         finally:
+            # Before their servers go: a Bridge stays until its runs are reported.
+            kubectl.quiet("delete", "bridges", "--all", "--timeout", "30s")
             zeebe.stop()
             conductor.stop()
     announce(NEXT.rstrip())
+
+
+def _clear(kubectl: Kubectl) -> None:
+    """Removes what an earlier demonstration left; runs that nobody reports any more go after one lease."""
+    kubectl.quiet("create", "namespace", NAMESPACE)
+    kubectl.ask("delete", "scriptruns", "--all", "--wait=false")
+    with step("Clearing the namespace"):
+        kubectl.ask("delete", "bridges,scriptruns", "--all", "--timeout", f"{PATIENCE_SECONDS:.0f}s")
 
 
 def _show_engine(kubectl: Kubectl, name: str, address: str, run: Callable[[], Any]) -> None:
     """Shows one orchestrator: its Bridge, the runs that its tasks become, what it says in the end."""
     path = f"{EXAMPLES}/{name}.yaml"
     script = f"s#address: .*#address: {address}#"
-    announce(f"$ sed {shlex.quote(script)} {path} | kubectl apply --filename -")
+    announce(f"$ sed {shlex.quote(script)} {path} | {kubectl.shown} apply --filename -")
     announce(kubectl.ask("apply", "--filename", "-", text=point((ROOT / path).read_text(), address)))
     announce(f"An instance of {NAME} begins with {json.dumps(VARIABLES)}:")
     with ThreadPoolExecutor() as pool, _watching(kubectl, name), step(f"Waiting for {name}"):
         result: Future[Any] = pool.submit(run)
-        found = result.result()
-    check(name, found)
+        failure = result.exception()
+        found = str(failure) if failure else result.result()
+    check(name, found, lambda: kubectl.ask("get", "bridges,scriptruns", "--output", "wide"))
     announce(f"{name.capitalize()} has completed it, with {json.dumps(found)}\n")
     by_age = ("--sort-by", ".metadata.creationTimestamp")
     kubectl.show("get", "scriptruns", "--selector", f"scriptrun.dev/bridge={name}", *by_age)

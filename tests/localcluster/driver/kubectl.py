@@ -15,10 +15,15 @@ PATIENCE_SECONDS = 120.0
 
 
 class Kubectl:
-    """kubectl on a cluster, in the namespace ``default`` and the project's folder."""
+    """kubectl on a cluster, in one namespace and the project's folder.
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._argv = [str(cluster.kubectl()), "--kubeconfig", str(cluster.kubeconfig), "--namespace", "default"]
+    Attributes:
+        shown: How a command begins that does the same on a terminal.
+    """
+
+    def __init__(self, cluster: Cluster, namespace: str = "default") -> None:
+        self._argv = [str(cluster.kubectl()), "--kubeconfig", str(cluster.kubeconfig), "--namespace", namespace]
+        self.shown = "kubectl" if namespace == "default" else f"kubectl --namespace {namespace}"
 
     def show(self, *arguments: str) -> None:
         """Prints the command, and what it answers.
@@ -26,7 +31,7 @@ class Kubectl:
         Raises:
             LocalClusterError: With what it says, when it fails.
         """
-        announce(f"$ kubectl {shlex.join(arguments)}")
+        announce(f"$ {self.shown} {shlex.join(arguments)}")
         announce(self.ask(*arguments).rstrip() + "\n")
 
     def ask(self, *arguments: str, text: str | None = None) -> str:

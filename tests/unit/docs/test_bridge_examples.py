@@ -84,7 +84,10 @@ def test_what_the_demo_shows_of_a_run() -> None:
 
 
 def test_another_result_than_the_scripts_give_fails_the_demo() -> None:
-    check("Zeebe", {"name": "Ada", "greeting": "Hello, Ada!", "words": 2})
+    def fail() -> str:
+        raise AssertionError("nobody needs it")
+
+    check("Zeebe", {"name": "Ada", "greeting": "Hello, Ada!", "words": 2}, fail)
     for wrong in ({"greeting": "Hello, Ada!"}, "FAILED Timeout: …", None):
-        with pytest.raises(LocalClusterError, match="Zeebe should have got"):
-            check("Zeebe", wrong)
+        with pytest.raises(LocalClusterError, match=r"(?s)Zeebe should have got.*Connected: False"):
+            check("Zeebe", wrong, lambda: "Connected: False\n")
