@@ -118,14 +118,14 @@ async def test_conductor_by_its_own_variables() -> None:
         }
         adapter = open_conductor(server(domain="prod"), environ)
         assert isinstance(adapter, Conductor)
-        assert await adapter.claim(2) == []
+        assert await adapter.claim(1) == []
         await adapter.close()
     token, poll = stub.asked
     assert token.path == "/api/token"
     assert poll.headers["X-Authorization"] == "t0"
     assert (poll.path, poll.query) == (
         "/api/tasks/poll/batch/greet",
-        {"workerid": "w", "count": "2", "timeout": "100", "domain": "prod"},
+        {"workerid": "w", "count": "1", "timeout": "100", "domain": "prod"},
     )
 
 
