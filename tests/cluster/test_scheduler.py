@@ -9,6 +9,7 @@ import pytest
 from clusterlab.apiprocess import ApiProcess
 from clusterlab.pipeline import BASE, SECRET, Pipeline, build_settings, prepare_pipeline
 from clusterlab.space import Space
+from clusterlab.watch import Manifest
 from kubeapi import wait_for
 from scriptserver import ScriptServer, serve_scripts
 
@@ -35,7 +36,7 @@ def server() -> Iterator[ScriptServer]:
 def scheduler(shared: Space, server: ScriptServer, make_api: Callable[..., ApiProcess]) -> Iterator[ApiProcess]:
     """The scheduler, at work."""
     prepare_pipeline(shared)
-    process = make_api(**build_settings(shared, server.port), SCHEDULER_TIME_LIMIT_SECONDS="20").start_and_serve()
+    process = make_api(**build_settings(shared, server.port), SCHEDULER_TIME_LIMIT_SECONDS="30").start_and_serve()
     yield process
     if process.running:
         assert process.stop() == 0, process.tail()
@@ -45,6 +46,12 @@ def scheduler(shared: Space, server: ScriptServer, make_api: Callable[..., ApiPr
 def pipeline(scheduler: ApiProcess) -> Pipeline:
     """The server as a caller."""
     return Pipeline(scheduler.url)
+
+
+def find_run(space: Space, script_id: int) -> Manifest:
+    """The one run of a script."""
+    [run] = [item for item in space.watches.runs.select(space.name) if item["spec"]["task"]["id"] == str(script_id)]
+    return run
 
 
 def test_a_script_is_run_and_polled_for(pipeline: Pipeline, server: ScriptServer, shared: Space) -> None:
@@ -62,7 +69,7 @@ def test_a_script_is_run_and_polled_for(pipeline: Pipeline, server: ScriptServer
     times = [datetime.fromisoformat(script[name]) for name in ("created_at", "started_at", "finished_at")]
     assert before <= times[0] <= times[1] <= times[2]
     # It is a run like any other, which owns what was made for it.
-    [run] = [item for item in shared.watches.runs.select(shared.name) if item["spec"]["task"]["id"] == str(script_id)]
+    run = find_run(shared, script_id)
     name = run["metadata"]["name"]
     assert run["spec"]["task"]["source"] == "scheduler"
     for kind, own in (("configmaps", f"{name}-source"), ("secrets", f"{name}.run-env")):
@@ -98,10 +105,7 @@ def test_a_script_that_is_not_there(pipeline: Pipeline, server: ScriptServer, sh
     script = pipeline.wait(pipeline.start(f"{server.url}/t/missing.py"))
     assert (script["success"], script["return_code"]) == (False, None)
     assert script["output"] == "Fail to get script: the server with the script answers 404"
-    run = next(
-        item for item in shared.watches.runs.select(shared.name) if item["spec"]["task"]["id"] == str(script["id"])
-    )
-    shared.wait_phase(run["metadata"]["name"], "Canceled")
+    shared.wait_phase(find_run(shared, script["id"])["metadata"]["name"], "Canceled")
 
 
 def test_what_ran_is_listed_and_counted(pipeline: Pipeline, server: ScriptServer) -> None:
@@ -151,11 +155,7 @@ def test_a_secret_is_nowhere_but_in_its_secret(
     address = server.add("/ticket-0815/own.py", "print('done')")
     script_id = pipeline.start(address, temp_api_token=secret)
     script = pipeline.wait(script_id)
-    name = next(
-        item["metadata"]["name"]
-        for item in shared.watches.runs.select(shared.name)
-        if item["spec"]["task"]["id"] == str(script_id)
-    )
+    name = find_run(shared, script_id)["metadata"]["name"]
     shared.wait_run(name, "stored", lambda run: run.conditions.get("Stored", {}).get("status") == "True")
     kept = b"".join(path.read_bytes() for path in scheduler.folder.glob("history.db*"))
     shown = [json.dumps(script), pipeline.logs().text, pipeline.get("/admin/runs/").text, "\n".join(scheduler.log)]
@@ -180,14 +180,25 @@ def test_a_secret_is_nowhere_but_in_its_secret(
 def test_a_run_that_somebody_deletes(pipeline: Pipeline, server: ScriptServer, shared: Space) -> None:
     address = server.add("/t/deleted.py", "import time\ntime.sleep(300)")
     script_id = pipeline.start(address)
-    find = [item for item in shared.watches.runs.select(shared.name) if item["spec"]["task"]["id"] == str(script_id)]
-    name = find[0]["metadata"]["name"] if find else ""
     wait_for("its start", lambda: pipeline.look(script_id)["state"] == "running")
-    name = name or next(
-        item["metadata"]["name"]
-        for item in shared.watches.runs.select(shared.name)
-        if item["spec"]["task"]["id"] == str(script_id)
-    )
+    name = find_run(shared, script_id)["metadata"]["name"]
     assert shared.api.delete(shared.run_path(name)).status == 200
     script = pipeline.wait(script_id)
     assert (script["success"], script["output"]) == (False, "The script's run was deleted.")
+
+
+def test_a_scheduler_that_is_killed_loses_nothing_and_runs_nothing_twice(
+    pipeline: Pipeline, server: ScriptServer, shared: Space, scheduler: ApiProcess
+) -> None:
+    address = server.add("/t/killed.py", "import json, sys\nprint(json.load(sys.stdin)['number'])")
+    own = Pipeline(pipeline.url, base="bbbbbbbb-6a52-4a6e-9d0b-6c8f0f6b1d11")
+    given = {"owner": "killed@example.com", "org_id": 99}
+    ids = [own.start(address, context_data={"number": number}, **given) for number in range(5)]
+    scheduler.kill()
+    scheduler.start_and_serve()
+    assert [own.wait(script_id)["output"] for script_id in ids] == [f"{number}\n" for number in range(5)]
+    for script_id in ids:
+        assert len(shared.pods_seen(find_run(shared, script_id)["metadata"]["name"])) == 1
+    assert own.get("/scripts-running-count/", {"org_id": 99}).body == {"count": 5}
+    [row] = own.get("/admin/statistics/scripts-running/by-base/", {"per_page": 1000}).body["results"][-1:]
+    assert (row["base_uuid"], row["total_run_count"]) == (own.base, 5)

@@ -17,17 +17,32 @@ __all__ = ["Supplier"]
 
 _log = structlog.get_logger(__name__)
 _TRIES = 3
-_PAUSE_SECONDS = 1.0
 
 
 class Supplier:
-    """Finds scripts, downloads them and puts them into the cluster."""
+    """Finds scripts, downloads them and puts them into the cluster.
 
-    def __init__(self, client: Client, downloader: Downloader, partners: Partners, settings: SchedulerSettings) -> None:
+    Args:
+        client: to the API server.
+        downloader: of scripts.
+        partners: the pipeline's other processes; the server knows where scripts are.
+        settings: the scheduler's.
+        pause_seconds: between two tries of a download.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        downloader: Downloader,
+        partners: Partners,
+        settings: SchedulerSettings,
+        pause_seconds: float = 1.0,
+    ) -> None:
         self._client = client
         self._downloader = downloader
         self._partners = partners
         self._settings = settings
+        self._pause_seconds = pause_seconds
 
     async def find(self, order: Order) -> str:
         """Find out where a script is.
@@ -55,7 +70,7 @@ class Supplier:
                 _log.warning("script not downloaded", order=order.id, attempt=number, error=str(error))
                 if number == _TRIES:
                     return str(error)
-                await asyncio.sleep(_PAUSE_SECONDS)
+                await asyncio.sleep(self._pause_seconds)
         try:
             await self._client.create(CONFIGMAPS, self._settings.namespace, build_script(run, script))
         except AlreadyExists:

@@ -118,7 +118,7 @@ async def make_desk(tmp_path: Path, server: ScriptServer) -> AsyncIterator[MakeD
         await downloader.__aenter__()
         opened.extend((partners, downloader, store))
         client = cast(Client, cluster)
-        supplier = Supplier(client, downloader, partners, settings)
+        supplier = Supplier(client, downloader, partners, settings, pause_seconds=0.01)
         reconciler = Reconciler(client, store, supplier, partners, settings, lambda: now[0])
         service = OrderService(client, reconciler, supplier, partners, settings, lambda: now[0])
         app = mount_scheduler(PlainTextResponse("the API"), service, ApiSettings())
