@@ -147,7 +147,8 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, HTTPException):
         return _problem_of_http(error)
     if isinstance(error, HistoryUnavailable):
-        return Problem("history-unavailable", f"{error}; try again")
+        _log.warning("the history does not answer", error=str(error))  # with addresses, which callers need not know
+        return Problem("history-unavailable", "the history's database does not answer: try again")
     if isinstance(error, KubeError):
         return _problem_of_kube(error)
     return Problem("internal", "this server failed; its log says why")
@@ -164,6 +165,9 @@ def _problem_of_kube(error: KubeError) -> Problem:
         (Unavailable, "unavailable"),
     )
     kind = next((kind for class_, kind in by_class if isinstance(error, class_)), "unavailable")
+    if kind == "unavailable":
+        _log.warning("the API server does not answer", error=str(error))
+        return Problem(kind, "the cluster's API server does not answer: try again")
     return Problem(kind, str(error))
 
 
