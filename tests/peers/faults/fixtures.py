@@ -3,6 +3,7 @@
 import itertools
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from peers.faults.lab import Lab, open_lab
 from peers.faults.orchestrators import ATTEMPTS, ConductorSide, Orchestrator, ZeebeSide
 from peers.faults.world import Site, open_site
+from peers.servers.conductor import Conductor
+from peers.servers.zeebe import Zeebe
 
 _NUMBERS = itertools.count()
 
@@ -30,6 +33,14 @@ def orchestrator(request: pytest.FixtureRequest) -> Orchestrator:
 
 
 @pytest.fixture(scope="module")
+def labs(site: Site, zeebe: Zeebe, conductor: Conductor) -> Iterator[list[Lab]]:
+    """A lab with each orchestrator, both in one cluster."""
+    with ExitStack() as stack:
+        sides = (ZeebeSide(zeebe, f"faults-{next(_NUMBERS)}"), ConductorSide(conductor, f"faults-{next(_NUMBERS)}"))
+        yield [stack.enter_context(open_lab(site, side, ATTEMPTS)) for side in sides]
+
+
+@pytest.fixture(scope="module")
 def _lab(request: pytest.FixtureRequest, site: Site, orchestrator: Orchestrator) -> Iterator[Lab]:
     with open_lab(site, orchestrator, getattr(request.module, "ATTEMPTS", ATTEMPTS)) as lab:
         yield lab
@@ -46,8 +57,10 @@ def lab(_lab: Lab) -> Lab:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
     """Show the namespace and the logs below the failure of a test."""
     outcome = yield
-    report, lab = outcome.get_result(), getattr(item, "funcargs", {}).get("lab")
-    if not report.passed and isinstance(lab, Lab):
-        report.sections.append((f"namespace {lab.world.space.name}", lab.world.space.describe()))
-        report.sections.append(("operator", lab.operator.tail()))
-        report.sections.append(("bridge", lab.bridge.tail()))
+    report, known = outcome.get_result(), getattr(item, "funcargs", {})
+    if report.passed:
+        return
+    for lab in (*known.get("labs", ()), *(known[name] for name in ("lab",) if name in known)):
+        report.sections.append((f"{lab.orchestrator.name}: namespace", lab.world.space.describe()))
+        report.sections.append((f"{lab.orchestrator.name}: operator", lab.operator.tail()))
+        report.sections.append((f"{lab.orchestrator.name}: bridge", lab.bridge.tail()))

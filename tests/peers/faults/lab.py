@@ -3,6 +3,7 @@
 import itertools
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -111,8 +112,32 @@ def open_lab(site: Site, orchestrator: Orchestrator, attempts: int) -> Iterator[
         orchestrator.define(attempts)
         world.space.add_script(SCRIPT, SOURCE, handler="python")
         world.add_bridge(**orchestrator.build_bridge(proxy.address))
-        operator, bridge = site.make_operator(operator_api.address), site.make_bridge(bridge_api.address)
+        # For this namespace alone: there may be two labs in one cluster, and the chart's rights are for one Lease.
+        own = {"WATCH_NAMESPACES": world.space.name, "LEADER_ELECTION": "false"}
+        operator = site.make_operator(operator_api.address, **own)
+        bridge = site.make_bridge(bridge_api.address, **own)
         yield Lab(world, orchestrator, proxy, bridge_api, operator_api, operator, bridge)
+
+
+def on_each(test: Callable[[Lab], None]) -> Callable[[list[Lab]], None]:
+    """Make a test of all labs of a test of one: at the same time, as most of it is waiting."""
+
+    def guard(lab: Lab) -> None:
+        try:
+            lab.revive()
+            test(lab)
+        except BaseException as error:
+            error.add_note(f"This was with {lab.orchestrator.name}.")
+            raise
+
+    def run(labs: list[Lab]) -> None:
+        with ThreadPoolExecutor(len(labs)) as pool:
+            ends = [pool.submit(guard, lab) for lab in labs]
+        for end in ends:
+            end.result()
+
+    run.__name__, run.__module__, run.__doc__ = test.__name__, test.__module__, test.__doc__
+    return run
 
 
 def asks(method: str, path: str, text: str = "") -> Callable[[Exchange], bool]:

@@ -154,6 +154,11 @@ class ZeebeSide:
         process = self._deploy(script)
         return str(persist(lambda: self.server.create_instance(process, {"task": task})))
 
+    def try_start(self, task: Mapping[str, Any], script: str = SCRIPT) -> tuple[int, Any]:
+        """Create an instance that Zeebe may refuse; returns status and body."""
+        ask = {"processDefinitionId": self._deploy(script), "variables": {"task": task}}
+        return self.server.call("POST", "/process-instances", ask)
+
     def cancel(self, workflow: str) -> bool:
         """Cancel an instance."""
 

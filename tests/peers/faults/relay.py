@@ -45,6 +45,11 @@ class Moment:
     act: Callable[[], object]
     come: threading.Event = field(default_factory=threading.Event)
 
+    def bring(self) -> None:
+        """Have it happen."""
+        self.act()
+        self.come.set()
+
 
 class Relay:
     """Stands before one server, on loopback, in a thread of its own.
@@ -68,7 +73,7 @@ class Relay:
         self._slow_until = 0.0
         self._delay_seconds = 0.0
         self._runner: web.AppRunner | None = None
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
         self._up: Future[str] = Future()
         self._thread = threading.Thread(target=self._run, name=f"relay to {server}", daemon=True)
@@ -79,7 +84,7 @@ class Relay:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
+        self._call(self._stop.set)
         self._thread.join(_START_SECONDS)
 
     def strike(
@@ -93,7 +98,7 @@ class Relay:
     def cut(self, seconds: float) -> None:
         """Break every connection, and each new one, for so long."""
         self._cut_until = time.monotonic() + seconds
-        self._loop.call_soon_threadsafe(self._break_all)
+        self._call(self._break_all)
 
     def slow_down(self, delay_seconds: float, seconds: float) -> None:
         """Deliver each request late, for so long."""
@@ -107,12 +112,16 @@ class Relay:
         """Take note of what was answered; says whether to deliver it. Runs in the relay's thread."""
         return True
 
+    def _call(self, act: Callable[[], None]) -> None:
+        assert self._loop is not None, "not open"
+        self._loop.call_soon_threadsafe(act)
+
     # In the thread.
 
     def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._serve())
-        self._loop.close()
+        with asyncio.Runner() as runner:
+            self._loop = runner.get_loop()
+            runner.run(self._serve())
 
     async def _serve(self) -> None:
         timeout = aiohttp.ClientTimeout(total=None)
@@ -174,8 +183,7 @@ class Relay:
         if moment is None:
             return False
         self._moments.remove(moment)
-        await asyncio.to_thread(moment.act)
-        moment.come.set()
+        await asyncio.to_thread(moment.bring)
         return True
 
 

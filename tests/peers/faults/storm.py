@@ -13,6 +13,9 @@ from peers.faults.proxy import Proxy
 _LULL_SHARE = 0.15
 """Of the pauses between kills: long enough for a leader to be found and to get something done."""
 
+_AWAY_SECONDS = 5.0, 60.0
+"""How long the orchestrator is away; at most a third of the storm."""
+
 
 class Storm:
     """Kills and disturbs for so long, in threads of its own.
@@ -42,7 +45,7 @@ class Storm:
         self._proxy = proxy
         # Of their own each, so that the threads' turns don't change what is drawn.
         self._killing, self._disturbing = random.Random(dice.random()), random.Random(dice.random())
-        self._away_seconds = dice.uniform(5.0, 20.0)
+        self._away_share = dice.random()
         self._over = threading.Event()
         self._failures: list[BaseException] = []
         self._lock = threading.Lock()
@@ -50,7 +53,8 @@ class Storm:
     def rage(self, seconds: float) -> None:
         """Have it for so long; afterwards everything runs and the line is good."""
         began = time.monotonic()
-        work = (self._kill_on, self._disturb_on, lambda: self._strike_orchestrator(seconds / 2))
+        away_seconds = _AWAY_SECONDS[0] + self._away_share * (min(_AWAY_SECONDS[1], seconds / 3) - _AWAY_SECONDS[0])
+        work = (self._kill_on, self._disturb_on, lambda: self._strike_orchestrator(seconds / 2, away_seconds))
         threads = [threading.Thread(target=self._guard, args=(act,), name="storm") for act in work]
         for thread in threads:
             thread.start()
@@ -87,14 +91,14 @@ class Storm:
         with self._lock:
             self.kills[kind] += 1
 
-    def _strike_orchestrator(self, after_seconds: float) -> None:
+    def _strike_orchestrator(self, after_seconds: float, away_seconds: float) -> None:
         if self._over.wait(after_seconds):
             return
         server = self._orchestrator.server
         server.kill()
         with self._lock:
             self.kills["orchestrator"] += 1
-        self._over.wait(self._away_seconds)
+        self._over.wait(away_seconds)
         server.start()
 
     def _disturb_on(self) -> None:

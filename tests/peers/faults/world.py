@@ -2,7 +2,7 @@
 
 import ssl
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,19 +45,26 @@ class Site:
     folder: Path
     processes: list[OperatorProcess] = field(default_factory=list)
 
-    def make_operator(self, server: str = "") -> OperatorProcess:
+    def make_operator(self, server: str = "", **more: str) -> OperatorProcess:
         """Make a replica of the operator, with the chart's rights.
 
         Args:
             server: Address of the API server; empty for the cluster's own.
+            more: Further settings.
         """
-        return self._make(OperatorProcess, OPERATOR, server)
+        return self._make(OperatorProcess, OPERATOR, server, more)
 
-    def make_bridge(self, server: str = "") -> BridgeProcess:
-        """Make a replica of the bridge, with the chart's rights; ``server`` as for the operator."""
-        return self._make(BridgeProcess, BRIDGE, server)
+    def make_bridge(self, server: str = "", **more: str) -> BridgeProcess:
+        """Make a replica of the bridge, with the chart's rights; arguments as for the operator."""
+        return self._make(BridgeProcess, BRIDGE, server, more)
 
-    def _make(self, kind: Callable[[Path, dict[str, str]], P], account: tuple[str, str], server: str) -> P:
+    def _make(
+        self,
+        kind: Callable[[Path, dict[str, str]], P],
+        account: tuple[str, str],
+        server: str,
+        more: Mapping[str, str],
+    ) -> P:
         path = self.folder / f"kubeconfig-{len(self.processes)}"
         settings = {
             "RUNNER_IMAGE": self.image,
@@ -66,6 +73,7 @@ class Site:
             "HTTP_HOST": "127.0.0.1",
             "HTTP_PORT": "0",
             "LOG_FORMAT": "json",
+            **more,
         }
         process = kind(write_kubeconfig(self.kubeconfig, account, path, server), settings)
         self.processes.append(process)
