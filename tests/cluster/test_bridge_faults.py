@@ -47,8 +47,12 @@ def _add_jobs(place: BridgeSpace, count: int, seconds: float = 1.0) -> list[Job]
     ]
 
 
-def _check_all(place: BridgeSpace, jobs: list[Job], seconds: float = 120) -> None:
-    """Every job has come to its right end once, by as many runs as it takes, and all of those were let go."""
+def _check_all(place: BridgeSpace, jobs: list[Job], seconds: float = 120, *, killed: bool = False) -> None:
+    """Every job has come to its right end once, by as many runs as it takes, and all of those were let go.
+
+    A bridge that is killed between a report and the note of it leaves its successor to find the job gone, which is all
+    that can be known then.
+    """
     place.zeebe.wait("every job to end", lambda: all(job.state != "open" for job in jobs), seconds)
     for job in jobs:
         if job.variables["fails"]:
@@ -65,7 +69,8 @@ def _check_all(place: BridgeSpace, jobs: list[Job], seconds: float = 120) -> Non
     items = place.space.api.get(place.space.run_path()).body["items"]
     taken = Counter(item["spec"]["task"]["id"] for item in items)
     assert taken == Counter({str(job.key): 2 if job.variables["fails"] else 1 for job in jobs})
-    assert all(item["status"]["report"]["state"] == "Delivered" for item in items)
+    states = {item["status"]["report"]["state"] for item in items}
+    assert states <= ({"Delivered", "Dropped"} if killed else {"Delivered"})
 
 
 def test_bridges_killed_again_and_again_lose_nothing(idle: BridgeSpace, replicas: list[BridgeProcess]) -> None:
@@ -80,7 +85,7 @@ def test_bridges_killed_again_and_again_lose_nothing(idle: BridgeSpace, replicas
         victim = noise.choice(replicas)
         victim.kill()
         victim.start()
-    _check_all(idle, jobs, 180)
+    _check_all(idle, jobs, 180, killed=True)
 
 
 def test_a_bridge_that_stops_in_order_hands_over_at_once(idle: BridgeSpace, replicas: list[BridgeProcess]) -> None:
