@@ -18,6 +18,8 @@ from unit.controller.server import Faults
 
 __all__ = ["FakeAdapter", "Job", "Orchestrator"]
 
+_LOOK_SECONDS = 0.2
+
 
 @dataclass(slots=True)
 class Job:
@@ -34,7 +36,7 @@ class Job:
     message: str = ""
     deliveries: int = 0
     completions: int = 0
-    ended_at: float = 0.0
+    lapses: int = 0
     failures: Counter[int] = field(default_factory=Counter)
 
 
@@ -65,16 +67,17 @@ class Orchestrator:
     def activate(self, limit: int) -> list[Job]:
         found = [job for job in self.jobs.values() if self._is_free(job)][:limit]
         for job in found:
+            job.lapses += job.lease_until is not None
             job.lease_until = self.now() + self._lease_seconds
             job.deliveries += 1
         return found
 
     async def wait_for_jobs(self, limit: int, seconds: float) -> list[Job]:
         """Long poll."""
-        for _ in range(int(seconds)):
+        for _ in range(int(seconds / _LOOK_SECONDS)):
             if found := self.activate(limit):
                 return found
-            await asyncio.sleep(1)
+            await asyncio.sleep(_LOOK_SECONDS)
         return self.activate(limit)
 
     def find(self, handle: Handle) -> Job:
@@ -98,7 +101,6 @@ class Orchestrator:
         if outcome.status == "COMPLETED":
             job.state, job.output = "completed", outcome.output
             job.completions += 1
-            job.ended_at = self.now()
             return "completed"
         if outcome.status == "IN_PROGRESS":
             job.ready_at, job.lease_until = self.now() + outcome.back_off_seconds, None
