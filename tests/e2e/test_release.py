@@ -163,7 +163,7 @@ def test_an_uninstall_keeps_what_is_the_users(installed: Release, space: Space) 
 
     assert {name for name in installed.find_remains() if not name.startswith("crd/")} == set()
     crds = {name for name in installed.find_remains() if name.startswith("crd/")}
-    assert crds == {"crd/scripts.scriptrun.dev", "crd/scriptruns.scriptrun.dev"}
+    assert crds == {f"crd/{plural}.scriptrun.dev" for plural in ("scripts", "scriptruns", "bridges")}
     assert space.api.get(space.run_path("work-1")).body["status"] == ended.status
     assert space.get_config_map(ended.status["outputRef"]["configMap"])
     waiting = _add_run(space, "work", 2, seconds=0)
