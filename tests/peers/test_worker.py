@@ -20,7 +20,7 @@ from localcluster.driver.settings import read_settings
 from peers.servers.conductor import Conductor
 
 SCRIPTRUN = Path(sys.executable).with_name("scriptrun")
-EXAMPLES = ROOT / "examples" / "worker-exec"
+EXAMPLES = ROOT / "examples" / "scripts"
 PROGRAMS = {"jq": "jq", "nodejs": "node"}
 _NUMBERS = count()
 
@@ -138,7 +138,7 @@ def test_the_documents_worker_id_and_domain(bench: Bench, examples: Path) -> Non
 def test_the_documents_error_handling(bench: Bench, examples: Path) -> None:
     bench.folder = examples
     bench.define(retryCount=0)
-    bench.work("python3", "failing.py")
+    bench.work("python3", "worker_errors.py")
     ended = bench.wait_for_end(bench.start())
     (task,) = ended["tasks"]
     assert (ended["status"], task["status"]) == ("FAILED", "FAILED")
