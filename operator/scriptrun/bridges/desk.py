@@ -161,7 +161,7 @@ class Desk:
         self.tell(observe_bridge(await self._tools.client.patch(BRIDGES, self.key, body)))
 
     def _has_open_runs(self) -> bool:
-        return self._server.load > 0 or any(True for _ in self._tools.records.of_bridge(self.key))
+        return self._server.busy or any(True for _ in self._tools.records.of_bridge(self.key))
 
     async def _find_open_runs(self) -> bool:
         """Ask the API server for open runs before the Bridge goes: a watch may be behind."""

@@ -43,6 +43,7 @@ class BridgeServer:
         self._tenders: dict[Key, tuple[Tender, asyncio.Task[None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._taking = 0
+        self._polling = False
         self._change = asyncio.Event()
         self._stop = asyncio.Event()
         self._ended = False
@@ -52,6 +53,11 @@ class BridgeServer:
     def load(self) -> int:
         """Open runs, and tasks that are about to get one."""
         return len(self._tenders) + self._taking
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is open here: a run, or a poll that may still bring tasks."""
+        return self.load > 0 or self._polling
 
     def configure(self, *, claims: bool) -> None:
         """Say whether tasks may be claimed, from now on."""
@@ -109,7 +115,7 @@ class BridgeServer:
                 continue
             began = loop.time()
             try:
-                tasks = await self._post.line.claim(free)
+                tasks = await self._poll(free)
             except TryLater as error:
                 failures += 1
                 delay = back_off(failures, refused=isinstance(error, Refused), asked=error.after_seconds)
@@ -120,11 +126,21 @@ class BridgeServer:
             seconds = loop.time() - began
             self.last_poll_at = self._post.clock()
             metrics.BRIDGE_POLL_SECONDS.labels(*self._post.bridge).observe(seconds)
+            if not tasks and seconds < _EMPTY_SECONDS:
+                await self._pause(_EMPTY_SECONDS)
+
+    async def _poll(self, limit: int) -> list[Task]:
+        """Claim, and begin to take what comes."""
+        self._polling = True
+        try:
+            tasks = await self._post.line.claim(limit)
             for task in tasks:
                 self._taking += 1
                 self._spawn(self._take(task))
-            if not tasks and seconds < _EMPTY_SECONDS:
-                await self._pause(_EMPTY_SECONDS)
+        finally:
+            self._polling = False
+            self._note_change()
+        return tasks
 
     async def _pause(self, seconds: float) -> None:
         """Pause; cut short when told to stop."""

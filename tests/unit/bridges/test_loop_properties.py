@@ -120,8 +120,7 @@ def test_a_deleted_bridge_goes_once_every_run_is_reported(case: Case, moment: fl
     assert simulation.violations == []
     assert simulation.bridge is None
     check_reports(simulation)
-    if case.feed.delay < 1:  # known: with news that come seconds late, a run may be let go unreported
-        assert all(run["status"]["report"].get("message") != "its Bridge is gone" for run in simulation.runs)
+    assert all(run["status"]["report"].get("message") != "its Bridge is gone" for run in simulation.runs)
 
 
 @given(cases(), MOMENTS)
