@@ -30,7 +30,7 @@ def build_request(number: int = 0, **changes: Any) -> NewOrder:
         owner="ada@example.com",
         operate_from="manualy",
         context_data={"row": {"Name": "Zoë \u0000 🙂"}},
-        script_url="https://files.example.com/ticket/hello.py",
+        script_url="https://scripts.example.com/ticket/hello.py",
     )
     return replace(request, **changes)
 

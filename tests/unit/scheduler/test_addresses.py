@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scriptrun.errors import Rejected
 from scriptrun.scheduler.addresses import check_address, check_url
 
-HOSTS = ("tables.example", "files.example:8443", "*.cdn.example", "10.0.0.7:80", "[2001:db8::7]:8080")
+HOSTS = ("tables.example", "scripts.example:8443", "*.cdn.example", "10.0.0.7:80", "[2001:db8::7]:8080")
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ HOSTS = ("tables.example", "files.example:8443", "*.cdn.example", "10.0.0.7:80",
     [
         "https://tables.example/seafhttp/files/ticket/a.py?x=1#fragment",
         "http://TABLES.example./a",
-        "https://files.example:8443/",
+        "https://scripts.example:8443/",
         "https://a.b.cdn.example/",
         "http://10.0.0.7/a",
         "http://[2001:db8::7]:8080/a",
@@ -39,7 +39,7 @@ def test_an_allowed_host(url: str) -> None:
         "http://",
         "http:///a",
         "https://tables.example:8443/a",
-        "https://files.example/a",
+        "https://scripts.example/a",
         "https://tables.example.evil.example/",
         "https://eviltables.example/",
         "https://cdn.example/",
