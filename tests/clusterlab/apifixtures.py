@@ -17,9 +17,12 @@ def api_kubeconfig(kubeconfig: Path, chart: None, tmp_path_factory: pytest.TempP
     return write_kubeconfig(kubeconfig, API, tmp_path_factory.mktemp("api") / "kubeconfig")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def make_api(api_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., ApiProcess]]:
-    """Makes an API process, not started yet; stops them all in the end. FOLDER in HISTORY_URL is one of its own."""
+    """Makes an API process, not started yet; FOLDER in HISTORY_URL is one of its own.
+
+    They all end with the module: one that went on would write its condition to the runs of tests that count writes.
+    """
     made: list[ApiProcess] = []
 
     def make(**settings: str) -> ApiProcess:
@@ -47,15 +50,15 @@ def make_api(api_kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         assert not tracebacks, "\n".join(tracebacks)
 
 
-@pytest.fixture(scope="session")
-def _session_api(make_api: Callable[..., ApiProcess]) -> ApiProcess:
+@pytest.fixture(scope="module")
+def _module_api(make_api: Callable[..., ApiProcess]) -> ApiProcess:
     return make_api(HISTORY_URL="sqlite:///FOLDER/history.db")
 
 
 @pytest.fixture
-def rest(_session_api: ApiProcess) -> ApiProcess:
+def rest(_module_api: ApiProcess) -> ApiProcess:
     """The API, at work, with a history."""
-    return _session_api if _session_api.running else _session_api.start_and_serve()
+    return _module_api if _module_api.running else _module_api.start_and_serve()
 
 
 @pytest.fixture
