@@ -25,6 +25,8 @@ class Record:
         uid: of the run.
         version: resourceVersion.
         bridge: name of the Bridge.
+        task: id of the task at the orchestrator.
+        created: when it was made; whole seconds, which is all that Kubernetes keeps.
         claim: None when it can't be read (any more).
         script: name of its Script.
         canceled: whether its end was asked for.
@@ -40,6 +42,8 @@ class Record:
     uid: str
     version: int
     bridge: str
+    task: str = ""
+    created: datetime | None = None
     claim: Claim | None
     script: str = ""
     canceled: bool = False
@@ -96,6 +100,8 @@ def observe_record(body: dict[str, Any]) -> Record:
         uid=meta["uid"],
         version=int(meta["resourceVersion"]),
         bridge=(meta.get("labels") or {}).get(BRIDGE_LABEL, ""),
+        task=str((spec.get("task") or {}).get("id", "")),
+        created=parse_instant(meta.get("creationTimestamp")),
         claim=_read_claim(annotations),
         script=spec["scriptRef"]["name"],
         canceled=bool(spec.get("cancel")),
@@ -158,6 +164,19 @@ class Records:
         """Yield the open runs of a Bridge."""
         for key in list(self._of_bridge.get(bridge, ())):
             yield self._runs[key]
+
+    def handed_out_again(self, record: Record) -> bool:
+        """Whether the task of a run that has ended was handed out as another attempt since: another run answers it."""
+        if not record.task or record.finished_at is None:
+            return False
+        ended = record.finished_at.replace(microsecond=0)
+        return any(
+            other.task == record.task
+            and other.uid != record.uid
+            and other.created is not None
+            and other.created >= ended
+            for other in self.of_bridge(record.bridge_key)
+        )
 
     def bridges(self) -> set[Key]:
         """The Bridges that have open runs."""

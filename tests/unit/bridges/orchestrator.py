@@ -1,7 +1,7 @@
 """An orchestrator in memory: hands out tasks under leases, believes what it is told once, and keeps a journal.
 
-It behaves as Zeebe 8.6 does (no fencing: whoever knows the job's key may report it), and parks a task that goes on, as
-Conductor does.
+It behaves as Zeebe 8.6 does: no fencing, whoever knows the job's key may report it, but not while it waits for its next
+attempt. It parks a task that goes on, as Conductor does.
 """
 
 from __future__ import annotations
@@ -84,6 +84,8 @@ class Orchestrator:
         job = self.jobs[handle["key"]]
         if job.state != "open":
             raise Gone(f"job {job.id} is {job.state}")
+        if job.ready_at > self.now():
+            raise Gone(f"job {job.id} has failed")
         return job
 
     def extend(self, handle: Handle) -> None:

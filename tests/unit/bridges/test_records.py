@@ -1,6 +1,7 @@
 """What a bridge process keeps of the open runs, and that older news never win."""
 
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -59,6 +60,26 @@ def put(records: Records, **fields: Any) -> Record:
     record = observe_record(build(**fields))
     records.put(record)
     return record
+
+
+def test_another_run_of_the_same_task_made_since_tells_of_a_redelivery() -> None:
+    records = Records()
+    ended = put(records, finishedAt="2026-11-21T12:00:05.900Z")
+    assert (ended.task, records.handed_out_again(ended)) == ("1", False)
+    since = replace(ended, key=("space", "since"), uid="since", created=datetime(2026, 11, 21, 12, 0, 5, tzinfo=UTC))
+    for other in (
+        replace(since, created=datetime(2026, 11, 21, 12, 0, 4, tzinfo=UTC)),  # the attempt before
+        replace(since, task="2"),
+        replace(since, bridge="other"),
+        replace(since, created=None),
+    ):
+        alone = Records()
+        alone.put(other)
+        assert not alone.handed_out_again(ended), other
+    records.put(since)
+    assert records.handed_out_again(ended)
+    assert not records.handed_out_again(replace(ended, finished_at=None))
+    assert not records.handed_out_again(replace(ended, task=""))
 
 
 def test_older_news_change_nothing() -> None:

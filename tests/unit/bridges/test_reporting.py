@@ -30,17 +30,23 @@ class Told:
     output: dict[str, Any]
 
 
+def open_world(plan: Plan, **bridge: Any) -> tuple[Server, Orchestrator, Workshop, BridgeReplica]:
+    """One task, one bridge that is not started yet, and those who run what it makes."""
+    server, orchestrator, noise = Server(), Orchestrator(), random.Random(1)
+    workshop = Workshop(server, noise, lambda _: plan)
+    server.create("scripts", script_body("hello.py"))
+    server.create("bridges", bridge_body(**bridge))
+    orchestrator.add(Job("t0", 3, {"script": "hello.py"}))
+    replica = BridgeReplica((server, orchestrator, Leases(exclusive=True)), noise, Faults(), GOOD_FEED)
+    return server, orchestrator, workshop, replica
+
+
 def play(answer: Callable[[int], str], seconds: float = 60, people: Callable[[Server], None] | None = None) -> Any:
     """Play one task whose reports are answered as a test wants it; returns reports and run."""
     told: list[Told] = []
 
     async def story() -> Body | None:
-        server, orchestrator, noise = Server(), Orchestrator(), random.Random(1)
-        Workshop(server, noise, lambda _: Plan(("good",), 1.0))
-        server.create("scripts", script_body("hello.py"))
-        server.create("bridges", bridge_body())
-        orchestrator.add(Job("t0", 3, {"script": "hello.py"}))
-        replica = BridgeReplica((server, orchestrator, Leases(exclusive=True)), noise, Faults(), GOOD_FEED)
+        server, orchestrator, _, replica = open_world(Plan(("good",), 1.0))
 
         def report(_: Orchestrator, handle: Handle, outcome: Outcome) -> str:
             told.append(Told(outcome.status, outcome.failure.message if outcome.failure else "", outcome.output))
@@ -124,3 +130,29 @@ def test_whoever_deletes_a_run_does_not_wait_for_ever() -> None:
     _, run = play(lambda _: _raise(TryLater("no answer")), seconds=100, people=delete)
     assert run["metadata"]["uid"] not in deleted
     assert "deletionTimestamp" not in run["metadata"]
+
+
+def test_a_failure_whose_answer_was_lost_is_not_held_against_the_next_attempt() -> None:
+    """It arrived; before it can be repeated, the task is handed out again, and its new run is under way."""
+
+    async def story() -> tuple[Job, int, list[Body]]:
+        server, orchestrator, workshop, replica = open_world(Plan(("bad",), 9.0), retryBackOffSeconds=2)
+        honest, job = orchestrator.report, orchestrator.jobs["t0"]
+
+        def report(_: Orchestrator, handle: Handle, outcome: Outcome) -> str:
+            if job.deliveries > 1:
+                return honest(handle, outcome)
+            if not job.failures:
+                honest(handle, outcome)
+            raise TryLater("no answer")
+
+        orchestrator.report = report.__get__(orchestrator)  # type: ignore[method-assign]
+        replica.start()
+        await asyncio.sleep(60)
+        await replica.crash()
+        return job, workshop.started["t0"], server.of_kind("scriptruns")
+
+    job, started, runs = run_virtually(story())
+    assert (job.state, job.retries, job.completions, started) == ("completed", 2, 1, 2)
+    assert [report_of(run)["state"] for run in runs] == ["Delivered", "Delivered"]
+    assert report_of(runs[0])["message"].startswith("confirmed by redelivery")
