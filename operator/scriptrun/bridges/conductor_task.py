@@ -63,7 +63,8 @@ def build_task(document: object, domain: str = "", script_header: str = "") -> T
     if not isinstance(document, dict) or not _is_text(document.get("taskId")):
         raise ValueError(f"no task: {str(document)[:80]}")
     variables, problem = _read_input(document)
-    script = variables.pop(script_header, "") if script_header else ""
+    script = variables.pop(script_header, None) if script_header else None
+    script = "" if script is None else script  # an expression that finds nothing gives null
     if not isinstance(script, str):
         problem = problem or TaskFailure(
             Reason.SCRIPT_NOT_ALLOWED, f'the input parameter "{script_header}" must be the name of a Script, a text'

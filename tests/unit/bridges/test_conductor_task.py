@@ -101,6 +101,11 @@ def test_a_task_that_can_not_be_run_says_why(changes: dict[str, Any], reason: Re
     assert task.handle == HANDLE
 
 
+def test_a_script_that_an_expression_did_not_find_is_none() -> None:
+    task = build_task(recorded(inputData={"script": None, "name": "Ada"}), script_header="script")
+    assert (task.script, task.variables, task.problem) == ("", {"name": "Ada"}, None)
+
+
 @pytest.mark.parametrize("document", [None, [], "task", {}, {"taskId": 7}, {"taskId": ""}])
 def test_what_is_no_task(document: object) -> None:
     with pytest.raises(ValueError, match="no task"):
