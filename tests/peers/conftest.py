@@ -7,6 +7,7 @@ from typing import TypeVar, cast
 
 import pytest
 
+from peers.conductor_desk import Desk
 from peers.servers.conductor import Conductor
 from peers.servers.process import Server
 from peers.servers.zeebe import Zeebe
@@ -44,3 +45,12 @@ async def zeebe_engine(zeebe: Zeebe, request: pytest.FixtureRequest) -> AsyncIte
     engine.deploy()
     yield engine
     await engine.close()
+
+
+@pytest.fixture
+async def conductor_desk(conductor: Conductor, request: pytest.FixtureRequest) -> AsyncIterator[Desk]:
+    """A task type of the test's own on it."""
+    desk = Desk(conductor, request.node.originalname)
+    desk.define()
+    yield desk
+    await desk.close()

@@ -2,64 +2,29 @@
 
 import asyncio
 import functools
-import itertools
 import time
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from kubeapi import wait_for
+from peers.conductor_desk import WAITS, Desk
 from peers.contract import DONE, FAILED, HOPELESS, LEASE_SECONDS, Contract, claim_one
-from peers.front import lose_first, open_front
-from peers.servers.conductor import Conductor as Server
 from scriptrun.bridges.adapter import Adapter, Outcome, Task, TaskFailure
-from scriptrun.bridges.conductor import Conductor, Poll, build_conductor
-from scriptrun.bridges.http import Http
-from scriptrun.errors import Gone, Refused, Rejected, TryLater
+from scriptrun.bridges.conductor import build_conductor
+from scriptrun.errors import Gone, Rejected
 from scriptrun.models.bridge import BridgeSpec
 from scriptrun.models.reasons import Reason
 
 LOGGED = replace(DONE, logs=("one", "two"))
-WAITS = Outcome(status="IN_PROGRESS", output={"done": 0.5}, logs=("half done",), back_off_seconds=1)
 RESPONSE_TIMEOUT_SECONDS = 3
-_NUMBERS = itertools.count()
-
-
-class Desk:
-    """A task type of the test's own, and adapters that poll it."""
-
-    def __init__(self, server: Server, name: str) -> None:
-        self.server = server
-        self.name = f"{name}-{next(_NUMBERS)}"
-        self._adapters: list[Conductor] = []
-
-    def adapter(self, worker_id: str = "w1", address: str = "", poll_seconds: float = 2.0, **more: Any) -> Conductor:
-        poll = Poll(task_type=self.name, worker_id=worker_id, poll_seconds=poll_seconds, **more)
-        self._adapters.append(Conductor(Http(address or self.server.address), poll))
-        return self._adapters[-1]
-
-    def define(self, **changes: Any) -> None:
-        names = ("name", "deep", "number")
-        inputs = {"script": "hello", **{name: f"${{workflow.input.{name}}}" for name in names}}
-        self.server.define_task(self.name, **changes)
-        self.server.define_workflow(self.name, self.name, inputs)
-
-    def start(self, variables: dict[str, Any] | None = None, **more: Any) -> str:
-        return self.server.start_workflow(self.name, variables or {"name": "Ada"}, **more)
-
-    async def close(self) -> None:
-        for adapter in self._adapters:
-            await adapter.close()
 
 
 @pytest.fixture
-async def desk(conductor: Server, request: pytest.FixtureRequest) -> AsyncIterator[Desk]:
-    desk = Desk(conductor, request.node.originalname)
-    desk.define()
-    yield desk
-    await desk.close()
+def desk(conductor_desk: Desk) -> Desk:
+    """A task type of the test's own."""
+    return conductor_desk
 
 
 class Engine:
@@ -325,101 +290,3 @@ async def test_a_long_reason(desk: Desk) -> None:
     assert reason.endswith("…")
     assert message.startswith(reason[:-1])
     assert desk.server.read_log(task.id) == [message]
-
-
-async def test_a_task_that_is_not_there(desk: Desk) -> None:
-    handle = {"taskId": "no/such task", "workflowInstanceId": "nor such workflow", "pollCount": 1}
-    adapter = desk.adapter()
-    with pytest.raises(Gone, match="404"):
-        await adapter.extend(handle)
-    with pytest.raises(Gone, match="404"):
-        await adapter.report(handle, DONE)
-
-
-@pytest.mark.parametrize("path", ["/elsewhere", "/api/nothing"])
-async def test_another_address_is_refused_and_nothing_is_taken_for_gone(desk: Desk, path: str) -> None:
-    desk.start()
-    task = await claim_one(desk.adapter())
-    adapter = desk.adapter(address=desk.server.address + path)
-    with pytest.raises(Refused):
-        await adapter.claim(1)
-    with pytest.raises(Refused):
-        await adapter.extend(task.handle)
-    with pytest.raises(Refused, match=r"404: No static resource .* is this the address of a Conductor server"):
-        await adapter.report(task.handle, DONE)
-
-
-async def test_keys_where_the_server_knows_none(desk: Desk) -> None:
-    spec = BridgeSpec.model_validate({"conductor": {"address": desk.server.address, "taskType": desk.name}})
-    adapter = build_conductor(spec, "b", {"keyId": "k", "keySecret": "hush"}, "")
-    try:
-        with pytest.raises(Refused, match="this Conductor knows no keys"):
-            await adapter.claim(1)
-    finally:
-        await adapter.close()
-
-
-async def test_no_server() -> None:
-    adapter = Conductor(Http("http://127.0.0.1:9"), Poll(task_type="t", worker_id="w"))
-    try:
-        with pytest.raises(TryLater, match=r"127\.0\.0\.1:9 can't be reached"):
-            await adapter.claim(1)
-    finally:
-        await adapter.close()
-
-
-@pytest.mark.parametrize("outcome", [DONE, FAILED, WAITS, HOPELESS], ids=lambda outcome: outcome.status)
-async def test_the_answer_to_a_report_is_lost(desk: Desk, outcome: Outcome) -> None:
-    workflow = desk.start()
-    async with open_front(desk.server.address) as front:
-        front.lose = lose_first(lambda request: request.method == "POST")
-        adapter = desk.adapter(address=front.address)
-        task = await claim_one(adapter)
-        with pytest.raises(TryLater):
-            await adapter.report(task.handle, outcome)
-        assert await adapter.report(task.handle, outcome)
-    tasks = desk.server.read_workflow(workflow)["tasks"]
-    assert len(tasks) == (2 if outcome is FAILED else 1)  # one retry was asked for, not two
-    assert desk.server.read_log(task.id) == list(outcome.logs)
-
-
-async def test_the_answer_to_the_reading_back_is_lost(desk: Desk) -> None:
-    desk.start()
-    async with open_front(desk.server.address) as front:
-        front.lose = lose_first(lambda request: "/poll/" not in request.path and request.method == "GET", 2)
-        adapter = desk.adapter(address=front.address)
-        task = await claim_one(adapter)
-        with pytest.raises(TryLater):
-            await adapter.report(task.handle, DONE)
-        assert await adapter.report(task.handle, DONE) == "COMPLETED"
-
-
-async def test_the_answer_to_a_poll_is_lost(desk: Desk) -> None:
-    desk.define(responseTimeoutSeconds=4)
-    workflow = desk.start()
-    async with open_front(desk.server.address) as front:
-        front.lose = lose_first(lambda request: "/poll/" in request.path, 2)
-        adapter = desk.adapter(address=front.address)
-        with pytest.raises(TryLater):
-            await adapter.claim(1)
-        for _ in range(20):
-            if tasks := await adapter.claim(1):
-                break
-        await adapter.report(tasks[0].handle, DONE)
-    ended = desk.server.read_workflow(workflow)
-    assert ended["status"] == "COMPLETED"
-    assert [task["status"] for task in ended["tasks"]] == ["TIMED_OUT", "COMPLETED"]
-
-
-async def test_the_server_goes_and_comes_back(desk: Desk) -> None:
-    workflow = desk.start()
-    adapter = desk.adapter()
-    task = await claim_one(adapter)
-    await asyncio.to_thread(desk.server.kill)
-    for attempt in (adapter.claim(1), adapter.extend(task.handle), adapter.report(task.handle, DONE)):
-        with pytest.raises(TryLater, match=r"can't be reached|the connection broke"):
-            await attempt
-    await asyncio.to_thread(desk.server.start)
-    await adapter.extend(task.handle)
-    assert await adapter.report(task.handle, DONE) == "COMPLETED"
-    assert desk.server.read_workflow(workflow)["status"] == "COMPLETED"
