@@ -4,7 +4,7 @@ An adapter speaks one protocol and keeps no state that matters: whatever it need
 perhaps in another process, is in the task's ``handle``, which the loop keeps in the run.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from scriptrun.models.reasons import Reason
@@ -80,6 +80,16 @@ class Outcome:
     failure: TaskFailure | None = None
     logs: tuple[str, ...] = ()
     back_off_seconds: float = 0.0
+
+    def reduce(self, why: str) -> "Outcome | None":
+        """Reduce it to a failure that says why it is not accepted as it is; None when nothing is left to take away."""
+        if self.failure is not None and not self.output and not self.logs:
+            return None
+        text = f"the orchestrator does not accept the outcome: {why}"
+        failure = TaskFailure(Reason.OUTPUT_TOO_LARGE, text)
+        if self.failure is not None:
+            failure = replace(self.failure, message=f"{self.failure.message}\n({text})")
+        return replace(self, status="FAILED", output={}, logs=(), failure=failure)
 
 
 class Adapter(Protocol):

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
 import structlog
 
-from scriptrun.bridges.adapter import Outcome, TaskFailure
+from scriptrun.bridges.adapter import Outcome
 from scriptrun.bridges.backoff import back_off
 from scriptrun.bridges.outcomes import gather_outcome
 from scriptrun.bridges.post import Post, wait_until
@@ -19,7 +19,6 @@ from scriptrun.errors import Conflict, Gone, KubeError, NotFound, Refused, Rejec
 from scriptrun.kube.client import APPLY
 from scriptrun.kube.resources import SCRIPTRUNS
 from scriptrun.models.facts import Claim
-from scriptrun.models.reasons import Reason
 
 __all__ = ["Reporter", "persist", "read_again"]
 
@@ -135,9 +134,9 @@ class Reporter:
                 return _Answer(Report("Delivered", self._count_tries(record) + 1, text), outcome.status.lower())
             return _Answer(Report("Dropped", self._count_tries(record) + 1, str(error)))
         except Rejected as error:
-            if self._instead is not None:
+            self._instead = outcome.reduce(str(error))
+            if self._instead is None:
                 return _Answer(Report("Dropped", self._count_tries(record) + 1, str(error)))
-            self._instead = _build_substitute(outcome, str(error))
             return None
         return _Answer(Report("Delivered", self._count_tries(record) + 1, said), outcome.status.lower())
 
@@ -197,13 +196,3 @@ class Reporter:
         if record.claim is not None:
             self._post.records.use_up(self._post.bridge, record.claim.identity, record.claim.generation)
         self._post.records.drop(record.key, record.uid, int(released["metadata"]["resourceVersion"]))
-
-
-def _build_substitute(outcome: Outcome, why: str) -> Outcome:
-    """Build what is reported instead of an outcome that the orchestrator will never accept."""
-    text = f"the orchestrator does not accept the outcome: {why}"
-    if outcome.failure is not None:
-        text = f"{outcome.failure.message}\n({text})"
-    reason = outcome.failure.reason if outcome.failure else Reason.OUTPUT_TOO_LARGE
-    failure = TaskFailure(reason, text)
-    return replace(outcome, status="FAILED", output={}, logs=(), failure=failure)

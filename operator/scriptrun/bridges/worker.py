@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import structlog
@@ -184,7 +184,7 @@ class Worker:
                 return
             except Rejected as error:
                 _log.error("report not accepted", task=task.id, error=str(error))
-                if (substitute := _build_substitute(outcome, str(error))) is None:
+                if (substitute := outcome.reduce(str(error))) is None:
                     return
                 outcome = substitute
                 continue
@@ -213,14 +213,6 @@ async def _safely(act: Awaitable[T]) -> T:
     except Exception as error:
         _log.exception("the adapter failed")
         raise TryLater(f"{type(error).__name__}: {error}") from error
-
-
-def _build_substitute(outcome: Outcome, why: str) -> Outcome | None:
-    """Build what is reported instead of what will never be accepted; None when that was it."""
-    if outcome.failure is not None and not outcome.output and not outcome.logs:
-        return None
-    failure = outcome.failure or TaskFailure(Reason.OUTPUT_TOO_LARGE, f"the output is not accepted: {why}")
-    return replace(outcome, status="FAILED", output={}, logs=(), failure=failure)
 
 
 def _describe(work: _Work, outcome: Outcome) -> dict[str, str]:
