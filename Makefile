@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 CLUSTER := $(PYTHON) tests/localcluster
 PYTEST := $(BIN)/python -m pytest
+# On real servers a test may fail for want of a core: it gets a second try, and the summary names it.
+PYTEST_REAL := $(PYTEST) --reruns 1 --reruns-delay 5 -r aR
 # Tests find the cluster through this; set it yourself to use one of yours.
 WITH_CLUSTER = SCRIPTRUN_KUBECONFIG=$$($(CLUSTER) kubeconfig)
 GENERATED := crds charts/scriptrun/files/crds docs
@@ -70,14 +72,14 @@ test-unit: setup ## Run the unit tests
 	$(PYTEST) tests/unit
 
 test-cluster: images ## Run the tests on a real cluster
-	$(WITH_CLUSTER) $(PYTEST) tests/cluster tests/chaos
+	$(WITH_CLUSTER) $(PYTEST_REAL) tests/cluster tests/chaos
 
 # The storm is left to `make faults`: its dice are new each time, and it has found what is still to be mended.
 test-peers: images ## Run the tests with a real Zeebe and Conductor
-	$(WITH_CLUSTER) $(PYTEST) tests/peers --ignore tests/peers/test_faults.py
+	$(WITH_CLUSTER) $(PYTEST_REAL) tests/peers --ignore tests/peers/test_faults.py
 
 test-e2e: images ## Run the tests that install the chart
-	$(WITH_CLUSTER) $(PYTEST) tests/e2e
+	$(WITH_CLUSTER) $(PYTEST_REAL) tests/e2e
 
 faults: images ## Kill all there is, every second, under 200 tasks: nothing lost, nothing twice; ONLY=zeebe
 	$(WITH_CLUSTER) $(BIN)/python tests/peers/faults $(ONLY)
