@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bench import api, bridge, burst, latency, scale, writes
+from bench.engine.measure import measure as measure_engine
 from bench.figures import DOCUMENT, Report, read_quotable, write_reports
 from bench.readme import write_readme
 from bench.site import Site, open_site
@@ -27,6 +28,7 @@ ON_CLUSTER: dict[str, Measure] = {
     "burst": burst.measure,
     "writes": writes.measure,
     "streams": api.measure_streams,
+    "engine": measure_engine,
 }
 ALONE: dict[str, Callable[[bool], Awaitable[Report]]] = {
     "scale": scale.measure,
