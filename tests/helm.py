@@ -53,6 +53,15 @@ def render(
     return manifests
 
 
+def read_refusal(values: Values) -> str:
+    """What Helm says of values that the chart does not take; empty when it takes them."""
+    try:
+        render(values)
+    except HelmError as error:
+        return str(error)
+    return ""
+
+
 @cache
 def _render(values: str, release: str, namespace: str) -> str:
     text = helm("template", release, str(CHART), "--namespace", namespace, values=json.loads(values))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from helm import CHART, HelmError, Manifest, render, select
+from helm import CHART, Manifest, read_refusal, render, select
 from scriptrun.settings import Settings
 
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
@@ -189,9 +189,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_a_wrong_value_is_refused_by_name(case: str) -> None:
     values, words = REFUSED[case]
-    with pytest.raises(HelmError) as refusal:
-        render(values)
-    assert words in str(refusal.value)
+    assert words in read_refusal(values)
 
 
 def test_it_can_be_a_dependency_of_another_chart() -> None:
