@@ -56,7 +56,7 @@ class Server(ABC):
         self.folder = folder
         self.host = host
         self._process: subprocess.Popen[bytes] | None = None
-        self._http = urllib3.PoolManager(maxsize=32, retries=False)
+        self._http = urllib3.PoolManager(maxsize=128, retries=False)
 
     @abstractmethod
     def build_command(self) -> Sequence[str | Path]:
