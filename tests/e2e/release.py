@@ -58,7 +58,7 @@ class Release:
             helm(*command, values={**self._images, **(values or {})}, kubeconfig=self._kubeconfig)
         except HelmError as error:
             raise AssertionError(f"{error}\n{self.describe()}") from error
-        wait_for("the former pods to be gone", lambda: not any(map(_is_leaving, self.find_pods())), SECONDS)
+        wait_for("the former pods to be gone", lambda: not any(map(_is_leaving, self.find_pods(""))), SECONDS)
 
     def remove(self) -> None:
         """Uninstall, wait until it is gone, and be content when there is none."""
@@ -66,11 +66,11 @@ class Release:
         helm("uninstall", RELEASE, *where, kubeconfig=self._kubeconfig)
         wait_for("the operator's pods to be gone", lambda: not self.find_pods(), SECONDS)
 
-    def find_pods(self) -> list[Manifest]:
-        """The operator's pods."""
-        query = "labelSelector=app.kubernetes.io/component=operator"
-        pods: list[Manifest] = self.api.get(f"/api/v1/namespaces/{NAMESPACE}/pods?{query}").body["items"]
-        return pods
+    def find_pods(self, component: str = "operator") -> list[Manifest]:
+        """The pods of a component; "" for all."""
+        query = f"labelSelector=app.kubernetes.io/instance={RELEASE}"
+        query += f",app.kubernetes.io/component={component}" if component else ""
+        return self._list(f"/api/v1/namespaces/{NAMESPACE}/pods?{query}")
 
     def find_leader(self) -> str:
         """Name of the pod that holds the Lease; "" when none of those that are there does."""
@@ -85,7 +85,7 @@ class Release:
     def describe(self) -> str:
         """The pods' states and the ends of their logs."""
         parts = []
-        for pod in self.find_pods():
+        for pod in self.find_pods(""):
             name = pod["metadata"]["name"]
             log = self.api.get(f"/api/v1/namespaces/{NAMESPACE}/pods/{name}/log?tailLines=20").message
             parts.append(f"{name}: {pod['status'].get('containerStatuses')}\n{log}")
