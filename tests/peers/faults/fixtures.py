@@ -41,16 +41,17 @@ def labs(site: Site, zeebe: Zeebe, conductor: Conductor) -> Iterator[list[Lab]]:
 
 
 @pytest.fixture(scope="module")
-def _lab(request: pytest.FixtureRequest, site: Site, orchestrator: Orchestrator) -> Iterator[Lab]:
+def shared_lab(request: pytest.FixtureRequest, site: Site, orchestrator: Orchestrator) -> Iterator[Lab]:
+    """One lab of all tests of a module, with each orchestrator in turn."""
     with open_lab(site, orchestrator, getattr(request.module, "ATTEMPTS", ATTEMPTS)) as lab:
         yield lab
 
 
 @pytest.fixture
-def lab(_lab: Lab) -> Lab:
+def lab(shared_lab: Lab) -> Lab:
     """One operator, one bridge and one orchestrator, all at work, each behind a relay."""
-    _lab.revive()
-    return _lab
+    shared_lab.revive()
+    return shared_lab
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -60,7 +61,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report, known = outcome.get_result(), getattr(item, "funcargs", {})
     if report.passed:
         return
-    for lab in (*known.get("labs", ()), *(known[name] for name in ("lab",) if name in known)):
+    for lab in (*known.get("labs", ()), *(known[name] for name in ("shared_lab",) if name in known)):
         report.sections.append((f"{lab.orchestrator.name}: namespace", lab.world.space.describe()))
         report.sections.append((f"{lab.orchestrator.name}: operator", lab.operator.tail()))
         report.sections.append((f"{lab.orchestrator.name}: bridge", lab.bridge.tail()))

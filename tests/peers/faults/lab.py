@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,8 +19,9 @@ from peers.faults.relay import Exchange, Relay
 from peers.faults.tasks import SOURCE, Fate, Task
 from peers.faults.world import Site, World, open_api_relay, open_world
 
-SETTLE_SECONDS = 90.0
-_WAIT_SECONDS = 60.0
+SETTLE_SECONDS = 180.0
+_WAIT_SECONDS = 120.0
+_LOOK_SECONDS = 0.25
 
 
 @dataclass
@@ -71,7 +73,8 @@ class Lab:
         """See to it that everything is there for the next test."""
         if not self.orchestrator.server.running:
             self.orchestrator.server.start()
-        self.proxy.mend()
+        for relay in (self.proxy, self.bridge_api, self.operator_api):
+            relay.mend()
         self.proxy.faults.clear()
         if not self.operator.running:
             self.operator.start_and_lead()
@@ -91,7 +94,13 @@ class Lab:
 
     def wait(self, what: str, look: Callable[[], Any], seconds: float = _WAIT_SECONDS) -> None:
         """Wait for something."""
-        wait_for(what, look, seconds)
+
+        def look_at_leisure() -> Any:
+            if not (seen := look()):
+                time.sleep(_LOOK_SECONDS)
+            return seen
+
+        wait_for(what, look_at_leisure, seconds)
 
 
 @contextmanager

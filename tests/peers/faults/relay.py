@@ -105,8 +105,9 @@ class Relay:
         self._delay_seconds, self._slow_until = delay_seconds, time.monotonic() + seconds
 
     def mend(self) -> None:
-        """Pass everything on at full speed."""
+        """Pass everything on at full speed, and forget moments that have not come."""
         self._cut_until = self._slow_until = 0.0
+        self._moments.clear()
 
     async def take(self, exchange: Exchange) -> bool:
         """Take note of what was answered; says whether to deliver it. Runs in the relay's thread."""
