@@ -31,10 +31,7 @@ class Follower:
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Follower":
-        listed = await self._client.list(self._resource, self._namespace, **self._query)
-        for item in listed["items"]:
-            self._note(item)
-        self._task = asyncio.create_task(self._watch(listed["metadata"]["resourceVersion"]))
+        self._task = asyncio.create_task(self._watch(await self._list()))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -77,21 +74,31 @@ class Follower:
             return
         waiting.cancel()
         if done:
-            self._task.result()
-            raise RuntimeError(f"the watch of {self._resource.plural} ended while waiting for {what}")
+            self._task.result()  # raises: it ends in no other way
         raise TimeoutError(f"waited {seconds:g} s for {what}")
 
+    async def _list(self) -> str:
+        listed = await self._client.list(self._resource, self._namespace, **self._query)
+        for item in listed["items"]:
+            self._note(item)
+        async with self._changed:
+            self._changed.notify_all()
+        return str(listed["metadata"]["resourceVersion"])
+
     async def _watch(self, version: str) -> None:
-        stream = self._client.watch(
-            self._resource, self._namespace, resourceVersion=version, timeoutSeconds="3600", **self._query
-        )
-        async for event in stream:
-            if event["type"] in ("ADDED", "MODIFIED"):
-                self._note(event["object"])
-                async with self._changed:
-                    self._changed.notify_all()
-            elif event["type"] == "ERROR":
-                raise RuntimeError(f"the watch of {self._resource.plural} failed: {event['object']}")
+        """Watch on and on: the API server ends the watch of a client that is slow for a moment."""
+        while True:
+            stream = self._client.watch(
+                self._resource, self._namespace, resourceVersion=version, timeoutSeconds="3600", **self._query
+            )
+            async for event in stream:
+                if event["type"] in ("ADDED", "MODIFIED"):
+                    self._note(event["object"])
+                    async with self._changed:
+                        self._changed.notify_all()
+                elif event["type"] == "ERROR":
+                    raise RuntimeError(f"the watch of {self._resource.plural} failed: {event['object']}")
+            version = await self._list()
 
     def _note(self, body: Manifest) -> None:
         now = time.monotonic()
