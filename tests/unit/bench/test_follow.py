@@ -49,5 +49,5 @@ async def test_what_happened_between_two_watches_is_seen() -> None:
 
 async def test_a_watch_that_fails_is_said_at_once() -> None:
     async with _follow(Server([[]], [[{"type": "ERROR", "object": {"code": 410}}]])) as jobs:
-        with pytest.raises(RuntimeError, match="the watch of jobs failed: .*410"):
+        with pytest.raises(RuntimeError, match="the watch of jobs failed"):
             await jobs.wait("a", "complete", 5)
