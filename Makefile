@@ -5,7 +5,7 @@ BIN := .venv/bin
 CLUSTER := $(PYTHON) tests/localcluster
 PYTEST := $(BIN)/python -m pytest
 # On real servers a test may fail for want of a core: it gets a second try, and the summary names it.
-PYTEST_REAL := $(PYTEST) --reruns 1 --reruns-delay 5 -r aR
+PYTEST_REAL := $(PYTEST) --reruns 1 --reruns-delay 5 --rerun-show-tracebacks -r aR
 # Tests find the cluster through this; set it yourself to use one of yours.
 WITH_CLUSTER = SCRIPTRUN_KUBECONFIG=$$($(CLUSTER) kubeconfig)
 GENERATED := crds charts/scriptrun/files/crds docs

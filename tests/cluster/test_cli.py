@@ -78,6 +78,8 @@ class User:
 
     def begin(self, *arguments: object) -> "subprocess.Popen[str]":
         """Start a command."""
+        # Ignored where the tests run in the background of a shell without job control, and inherited.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         return subprocess.Popen(
             self.command(*arguments),
             env=self.environment,
