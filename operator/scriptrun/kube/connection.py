@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from kubernetes.aio.client import ApiClient, Configuration
@@ -59,6 +61,17 @@ async def _load(configuration: Configuration, kubeconfig: str, context: str) -> 
     return _read_own_namespace()
 
 
+def _find_proxy(host: str) -> str | None:
+    """Find the proxy that the environment names.
+
+    Once: aiohttp would look at each request, and read ~/.netrc besides, in a thread.
+    """
+    parts = urlsplit(host)
+    if proxy_bypass(parts.netloc):
+        return None
+    return getproxies().get(parts.scheme)
+
+
 @asynccontextmanager
 async def open_connection(
     kubeconfig: str = "", context: str = "", max_connections: int = 64
@@ -100,13 +113,14 @@ async def open_connection(
         return await handler(request)
 
     configuration.connection_pool_maxsize = max_connections
-    configuration.client_session_kwargs = {"middlewares": (authenticate,)}
+    configuration.client_session_kwargs = {
+        "middlewares": (authenticate,),
+        "trust_env": False,
+        "proxy": configuration.proxy or _find_proxy(configuration.host),
+    }
     async with ApiClient(configuration) as api:
         rest = api.rest_client
         open_session: Callable[[], aiohttp.ClientSession] = rest._create_pool_manager
         rest.pool_manager = open_session()  # the library makes it at its first request only
-        options = {
-            **({"server_hostname": configuration.tls_server_name} if configuration.tls_server_name else {}),
-            **({"proxy": configuration.proxy} if configuration.proxy else {}),
-        }
+        options = {"server_hostname": configuration.tls_server_name} if configuration.tls_server_name else {}
         yield Connection(rest.pool_manager, configuration.host, namespace, api, open_session, options)
