@@ -30,12 +30,12 @@ def _keep_group() -> None:
 
 def api(kubeconfig: Kubeconfig = "", context: Context = "") -> None:
     """Serve the REST API and keep the history. Its settings are SCRIPTRUN_* environment variables: see docs/api.md."""
+    import asyncio
+
     from scriptrun.errors import UsageError
     from scriptrun.logs import configure_logs
 
     try:
-        import uvloop
-
         from scriptrun.api.server import run_api
         from scriptrun.api.settings import ApiSettings
         from scriptrun.history.settings import HistorySettings
@@ -46,7 +46,7 @@ def api(kubeconfig: Kubeconfig = "", context: Context = "") -> None:
     settings, history = _read_settings(ApiSettings), _read_settings(HistorySettings)
     scheduling = _read_settings(SchedulerSettings)
     configure_logs(settings.log_level, settings.log_format)
-    uvloop.run(run_api(settings, history, scheduling, kubeconfig, context))
+    asyncio.run(run_api(settings, history, scheduling, kubeconfig, context))
 
 
 def history(
