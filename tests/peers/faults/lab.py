@@ -92,6 +92,10 @@ class Lab:
         said = f"{task.number}.{word}"
         self.wait(f"{said} in the journal", lambda: any(entry.word == said for entry in self.world.journal.read()))
 
+    def let_go(self, task: Task) -> None:
+        """Let the script of a held task come to its end."""
+        self.world.journal.note(f"{task.number}.go")
+
     def wait(self, what: str, look: Callable[[], Any], seconds: float = _WAIT_SECONDS) -> None:
         """Wait for something."""
 

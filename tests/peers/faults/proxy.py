@@ -80,6 +80,11 @@ class Proxy(Relay):
         """How often a task was handed out."""
         return sum(own == number for seen in list(self.seen) if seen.kind == "claim" for _task, own in seen.tasks)
 
+    def extensions_of(self, number: int) -> int:
+        """How often a task's lease was extended."""
+        ids = self.tasks_of(number)
+        return sum(seen.kind == "extension" and seen.tasks[0][0] in ids for seen in list(self.seen))
+
     def reports_of(self, number: int) -> list[str]:
         """What was reported of a task, and taken."""
         ids = self.tasks_of(number)

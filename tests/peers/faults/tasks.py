@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from peers.faults.orchestrators import LEASE_SECONDS, SCRIPT, State
 
-Fate = Literal["good", "large", "flaky", "long", "refused", "canceled"]
+Fate = Literal["good", "large", "flaky", "long", "held", "refused", "canceled"]
 
 LARGE_CHARACTERS = 100_000
 """More than a status keeps: the output stays in its ConfigMap."""
@@ -17,6 +17,7 @@ STATES: dict[Fate, State] = {
     "large": "completed",
     "flaky": "completed",
     "long": "completed",
+    "held": "completed",
     "refused": "failed",
     "canceled": "canceled",
 }
@@ -38,6 +39,8 @@ def note(word):
 
 note("start")
 time.sleep(task["seconds"])
+while task["fate"] == "held" and f"/{{number}}.go\\"" not in ask("GET", "/"):
+    time.sleep(0.3)
 if task["fate"] == "flaky" and f"/{{number}}.fail\\"" not in ask("GET", "/"):
     note("fail")
     sys.exit("as it was told to")
