@@ -122,6 +122,8 @@ class Live:
         known = self._runs[namespace].get(name)
         if (known and known.version > version) or run["metadata"]["uid"] in self._deleted:
             return
+        if known and known.version == version and event != "DELETED":
+            return  # the event of what an answer has shown already
         if event == "DELETED":
             self._deleted.append(run["metadata"]["uid"])
             if known and known.summary.uid == run["metadata"]["uid"]:
