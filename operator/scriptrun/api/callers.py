@@ -28,11 +28,13 @@ class Caller:
         name: a Kubernetes user, or ``token:<name>``.
         user: what TokenReview said of a Kubernetes user.
         token: of a caller with an API token.
+        identity: the user as one word, the same for the same rights.
     """
 
     name: str
     user: dict[str, Any] = field(default_factory=dict)
     token: ApiToken | None = None
+    identity: str = ""
 
     @property
     def scripts(self) -> tuple[str, ...]:
@@ -56,7 +58,7 @@ class Gatekeeper:
     def __init__(self, client: Client, tokens: TokenFolder, cache_seconds: float) -> None:
         self._client = client
         self._tokens = tokens
-        self._users: ShortCache[bytes, dict[str, Any] | None] = ShortCache(cache_seconds)
+        self._users: ShortCache[bytes, Caller | None] = ShortCache(cache_seconds)
         self._rights: ShortCache[tuple[str, ...], str] = ShortCache(cache_seconds)
         self._reviews = asyncio.Semaphore(_REVIEWS_AT_ONCE)
 
@@ -77,21 +79,23 @@ class Gatekeeper:
             raise Problem("unauthorized", "the Authorization header must be: Bearer TOKEN")
         if found := self._tokens.find(token):
             return Caller(f"token:{found[0]}", token=found[1])
-        user = None
+        caller = None
         if not token.startswith("srt_"):  # an API token that is no good is nothing to ask the cluster about
-            user = await self._users.get(hashlib.sha256(token.encode()).digest(), lambda: self._review(token))
-        if user is None:
+            caller = await self._users.get(hashlib.sha256(token.encode()).digest(), lambda: self._review(token))
+        if caller is None:
             headers = {"WWW-Authenticate": 'Bearer realm="scriptrun", error="invalid_token"'}
             raise Problem("unauthorized", "the token is not valid, or has expired: get a new one", headers=headers)
-        return Caller(str(user["username"]), user)
+        return caller
 
-    async def _review(self, token: str) -> dict[str, Any] | None:
+    async def _review(self, token: str) -> Caller | None:
         async with self._reviews:
             body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token}}
             answer = await self._client.create(TOKENREVIEWS, "", body)
         status = answer.get("status") or {}
         user: dict[str, Any] = status.get("user") or {}
-        return user if status.get("authenticated") and user.get("username") else None
+        if not status.get("authenticated") or not user.get("username"):
+            return None
+        return Caller(str(user["username"]), user, identity=json.dumps(user, sort_keys=True))
 
     async def require(self, caller: Caller, verb: str, namespace: str, resource: str = "scriptruns") -> None:
         """Make sure that a caller may do something in a namespace.
@@ -103,7 +107,7 @@ class Gatekeeper:
             if caller.token.namespace != namespace:
                 raise Problem("forbidden", f"this API token is good for another namespace than {namespace}")
             return
-        key = (json.dumps(caller.user, sort_keys=True), verb, namespace, resource)
+        key = (caller.identity, verb, namespace, resource)
         denied = await self._rights.get(key, lambda: self._ask(caller, verb, namespace, resource))
         if denied:
             raise Problem("forbidden", denied)

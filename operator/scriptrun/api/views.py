@@ -135,10 +135,12 @@ class RunSummary(Model):
         return cls(**summary_fields(summary), in_cluster=in_cluster)
 
 
+_SHARED = tuple(name for name in RunSummary.model_fields if name not in ("attempt_count", "in_cluster"))
+
+
 def summary_fields(summary: Summary) -> dict[str, Any]:
     """The fields of a run that all its forms share."""
-    names = (*(name for name in RunSummary.model_fields if name not in ("attempt_count", "in_cluster")),)
-    return {**{name: getattr(summary, name) for name in names}, "attempt_count": summary.attempts}
+    return {**{name: getattr(summary, name) for name in _SHARED}, "attempt_count": summary.attempts}
 
 
 class Attempt(Model):
