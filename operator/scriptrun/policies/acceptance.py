@@ -26,7 +26,8 @@ __all__ = [
 ]
 
 INPUT_LIMIT_BYTES = 900_000
-_POLL_SECONDS = 1.0
+_POLL_SECONDS = 0.1, 1.0
+"""Between two looks for what a run refers to: at first what is made together with the run is on its way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +59,10 @@ def decide_missing_script(run: RunFacts, grace_seconds: float, now: datetime) ->
 
 def decide_missing_source(run: RunFacts, missing: Missing, deadline_seconds: float, now: datetime) -> Verdict | Wait:
     """Wait for a ConfigMap or key until the start deadline."""
-    left = deadline_seconds - (now - run.created).total_seconds()
-    if left > 0:
-        return Wait(Reason.SOURCE_MISSING, f"waiting for {missing.what}", min(left, _POLL_SECONDS))
+    age = (now - run.created).total_seconds()
+    if (left := deadline_seconds - age) > 0:
+        soonest, latest = _POLL_SECONDS
+        return Wait(Reason.SOURCE_MISSING, f"waiting for {missing.what}", min(left, latest, max(soonest, age / 4)))
     return Verdict(
         Reason.SOURCE_MISSING, f"{missing.what} did not appear within startDeadlineSeconds ({deadline_seconds:g} s)"
     )

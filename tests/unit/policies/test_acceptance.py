@@ -49,6 +49,12 @@ class TestMissingSource:
         decision = decide_missing_source(run_facts(), Missing('ConfigMap "scripts"'), 60, at(10))
         assert decision == Wait("SourceMissing", 'waiting for ConfigMap "scripts"', 1.0)
 
+    @pytest.mark.parametrize(("age", "pause"), [(-5, 0.1), (0, 0.1), (1, 0.25), (2, 0.5), (4, 1.0), (9, 1.0)])
+    def test_it_is_looked_for_more_often_at_first(self, age: float, pause: float) -> None:
+        decision = decide_missing_source(run_facts(), Missing("it"), 60, at(age))
+        assert isinstance(decision, Wait)
+        assert decision.again_seconds == pause
+
     def test_the_last_look_is_at_the_deadline(self) -> None:
         decision = decide_missing_source(run_facts(), Missing("it"), 60, at(59.75))
         assert isinstance(decision, Wait)
