@@ -16,13 +16,14 @@ from peers.faults.world import World
 
 TASK = Task(7, "good", 1.0)
 GOOD_END = End("completed", {"number": 7, "run": "main-a"}, completions=1)
+CANCELED: list[str] = []
 GOOD_ENTRIES = [Entry("main-a", 1, "7.start"), Entry("main-a", 1, "7.end")]
 
 
-def build_run(name: str = "main-a", task: str = "a", **changes: Any) -> dict[str, Any]:
+def build_run(name: str = "main-a", task: str = "a", workflow: str = "1", **changes: Any) -> dict[str, Any]:
     return {
         "metadata": {"name": name, "uid": f"uid-{name}", "finalizers": changes.get("finalizers", [])},
-        "spec": {"task": {"id": task}},
+        "spec": {"task": {"id": task, "workflowId": workflow}},
         "status": {
             "finishedAt": changes.get("finished_at", "2026-11-21T05:00:00Z"),
             "conditions": [{"type": "Reported", "status": changes.get("reported", "True")}],
@@ -46,7 +47,8 @@ def audit(
         jobs=lambda: [build_job("uid-main-a")] if jobs is None else jobs,
         journal=SimpleNamespace(read=lambda: entries),
     )
-    orchestrator = SimpleNamespace(refresh=lambda: None, look=lambda workflow, tasks: end)
+    cancel = CANCELED.append
+    orchestrator = SimpleNamespace(refresh=lambda: None, look=lambda workflow, tasks: end, cancel=cancel)
     proxy = SimpleNamespace(tasks_of=lambda number: {"a"})
     auditor = Auditor(cast(World, world), cast(Orchestrator, orchestrator), cast(Proxy, proxy))
     return auditor.audit({task: "1"}, 0)
@@ -91,6 +93,15 @@ def test_a_task_that_the_orchestrator_gave_up_may_be_executed_once_more_and_no_m
     lapsed = End("completed", GOOD_END.output, completions=1, lapsed=1)
     assert not audit(lapsed, entries, runs)
     assert audit(GOOD_END, entries, runs).twice
+
+
+def test_a_workflow_that_was_started_twice_is_canceled_and_not_counted() -> None:
+    CANCELED.clear()
+    entries = [*GOOD_ENTRIES, Entry("main-b", 1, "7.end")]
+    assert not audit(entries=entries, runs=[build_run(), build_run("main-b", "b", "2")])
+    assert CANCELED == ["2"]
+    left = audit(runs=[build_run(), build_run("main-b", "b", "2", finished_at="")]).leftovers
+    assert "main-b has not ended" in left[0]
 
 
 def test_a_task_is_completed_twice() -> None:

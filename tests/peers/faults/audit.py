@@ -47,6 +47,7 @@ class Auditor:
         self._world = world
         self._orchestrator = orchestrator
         self._proxy = proxy
+        self._canceled: set[str] = set()
 
     def audit(self, workflows: Mapping[Task, str], seconds: float) -> Findings:
         """Wait until everything is settled, at most so long, and compare.
@@ -58,8 +59,9 @@ class Auditor:
         until = time.monotonic() + seconds
         ends: dict[Task, End] = {}
         while True:
+            strays = self._cancel_strays(set(workflows.values()))
             self._look(workflows, ends)
-            entries = self._world.journal.read()
+            entries = [entry for entry in self._world.journal.read() if entry.run not in strays]
             findings = Findings(
                 lost=[text for task in workflows for text in _find_loss(task, workflows[task], ends[task], entries)],
                 orphans=self._find_orphans(),
@@ -70,6 +72,21 @@ class Auditor:
             time.sleep(_LOOK_SECONDS)
         findings.twice = self._find_twice(ends, entries)
         return findings
+
+    def _cancel_strays(self, workflows: set[str]) -> set[str]:
+        """Cancel workflows that nobody counts; returns the names of their runs.
+
+        Whoever starts one while the orchestrator dies gets no answer and starts it once more: then there are two.
+        """
+        strays = {
+            run["metadata"]["name"]: workflow
+            for run in self._world.runs()
+            if (workflow := run["spec"]["task"]["workflowId"]) not in workflows
+        }
+        for workflow in set(strays.values()) - self._canceled:
+            self._orchestrator.cancel(workflow)
+            self._canceled.add(workflow)
+        return set(strays)
 
     def _look(self, workflows: Mapping[Task, str], ends: dict[Task, End]) -> None:
         self._orchestrator.refresh()

@@ -27,7 +27,8 @@ ATTEMPTS = 50
 """Of a task: with Conductor each that was handed out and got lost uses one up."""
 _AWAY_SECONDS = 120.0
 _AGAIN_SECONDS = 0.3
-_IDLE_SECONDS = 3.0
+_IDLE_SECONDS = 20.0
+"""Longer than bridges that were killed take to claim again: to lead, to connect, and to poll."""
 _RECORD_LEASE_SECONDS = 3600
 
 

@@ -3,10 +3,12 @@
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from clusterlab.process import OperatorProcess
+from helm import ROOT
 from peers.faults.audit import Auditor, Findings
 from peers.faults.orchestrators import ATTEMPTS, SCRIPT, Orchestrator
 from peers.faults.proxy import Proxy
@@ -60,7 +62,7 @@ def run_suite(site: Site, orchestrator: Orchestrator, count: int, storm_seconds:
         orchestrator.define(ATTEMPTS)
         world.space.add_script(SCRIPT, SOURCE, handler="python")
         world.add_bridge(maxConcurrentRuns=MOST_AT_ONCE, **orchestrator.build_bridge(proxy.address))
-        replicas = {
+        replicas: dict[str, list[OperatorProcess]] = {
             "operator": [site.make_operator() for _ in range(REPLICAS)],
             "bridge": [site.make_bridge() for _ in range(REPLICAS)],
         }
@@ -73,6 +75,8 @@ def run_suite(site: Site, orchestrator: Orchestrator, count: int, storm_seconds:
             workflows = coming.result()
         findings = Auditor(world, orchestrator, proxy).audit(workflows, 120 + count)
         runs = len(world.runs())
+        if findings:
+            _keep_logs(orchestrator.name, replicas)
     return Result(
         count,
         dict(storm.kills),
@@ -83,6 +87,15 @@ def run_suite(site: Site, orchestrator: Orchestrator, count: int, storm_seconds:
         storm.seconds,
         runs,
     )
+
+
+def _keep_logs(name: str, replicas: Mapping[str, Sequence[OperatorProcess]]) -> None:
+    """Keep what every process has said, to find out why."""
+    folder = ROOT / "build"
+    folder.mkdir(exist_ok=True)
+    for kind, processes in replicas.items():
+        for number, process in enumerate(processes):
+            (folder / f"faults-{name}-{kind}-{number}.log").write_text("\n".join(process.log) + "\n")
 
 
 def _bring(world: World, orchestrator: Orchestrator, tasks: Sequence[Task], seconds: float) -> dict[Task, str]:
