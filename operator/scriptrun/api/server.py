@@ -50,7 +50,7 @@ _log = structlog.get_logger(__name__)
 _PREPARE_AGAIN_SECONDS = 5.0
 _HISTORY_MANAGER = "scriptrun-history"
 _KEEP_ALIVE_SECONDS = 75
-_COLLECT_AFTER = 20_000
+_COLLECT_AFTER = 10_000
 
 
 async def run_api(
@@ -102,7 +102,7 @@ def _spare_collecting() -> None:
     """Look for garbage more rarely, and not among what stays: it is a tenth of what a request takes otherwise."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_COLLECT_AFTER, 20, 20)
+    gc.set_threshold(_COLLECT_AFTER, 10, 10)
 
 
 async def _run_until_one_ends(work: Mapping[str, Coroutine[Any, Any, None]]) -> None:
