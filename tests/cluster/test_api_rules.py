@@ -1,8 +1,10 @@
 """What the API server itself refuses, in words that say what to change; and what kubectl shows."""
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,14 @@ import pytest
 
 from clusterlab.space import Space, Watches, build_run, build_script
 from helm import ROOT
+from scriptrun.controller.observe import observe_run
+from scriptrun.desired.status import build_end
+from scriptrun.errors import Conflict
+from scriptrun.kube.client import APPLY, Client
+from scriptrun.kube.connection import open_connection
+from scriptrun.kube.resources import SCRIPTRUNS
+from scriptrun.models.reasons import Reason
+from scriptrun.policies.verdict import Verdict
 
 pytestmark = pytest.mark.cluster
 pytest_plugins = ["clusterlab.fixtures"]
@@ -147,6 +157,25 @@ def test_spec_and_status_are_written_apart(place: Space) -> None:
     answer = place.api.patch(place.run_path("boast"), {"status": {"phase": "Succeeded"}})
     assert answer.status == 200
     assert "status" not in answer.body
+
+
+def test_what_is_found_out_about_a_run_is_not_written_to_its_namesake(place: Space, kubeconfig: Path) -> None:
+    """The API server overlooks the uid of a status that is applied; the version it does not."""
+
+    async def end(run: dict[str, Any]) -> None:
+        facts = observe_run(run)
+        body = build_end(facts, Verdict(Reason.OUTPUT_LOST, "lost"), [], None, "", datetime.now(UTC))
+        async with open_connection(str(kubeconfig)) as connection:
+            await Client(connection).patch(SCRIPTRUNS, facts.key, body, kind=APPLY, subresource="status")
+
+    first = place.create(place.run_path(), build_run("twin", "absent"))
+    assert place.api.delete(place.run_path("twin")).status == 200
+    second = place.create(place.run_path(), build_run("twin", "absent"))
+    with pytest.raises(Conflict):
+        asyncio.run(end(first))
+    assert "status" not in place.api.get(place.run_path("twin")).body
+    asyncio.run(end(second))
+    assert place.api.get(place.run_path("twin")).body["status"]["reason"] == "OutputLost"
 
 
 def test_kubectl_explains_every_field(kubectl: Callable[..., str], watches: Watches) -> None:

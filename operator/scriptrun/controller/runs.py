@@ -37,7 +37,7 @@ class RunKeeper:
         self._unanswered: set[Key] = set()
 
     async def observe(self, key: Key) -> RunFacts | None:
-        """Observe a run: from the cache, or anew when it is not known whether the last write came through.
+        """Observe a run: from the cache, or anew when the last write was refused or not answered.
 
         Otherwise an end that was written, while the answer was lost, would be decided and written once more.
         """
@@ -51,7 +51,7 @@ class RunKeeper:
         return self._cache.runs.get(key)
 
     async def write(self, run: RunFacts, body: dict[str, Any]) -> bool:
-        """Apply a status; says whether the run was there to take it.
+        """Apply a status to the very version that it was decided for; says whether the run took it.
 
         Args:
             run: the run.
@@ -62,8 +62,12 @@ class RunKeeper:
         except Unavailable:
             self._unanswered.add(run.key)
             raise
-        except (NotFound, Conflict):
-            # Deleted, or deleted and created anew: its own events say the rest.
+        except Conflict:
+            # Changed meanwhile, or deleted and created anew: it is looked at once more.
+            self._unanswered.add(run.key)
+            self._queue.add(("run", *run.key))
+            return False
+        except NotFound:
             self._drop(run)
             return False
         if not self._is_known(run):

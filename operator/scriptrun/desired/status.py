@@ -82,8 +82,9 @@ def _patch(run: RunFacts, status: dict[str, Any]) -> dict[str, Any]:
     return {
         "apiVersion": API_VERSION,
         "kind": "ScriptRun",
-        # The uid makes it fail for a namesake that was created after this run was deleted.
-        "metadata": {"name": name, "namespace": namespace, "uid": run.uid},
+        # The version makes it fail (409) for a namesake that was created after this run was deleted. The uid would not:
+        # where a status is applied, the API server overlooks it.
+        "metadata": {"name": name, "namespace": namespace, "uid": run.uid, "resourceVersion": str(run.version)},
         "status": status,
     }
 

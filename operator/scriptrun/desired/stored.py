@@ -19,16 +19,16 @@ def is_stored(run: dict[str, Any]) -> bool:
 
 
 def build_stored(run: dict[str, Any], now: datetime) -> dict[str, Any]:
-    """Build the status patch. It fails (409) for a namesake made since.
+    """Build the status patch. It fails (409) when the run has changed since, or is another one of that name.
 
     Args:
-        run: the ScriptRun.
+        run: the ScriptRun, as it was read.
         now: aware UTC.
     """
     metadata = run["metadata"]
     return {
         "apiVersion": API_VERSION,
         "kind": "ScriptRun",
-        "metadata": {key: metadata[key] for key in ("name", "namespace", "uid")},
+        "metadata": {key: metadata[key] for key in ("name", "namespace", "uid", "resourceVersion")},
         "status": {"conditions": [build_condition(run.get("status") or {}, STORED, "True", STORED, now)]},
     }

@@ -6,6 +6,7 @@ condition ``Stored``, is set after the database has committed, and the operator 
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -148,11 +149,15 @@ class Recorder:
         self._deleted.pop(key, None)
 
     async def _mark(self, run: dict[str, Any]) -> None:
-        try:
-            body = build_stored(run, self._clock())
-            await self._client.patch(SCRIPTRUNS, _key(run), body, kind=APPLY, subresource="status")
-        except (NotFound, Conflict):
-            return  # deleted, and perhaps made anew: that one's own events say the rest
+        """Say on a run that it is kept; on no other that was given its name since, which has events of its own."""
+        uid = run["metadata"]["uid"]
+        with suppress(NotFound):
+            while run["metadata"]["uid"] == uid and not is_stored(run):
+                try:
+                    body = build_stored(run, self._clock())
+                    run = await self._client.patch(SCRIPTRUNS, _key(run), body, kind=APPLY, subresource="status")
+                except Conflict:
+                    run = await self._client.get(SCRIPTRUNS, *_key(run))
 
     async def store(self, run: dict[str, Any]) -> None:
         """Store a finished run as it is now; again and again is as good as once.

@@ -31,6 +31,8 @@ def _pick(status: int, reason: str, message: str) -> type[KubeError]:
         return AlreadyExists
     if status == 403 and "exceeded quota" in message:
         return QuotaExceeded
+    if status == 422 and "metadata.uid: Invalid value" in message:
+        return Conflict  # the object of that name is another one
     return _BY_STATUS.get(status, Unavailable if status >= 500 else KubeError)
 
 

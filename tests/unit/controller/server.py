@@ -148,8 +148,8 @@ class Server:
         return self._store("MODIFIED", plural, new)
 
     def apply_status(self, plural: str, name: str, patch: Mapping[str, Any], manager: str) -> Body:
-        """Server-side apply of a status."""
-        old = self._find_current(plural, name, patch["metadata"])
+        """Server-side apply of a status. The real one overlooks a uid there: only the version is a precondition."""
+        old = self._find_current(plural, name, {"resourceVersion": patch["metadata"].get("resourceVersion")})
         status = _copy(patch["status"])
         _check_status(plural, status)
         applied = self._applied[old["metadata"]["uid"]]

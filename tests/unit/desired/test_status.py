@@ -96,8 +96,8 @@ class TestInstants:
 
 class TestProgress:
     def test_it_is_said_of_this_very_run(self) -> None:
-        body = build_progress(run_facts(uid="u-1"), Progress("Running"), [], "", at(1))
-        assert body["metadata"] == {"name": "hello-1", "namespace": "space", "uid": "u-1"}
+        body = build_progress(run_facts(uid="u-1", version=7), Progress("Running"), [], "", at(1))
+        assert body["metadata"] == {"name": "hello-1", "namespace": "space", "uid": "u-1", "resourceVersion": "7"}
 
     def test_before_it_is_accepted(self) -> None:
         status = progress("Pending", reason="ScriptMissing", message="waiting for it")

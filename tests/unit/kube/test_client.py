@@ -59,6 +59,7 @@ def answer(status: int, **body: Any) -> Handler:
         (403, {"reason": "Forbidden", "message": "no"}, Forbidden),
         (403, {"reason": "Forbidden", "message": "exceeded quota: runs"}, QuotaExceeded),
         (422, {"reason": "Invalid"}, Invalid),
+        (422, {"reason": "Invalid", "message": 'x is invalid: metadata.uid: Invalid value: "u": immutable'}, Conflict),
         (429, {}, Unavailable),
         (503, {}, Unavailable),
         (418, {}, KubeError),
