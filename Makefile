@@ -74,9 +74,8 @@ test-unit: setup ## Run the unit tests
 test-cluster: images ## Run the tests on a real cluster
 	$(WITH_CLUSTER) $(PYTEST_REAL) tests/cluster tests/chaos
 
-# The storm is left to `make faults`: its dice are new each time.
 test-peers: images ## Run the tests with a real Zeebe and Conductor
-	$(WITH_CLUSTER) $(PYTEST_REAL) tests/peers --ignore tests/peers/test_faults.py
+	$(WITH_CLUSTER) $(PYTEST_REAL) tests/peers
 
 test-e2e: images ## Run the tests that install the chart
 	$(WITH_CLUSTER) $(PYTEST_REAL) tests/e2e

@@ -19,6 +19,9 @@ from scriptrun.models.reasons import Reason
 
 LOGGED = replace(DONE, logs=("one", "two"))
 RESPONSE_TIMEOUT_SECONDS = 3
+_AT_ONCE = 6
+_RACE_SECONDS = 120.0
+"""Seen to take a few."""
 
 
 @pytest.fixture
@@ -83,6 +86,27 @@ async def test_a_task_from_poll_to_end(desk: Desk) -> None:
     assert (ended["status"], ended["output"]) == ("COMPLETED", {"result": DONE.output})
     assert ended["tasks"][0]["workerId"] == "w1"
     assert sorted(desk.server.read_log(task.id)) == ["one", "two"]
+
+
+async def test_a_task_that_was_handed_out_while_its_workflow_was_terminated(desk: Desk) -> None:
+    """Conductor may leave it open for ever; nobody waits for it all the same."""
+    adapter = desk.adapter(poll_seconds=0.01)
+
+    async def run_into_termination() -> Task | None:
+        """Claim and terminate at once; returns a task that stayed open."""
+        workflows = [desk.start() for _ in range(_AT_ONCE)]
+        ended = [asyncio.to_thread(desk.server.terminate_workflow, workflow, "too late") for workflow in workflows]
+        *claimed, _ = await asyncio.gather(*(adapter.claim(1) for _ in range(_AT_ONCE)), asyncio.gather(*ended))
+        tasks = [task for found in claimed for task in found]
+        return next((task for task in tasks if desk.server.read_task(task.id)["status"] == "IN_PROGRESS"), None)
+
+    until = time.monotonic() + _RACE_SECONDS
+    while (task := await run_into_termination()) is None:
+        assert time.monotonic() < until, "Conductor leaves no task open any more: then this need not be looked at"
+    with pytest.raises(Gone, match="the workflow is TERMINATED: too late"):
+        await adapter.extend(task.handle)
+    with pytest.raises(Gone, match="the workflow is TERMINATED"):
+        await adapter.report(task.handle, DONE)
 
 
 async def test_nothing_to_do(desk: Desk) -> None:

@@ -7,12 +7,13 @@ import pytest
 
 from chaos.journal import Entry
 from peers.faults.audit import Auditor, Findings
-from peers.faults.orchestrators import End, Orchestrator
+from peers.faults.orchestrators import ConductorSide, End, Orchestrator
 from peers.faults.proxy import Proxy
 from peers.faults.record import build_entry, render_table
 from peers.faults.suite import Result
 from peers.faults.tasks import Task
 from peers.faults.world import World
+from peers.servers.conductor import Conductor
 
 TASK = Task(7, "good", 1.0)
 GOOD_END = End("completed", {"number": 7, "run": "main-a"}, completions=1)
@@ -93,6 +94,30 @@ def test_a_task_that_the_orchestrator_gave_up_may_be_executed_once_more_and_no_m
     lapsed = End("completed", GOOD_END.output, completions=1, lapsed=1)
     assert not audit(lapsed, entries, runs)
     assert audit(GOOD_END, entries, runs).twice
+
+
+@pytest.mark.parametrize(
+    ("attempts", "completions", "lapsed"),
+    [
+        ([("COMPLETED", 0)], 1, 0),
+        ([("FAILED", 0), ("COMPLETED", 1)], 1, 0),
+        ([("TIMED_OUT", 0), ("COMPLETED", 1)], 1, 1),
+        ([("TIMED_OUT", 0)], 0, 1),
+        # Killed after it had made the next attempt, and before it noted why.
+        ([("COMPLETED", 0), ("COMPLETED", 1)], 1, 1),
+        ([("COMPLETED", 0), ("SCHEDULED", 1)], 0, 1),
+        ([("FAILED", 0), ("COMPLETED", 1), ("COMPLETED", 1)], 2, 0),
+    ],
+)
+def test_what_conductor_gave_up_and_what_it_counts(
+    attempts: list[tuple[str, int]], completions: int, lapsed: int
+) -> None:
+    tasks = [
+        {"taskId": str(place), "status": status, "retryCount": count} for place, (status, count) in enumerate(attempts)
+    ]
+    server = SimpleNamespace(address="", read_workflow=lambda workflow: {"status": "COMPLETED", "tasks": tasks})
+    end = ConductorSide(cast(Conductor, server), "faults").look("1", set())
+    assert (end.completions, end.lapsed) == (completions, lapsed)
 
 
 def test_a_workflow_that_was_started_twice_is_canceled_and_not_counted() -> None:

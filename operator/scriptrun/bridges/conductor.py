@@ -4,6 +4,8 @@
   their definition's ``responseTimeoutSeconds`` is over, and then handed out under a new id.
 - An update of a task that has ended is answered 200 and ignored (conductor-oss/conductor#322): so is one of a task
   whose workflow has ended. What was reported is therefore read back.
+- A poll and the end of a workflow don't know of each other: a task that is handed out while its workflow is terminated
+  may stay IN_PROGRESS for ever, and can be extended (seen with 3.32). So an open task's workflow is looked at, too.
 """
 
 import time
@@ -22,6 +24,7 @@ from scriptrun.bridges.conductor_task import (
     build_task,
     build_update,
     check_output_size,
+    describe_workflow_end,
     is_about,
     is_handle,
     judge_update,
@@ -117,7 +120,7 @@ class Conductor:
         return task
 
     async def extend(self, handle: Handle) -> None:
-        """Let ``responseTimeoutSeconds`` count anew, and see whether the task is still open."""
+        """Let ``responseTimeoutSeconds`` count anew, and see whether the task and its workflow are still open."""
         _check(handle)
         try:
             await self._update(handle, build_extension(handle, self._poll.worker_id))
@@ -127,6 +130,7 @@ class Conductor:
         if document.get("status") in TERMINAL:
             why = document.get("reasonForIncompletion")
             raise Gone(f"the task is {document['status']}{f': {why}' if why else ''}")
+        await self._look_at_workflow(handle)
 
     async def report(self, handle: Handle, outcome: Outcome) -> str:
         """Update the task, and read it back: until then nothing is confirmed."""
@@ -144,7 +148,27 @@ class Conductor:
             document = await self._read(handle)
         except Gone:
             return "accepted; the server keeps the task no more"
-        return _settle(judge_update(document, handle, update))
+        finding = judge_update(document, handle, update)
+        if finding.state == "waiting":
+            await self._look_at_workflow(handle)
+        return _settle(finding)
+
+    async def _look_at_workflow(self, handle: Handle) -> None:
+        """Look whether the workflow of an open task is open.
+
+        Raises:
+            Gone: it is not, so that nobody waits for the task.
+        """
+        if not handle["workflowInstanceId"]:
+            return
+        path = f"/api/workflow/{quote(handle['workflowInstanceId'], safe='')}"
+        answer = await self._http.ask("GET", path, query={"includeTasks": "false"})
+        if answer.status == 403:
+            return  # a worker's key need not be allowed to read workflows
+        if not answer.ok:
+            raise _explain(answer, handle)
+        if isinstance(answer.document, dict) and (end := describe_workflow_end(answer.document)):
+            raise Gone(end)
 
     async def close(self) -> None:
         """Close connections."""

@@ -23,6 +23,7 @@ __all__ = [
     "build_task",
     "build_update",
     "check_output_size",
+    "describe_workflow_end",
     "is_about",
     "is_handle",
     "judge_update",
@@ -43,6 +44,7 @@ TERMINAL = frozenset(
 OUTPUT_LIMIT_BYTES = 10_485_760
 """Default of ``conductor.app.maxTaskOutputPayloadSizeThreshold``: with more the server fails the task for good."""
 
+_WORKFLOW_ENDS = frozenset(("COMPLETED", "FAILED", "TERMINATED", "TIMED_OUT"))
 _REASON_LIMIT = 500  # UTF-16 units: `TaskResult.setReasonForIncompletion` cuts there
 _LOG_ENTRIES = 500
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -222,6 +224,16 @@ def judge_update(document: Mapping[str, Any], handle: Handle, update: Mapping[st
         return Finding("rejected", reason)
     by = _read_text(document, "workerId") or "nobody"
     return Finding("gone", f"the task is {status} already, last handed to {by}{f': {reason}' if reason else ''}")
+
+
+def describe_workflow_end(document: Mapping[str, Any]) -> str:
+    """Say how a workflow has ended; "" for one that has not.
+
+    Args:
+        document: the workflow.
+    """
+    status, reason = _read_text(document, "status"), _read_text(document, "reasonForIncompletion")
+    return f"the workflow is {status}{f': {reason}' if reason else ''}" if status in _WORKFLOW_ENDS else ""
 
 
 def _is_same(document: Mapping[str, Any], update: Mapping[str, Any]) -> bool:

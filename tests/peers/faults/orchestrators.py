@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -39,7 +39,7 @@ class End:
     Attributes:
         state: of the workflow.
         output: what came out of its task.
-        completions: how often its task was completed.
+        completions: how often its task was completed; of those that count.
         lapsed: how many of its tasks the orchestrator itself gave up for their time.
         message: what an analyst reads of a failure.
     """
@@ -102,6 +102,10 @@ class Orchestrator(Protocol):
             workflow: its id.
             tasks: ids of its tasks that were handed out.
         """
+        ...
+
+    def tell(self, workflow: str) -> Any:
+        """All that is known of a workflow, as JSON: to find out why it is not as it must be."""
         ...
 
     def read(self, exchange: Exchange) -> Seen:
@@ -214,6 +218,10 @@ class ZeebeSide:
         for job in persist(activate):
             self._records.setdefault(str(job["processInstanceKey"]), {})[int(job["key"])] = job["variables"]
 
+    def tell(self, workflow: str) -> Any:
+        """What its second tasks have recorded, for Zeebe keeps no more that can be asked for."""
+        return {"canceled": workflow in self._canceled, "records": self._records.get(workflow, {})}
+
     def _has_incident(self, job: str) -> bool:
         """Whether a job is in the state of those that have failed: nobody has it, nobody gets it, nobody completes it.
 
@@ -300,14 +308,19 @@ class ConductorSide:
         """Read the workflow."""
         found = persist(lambda: self.server.read_workflow(workflow))
         states: dict[str, State] = {"COMPLETED": "completed", "FAILED": "failed", "TERMINATED": "canceled"}
-        statuses = [task["status"] for task in found["tasks"]]
+        lapsed = [task["taskId"] for task in found["tasks"] if _is_given_up(task, found["tasks"])]
+        completed = [task["taskId"] for task in found["tasks"] if task["status"] == "COMPLETED"]
         return End(
             states.get(found["status"], "open"),
             (found.get("output") or {}).get("result") or {},
-            completions=statuses.count("COMPLETED"),
-            lapsed=statuses.count("TIMED_OUT"),
+            completions=len(set(completed) - set(lapsed)),
+            lapsed=len(lapsed),
             message=str(found.get("reasonForIncompletion") or ""),
         )
+
+    def tell(self, workflow: str) -> Any:
+        """The workflow, with its tasks."""
+        return persist(lambda: self.server.read_workflow(workflow))
 
     def read(self, exchange: Exchange) -> Seen:
         """Tell poll, extension and update apart."""
@@ -321,6 +334,16 @@ class ConductorSide:
         kind: Kind = "extension" if update.get("extendLease") else "report"
         says = update.get("reasonForIncompletion") or update["status"]
         return Seen(kind, exchange.status == 200, ((update["taskId"], -1),), says)
+
+
+def _is_given_up(task: Mapping[str, Any], attempts: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether Conductor gave an attempt up for its time.
+
+    It makes the next one before it notes that this one is over. Killed in between, it takes this one's end, too; but
+    nobody has made it fail.
+    """
+    followed = any(other["retryCount"] > task["retryCount"] for other in attempts)
+    return task["status"] == "TIMED_OUT" or (followed and not task["status"].startswith("FAILED"))
 
 
 def _read_number(variables: Mapping[str, Any]) -> int:

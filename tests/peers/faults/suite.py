@@ -1,11 +1,13 @@
 """The whole: tasks come while the storm rages; then all has to settle, and the journals are compared."""
 
+import json
 import random
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from clusterlab.process import OperatorProcess
 from helm import ROOT
@@ -76,7 +78,7 @@ def run_suite(site: Site, orchestrator: Orchestrator, count: int, storm_seconds:
         findings = Auditor(world, orchestrator, proxy).audit(workflows, 120 + count)
         runs = len(world.runs())
         if findings:
-            _keep_logs(orchestrator.name, replicas)
+            _keep_traces(orchestrator, workflows, proxy, replicas)
     return Result(
         count,
         dict(storm.kills),
@@ -89,13 +91,21 @@ def run_suite(site: Site, orchestrator: Orchestrator, count: int, storm_seconds:
     )
 
 
-def _keep_logs(name: str, replicas: Mapping[str, Sequence[OperatorProcess]]) -> None:
-    """Keep what every process has said, to find out why."""
-    folder = ROOT / "build"
-    folder.mkdir(exist_ok=True)
+def _keep_traces(
+    orchestrator: Orchestrator,
+    workflows: Mapping[Task, str],
+    proxy: Proxy,
+    replicas: Mapping[str, Sequence[OperatorProcess]],
+) -> None:
+    """Keep what everybody has said, to find out why."""
+    start = ROOT / "build" / f"faults-{orchestrator.name}"
+    start.parent.mkdir(exist_ok=True)
     for kind, processes in replicas.items():
         for number, process in enumerate(processes):
-            (folder / f"faults-{name}-{kind}-{number}.log").write_text("\n".join(process.log) + "\n")
+            Path(f"{start}-{kind}-{number}.log").write_text("\n".join(process.log) + "\n")
+    told = [{"task": vars(task), "id": flow, "says": orchestrator.tell(flow)} for task, flow in workflows.items()]
+    document = {"workflows": told, "seen": [vars(seen) for seen in proxy.seen]}
+    Path(f"{start}-orchestrator.json").write_text(json.dumps(document, indent=1) + "\n")
 
 
 def _bring(world: World, orchestrator: Orchestrator, tasks: Sequence[Task], seconds: float) -> dict[Task, str]:

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from scriptrun.bridges.adapter import Handle, Outcome
 from scriptrun.bridges.conductor import Conductor, Poll, build_conductor, cut_address
@@ -174,6 +175,56 @@ async def test_an_extension_reads_back() -> None:
             await conductor.extend(HANDLE)
         await conductor.close()
     assert json.loads(server.asked[0].body)["extendLease"] is True
+
+
+ENDED = {"status": "TERMINATED", "reasonForIncompletion": "not needed"}
+
+
+async def test_an_open_task_of_an_ended_workflow_is_not_kept() -> None:
+    """A poll that runs into a termination leaves such a task behind."""
+    async with serve(say_text(200, HANDLE["taskId"]), say(200, RECORDED), say(200, ENDED)) as server:
+        conductor = adapter(server)
+        with pytest.raises(Gone, match="the workflow is TERMINATED: not needed"):
+            await conductor.extend(HANDLE)
+        await conductor.close()
+    assert server.asked[2].path == f"/api/workflow/{HANDLE['workflowInstanceId']}"
+    assert server.asked[2].query == {"includeTasks": "false"}
+
+
+async def test_an_open_task_of_an_ended_workflow_is_not_reported_for_ever() -> None:
+    async with serve(say_text(200, HANDLE["taskId"]), say(200, RECORDED), say(200, ENDED)) as server:
+        conductor = adapter(server)
+        with pytest.raises(Gone, match="the workflow is TERMINATED"):
+            await conductor.report(HANDLE, DONE)
+        await conductor.close()
+
+
+@pytest.mark.parametrize(
+    "answer", [say(200, {"status": "RUNNING"}), say(200, {"status": "PAUSED"}), say(200, [1]), say(403, {})]
+)
+async def test_a_task_is_kept_whose_workflow_is_open_or_not_for_us_to_read(answer: web.Response) -> None:
+    async with serve(say_text(200, HANDLE["taskId"]), say(200, RECORDED), answer) as server:
+        conductor = adapter(server)
+        await conductor.extend(HANDLE)
+        await conductor.close()
+    assert len(server.asked) == 3
+
+
+async def test_a_task_whose_workflow_was_removed_is_gone() -> None:
+    gone = say(404, {"message": f"No such workflow found by id: {HANDLE['workflowInstanceId']}"})
+    async with serve(say_text(200, HANDLE["taskId"]), say(200, RECORDED), gone) as server:
+        conductor = adapter(server)
+        with pytest.raises(Gone, match="No such workflow"):
+            await conductor.extend(HANDLE)
+        await conductor.close()
+
+
+async def test_a_task_that_names_no_workflow_is_looked_at_alone() -> None:
+    async with serve(say_text(200, HANDLE["taskId"]), say(200, RECORDED)) as server:
+        conductor = adapter(server)
+        await conductor.extend({**HANDLE, "workflowInstanceId": ""})
+        await conductor.close()
+    assert len(server.asked) == 2
 
 
 @pytest.mark.parametrize("handle", [{}, {"taskId": "a"}, {**HANDLE, "pollCount": "1"}, {**HANDLE, "taskId": ""}])
