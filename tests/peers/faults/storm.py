@@ -4,9 +4,9 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
-from clusterlab.process import OperatorProcess
+from peers.faults.deployment import Deployment
 from peers.faults.orchestrators import Orchestrator
 from peers.faults.proxy import Proxy
 
@@ -21,7 +21,7 @@ class Storm:
     """Kills and disturbs for so long, in threads of its own.
 
     Args:
-        replicas: of operator and bridge: killed, and started again at once.
+        deployments: of operator and bridge: their replicas are killed, and started again at once.
         orchestrator: killed once, in the middle, and away for a while.
         proxy: cuts, loses and delays.
         dice: decide everything but what the machine's own pace decides.
@@ -33,14 +33,14 @@ class Storm:
 
     def __init__(
         self,
-        replicas: Mapping[str, Sequence[OperatorProcess]],
+        deployments: Mapping[str, Deployment],
         orchestrator: Orchestrator,
         proxy: Proxy,
         dice: random.Random,
     ) -> None:
         self.kills: Counter[str] = Counter()
         self.seconds = 0.0
-        self._replicas = replicas
+        self._deployments = deployments
         self._orchestrator = orchestrator
         self._proxy = proxy
         # Of their own each, so that the threads' turns don't change what is drawn.
@@ -81,15 +81,13 @@ class Storm:
             due += _draw_pause(dice)  # from kill to kill, whatever a kill itself takes
             if self._over.wait(max(0.0, due - time.monotonic())):
                 return
-            kind = dice.choice(sorted(self._replicas))
-            self._kill(kind, dice.choice(self._replicas[kind]))
-
-    def _kill(self, kind: str, process: OperatorProcess) -> None:
-        code = process.kill()
-        assert code == -9, f"the {kind} had ended by itself ({code}):\n{process.tail()}"
-        process.start()
-        with self._lock:
-            self.kills[kind] += 1
+            kind = dice.choice(sorted(self._deployments))
+            deployment = self._deployments[kind]
+            if deployment.kill(dice.randrange(len(deployment.replicas))):
+                with self._lock:
+                    self.kills[kind] += 1
+            for each in self._deployments.values():
+                each.revive()
 
     def _strike_orchestrator(self, after_seconds: float, away_seconds: float) -> None:
         if self._over.wait(after_seconds):

@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from clusterlab.process import OperatorProcess
 from helm import ROOT
 from peers.faults.audit import Auditor, Findings
+from peers.faults.deployment import Deployment
 from peers.faults.orchestrators import ATTEMPTS, SCRIPT, Orchestrator
 from peers.faults.proxy import Proxy
 from peers.faults.storm import Storm
@@ -64,21 +64,21 @@ def run_suite(site: Site, orchestrator: Orchestrator, count: int, storm_seconds:
         orchestrator.define(ATTEMPTS)
         world.space.add_script(SCRIPT, SOURCE, handler="python")
         world.add_bridge(maxConcurrentRuns=MOST_AT_ONCE, **orchestrator.build_bridge(proxy.address))
-        replicas: dict[str, list[OperatorProcess]] = {
-            "operator": [site.make_operator() for _ in range(REPLICAS)],
-            "bridge": [site.make_bridge() for _ in range(REPLICAS)],
+        deployments = {
+            "operator": Deployment([site.make_operator() for _ in range(REPLICAS)]),
+            "bridge": Deployment([site.make_bridge() for _ in range(REPLICAS)]),
         }
-        for process in site.processes:
-            process.start()
-        storm = Storm(replicas, orchestrator, proxy, dice)
+        for deployment in deployments.values():
+            deployment.start()
+        storm = Storm(deployments, orchestrator, proxy, dice)
         with ThreadPoolExecutor(1) as pool:
             coming = pool.submit(_bring, world, orchestrator, tasks, storm_seconds * 2 / 3)
             storm.rage(storm_seconds)
             workflows = coming.result()
-        findings = Auditor(world, orchestrator, proxy).audit(workflows, 120 + count)
+        findings = Auditor(world, orchestrator, proxy, deployments.values()).audit(workflows, 120 + count)
         runs = len(world.runs())
         if findings:
-            _keep_traces(orchestrator, workflows, proxy, replicas)
+            _keep_traces(orchestrator, workflows, proxy, deployments)
     return Result(
         count,
         dict(storm.kills),
@@ -95,13 +95,13 @@ def _keep_traces(
     orchestrator: Orchestrator,
     workflows: Mapping[Task, str],
     proxy: Proxy,
-    replicas: Mapping[str, Sequence[OperatorProcess]],
+    deployments: Mapping[str, Deployment],
 ) -> None:
     """Keep what everybody has said, to find out why."""
     start = ROOT / "build" / f"faults-{orchestrator.name}"
     start.parent.mkdir(exist_ok=True)
-    for kind, processes in replicas.items():
-        for number, process in enumerate(processes):
+    for kind, deployment in deployments.items():
+        for number, process in enumerate(deployment.replicas):
             Path(f"{start}-{kind}-{number}.log").write_text("\n".join(process.log) + "\n")
     told = [{"task": vars(task), "id": flow, "says": orchestrator.tell(flow)} for task, flow in workflows.items()]
     document = {"workflows": told, "seen": [vars(seen) for seen in proxy.seen]}
