@@ -2,11 +2,10 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from chaos.journal import Entry
-from peers.faults.deployment import Deployment
 from peers.faults.orchestrators import End, Orchestrator
 from peers.faults.proxy import Proxy
 from peers.faults.tasks import STATES, Task
@@ -42,16 +41,12 @@ class Auditor:
         world: where they are run.
         orchestrator: who hands them out.
         proxy: between both.
-        deployments: to keep going meanwhile.
     """
 
-    def __init__(
-        self, world: World, orchestrator: Orchestrator, proxy: Proxy, deployments: Iterable[Deployment] = ()
-    ) -> None:
+    def __init__(self, world: World, orchestrator: Orchestrator, proxy: Proxy) -> None:
         self._world = world
         self._orchestrator = orchestrator
         self._proxy = proxy
-        self._deployments = tuple(deployments)
         self._canceled: set[str] = set()
 
     def audit(self, workflows: Mapping[Task, str], seconds: float) -> Findings:
@@ -64,8 +59,6 @@ class Auditor:
         until = time.monotonic() + seconds
         ends: dict[Task, End] = {}
         while True:
-            for deployment in self._deployments:
-                deployment.revive()
             strays = self._cancel_strays(set(workflows.values()))
             self._look(workflows, ends)
             entries = [entry for entry in self._world.journal.read() if entry.run not in strays]

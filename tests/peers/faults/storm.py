@@ -86,8 +86,6 @@ class Storm:
             if deployment.kill(dice.randrange(len(deployment.replicas))):
                 with self._lock:
                     self.kills[kind] += 1
-            for each in self._deployments.values():
-                each.revive()
 
     def _strike_orchestrator(self, after_seconds: float, away_seconds: float) -> None:
         if self._over.wait(after_seconds):

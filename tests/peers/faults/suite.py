@@ -4,8 +4,9 @@ import json
 import random
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from peers.faults.world import Site, World, open_world
 REPLICAS = 2
 MOST_AT_ONCE = 24
 _CANCEL_SECONDS = 1.0
+_START_SECONDS = 300.0
+"""After the last task has come, for the scripts of those that are to be canceled."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +71,15 @@ def run_suite(site: Site, orchestrator: Orchestrator, count: int, storm_seconds:
             "operator": Deployment([site.make_operator() for _ in range(REPLICAS)]),
             "bridge": Deployment([site.make_bridge() for _ in range(REPLICAS)]),
         }
-        for deployment in deployments.values():
-            deployment.start()
         storm = Storm(deployments, orchestrator, proxy, dice)
-        with ThreadPoolExecutor(1) as pool:
-            coming = pool.submit(_bring, world, orchestrator, tasks, storm_seconds * 2 / 3)
-            storm.rage(storm_seconds)
-            workflows = coming.result()
-        findings = Auditor(world, orchestrator, proxy, deployments.values()).audit(workflows, 120 + count)
+        with deployments["operator"], deployments["bridge"]:
+            with ThreadPoolExecutor(1) as pool, _set_at_end(threading.Event()) as over:
+                coming = pool.submit(_bring, world, orchestrator, tasks, storm_seconds * 2 / 3, over)
+                storm.rage(storm_seconds)
+                workflows = coming.result()
+            findings = Auditor(world, orchestrator, proxy).audit(workflows, 120 + count)
+        failures = [text for deployment in deployments.values() for text in deployment.failures]
+        assert not failures, "\n".join(failures)
         runs = len(world.runs())
         if findings:
             _keep_traces(orchestrator, workflows, proxy, deployments)
@@ -108,19 +112,33 @@ def _keep_traces(
     Path(f"{start}-orchestrator.json").write_text(json.dumps(document, indent=1) + "\n")
 
 
-def _bring(world: World, orchestrator: Orchestrator, tasks: Sequence[Task], seconds: float) -> dict[Task, str]:
-    """Start the workflows, spread over so long, and cancel those that are to be canceled once they run."""
+@contextmanager
+def _set_at_end(event: threading.Event) -> Iterator[threading.Event]:
+    try:
+        yield event
+    finally:
+        event.set()
+
+
+def _bring(
+    world: World, orchestrator: Orchestrator, tasks: Sequence[Task], seconds: float, over: threading.Event
+) -> dict[Task, str]:
+    """Start the workflows, spread over so long, and cancel those that are to be canceled once they run.
+
+    Ends early when the event is set: nobody waits any more.
+    """
     began, workflows = time.monotonic(), dict[Task, str]()
     canceled: set[Task] = set()
     doomed = {task for task in tasks if task.fate == "canceled"}
     for place, task in enumerate(tasks):
         due = began + seconds * place / len(tasks)
         while (left := due - time.monotonic()) > 0:
-            threading.Event().wait(min(left, _CANCEL_SECONDS))
+            if over.wait(min(left, _CANCEL_SECONDS)):
+                return workflows
         workflows[task] = orchestrator.start(task.tell(world.journal.address), task.script)
         _cancel_started(world, orchestrator, {task: workflows[task] for task in doomed & workflows.keys()}, canceled)
-    while canceled != doomed:
-        threading.Event().wait(_CANCEL_SECONDS)
+    while canceled != doomed and not over.wait(_CANCEL_SECONDS):
+        assert time.monotonic() < began + seconds + _START_SECONDS, f"not started: {doomed - canceled}"
         _cancel_started(world, orchestrator, {task: workflows[task] for task in doomed}, canceled)
     return workflows
 
