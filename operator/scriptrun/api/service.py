@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -39,6 +40,7 @@ _FINGERPRINT = f"{GROUP}/request-sha256"
 _SOURCE = "api"
 _KEY_CHARACTERS = 32
 _SPECS = 1000
+_TRIES = 5
 _NO_INSTANT = datetime.fromtimestamp(0, UTC)
 
 
@@ -167,20 +169,23 @@ class RunService:
             other = Problem(
                 "idempotency-key-reused", "this Idempotency-Key was used for another request: use a new key"
             )
-        seen = await self._find_seen(namespace, metadata["name"])
-        if seen is not None and _is_of(seen, fingerprint):
-            return seen, False  # whatever has become of its Script since
-        if seen is not None and not named:
-            raise other
-        try:
-            return await self._create(manifest), True
-        except Problem as problem:
-            if problem.kind != "already-exists":
-                raise
-            seen = await self._client.get(SCRIPTRUNS, namespace, metadata["name"])
-            if not _is_of(seen, fingerprint):
-                raise other from problem
-            return seen, False
+        for _ in range(_TRIES):
+            seen = await self._find_seen(namespace, metadata["name"])
+            if seen is not None and _is_of(seen, fingerprint):
+                return seen, False  # whatever has become of its Script since
+            if seen is not None and not named:
+                raise other
+            try:
+                return await self._create(manifest), True
+            except Problem as problem:
+                if problem.kind != "already-exists":
+                    raise
+            with suppress(NotFound):  # deleted since: the name may be free now
+                seen = await self._client.get(SCRIPTRUNS, namespace, metadata["name"])
+                if not _is_of(seen, fingerprint):
+                    raise other
+                return seen, False
+        raise other
 
     async def _create(self, manifest: dict[str, Any]) -> dict[str, Any]:
         metadata = manifest["metadata"]

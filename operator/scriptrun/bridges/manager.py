@@ -65,6 +65,7 @@ class Manager:
         self._bridges: dict[Key, BridgeFacts] = {}
         self._desks: dict[Key, Desk] = {}
         self._minders: dict[Key, asyncio.Task[None]] = {}
+        self._leaving: set[asyncio.Task[None]] = set()  # dismissed, and about to give up their leases
         self._working = False
 
     def on_bridge(self, event: str, body: dict[str, Any]) -> None:
@@ -137,6 +138,7 @@ class Manager:
             self._working = False
             for key in list(self._minders):
                 self._dismiss(key)
+            await asyncio.gather(*self._leaving, return_exceptions=True)
 
     def _forget_bridge(self, key: Key) -> None:
         if self._bridges.pop(key, None) is not None:
@@ -150,6 +152,8 @@ class Manager:
 
     def _dismiss(self, key: Key) -> None:
         if task := self._minders.pop(key, None):
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
             task.cancel()
 
     async def _mind_forever(self, key: Key) -> None:

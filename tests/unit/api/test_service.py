@@ -1,0 +1,93 @@
+"""Creating runs with an Idempotency-Key, where others create and delete at the same time."""
+
+from typing import Any, cast
+
+import pytest
+
+from scriptrun.api.callers import Caller
+from scriptrun.api.problems import Problem
+from scriptrun.api.service import RunService
+from scriptrun.api.views import CreateRun
+from scriptrun.errors import AlreadyExists, NotFound
+from scriptrun.kube.resources import SCRIPTRUNS, Resource
+
+SCRIPT = {
+    "metadata": {"name": "hello.py", "uid": "s", "generation": 1},
+    "spec": {"source": {"inline": "print()"}},
+}
+
+
+class Cluster:
+    """A cluster in which runs of one name come and go.
+
+    Attributes:
+        existing: what is there under the name at each attempt to create; None: nothing.
+        deleted: whether it is gone again when it is looked at.
+    """
+
+    def __init__(self, *existing: dict[str, Any] | None, deleted: bool = False) -> None:
+        self.existing = list(existing)
+        self.deleted = deleted
+        self.created: list[dict[str, Any]] = []
+        self._there: dict[str, Any] | None = None
+
+    async def create(self, _resource: Resource, _namespace: str, body: dict[str, Any]) -> dict[str, Any]:
+        self._there = self.existing.pop(0) if self.existing else None
+        if self._there is not None:
+            raise AlreadyExists("it is there")
+        self.created.append(body)
+        return body
+
+    async def get(self, resource: Resource, _namespace: str, name: str) -> dict[str, Any]:
+        assert resource is SCRIPTRUNS
+        if self.deleted or self._there is None:
+            raise NotFound(f'"{name}" not found')
+        return self._there
+
+
+class Live:
+    """A cache that knows the Script and has not seen any run yet."""
+
+    def script(self, _namespace: str, _name: str) -> dict[str, Any]:
+        return SCRIPT
+
+    def has(self, _namespace: str, _name: str) -> bool:
+        return False
+
+    def put(self, _run: dict[str, Any]) -> None:
+        """Nothing."""
+
+
+async def ask(cluster: Cluster, name: str | None = "one", key: str = "k") -> tuple[dict[str, Any], bool]:
+    service = RunService(cast(Any, cluster), cast(Any, None), cast(Any, Live()), None, None)
+    asked = CreateRun.model_validate({"script": "hello.py", **({"name": name} if name else {})})
+    return await service.create(Caller("ada"), "shop", asked, key)
+
+
+async def test_the_same_request_again_finds_its_run() -> None:
+    first, new = await ask(Cluster())
+    assert new
+    assert await ask(Cluster(first)) == (first, False)
+
+
+async def test_another_requests_run_is_in_the_way() -> None:
+    first, _ = await ask(Cluster(), key="another")
+    with pytest.raises(Problem) as raised:
+        await ask(Cluster(first))
+    assert raised.value.kind == "already-exists"
+
+
+@pytest.mark.parametrize("name", ["one", None])
+async def test_a_run_that_is_deleted_in_between_is_in_nobodys_way(name: str | None) -> None:
+    first, _ = await ask(Cluster(), key="another")
+    cluster = Cluster(first, None, deleted=True)
+    _run, new = await ask(cluster, name)
+    assert new
+    assert len(cluster.created) == 1
+
+
+async def test_runs_that_come_and_go_all_the_time_are_a_conflict() -> None:
+    first, _ = await ask(Cluster(), key="another")
+    with pytest.raises(Problem) as raised:
+        await ask(Cluster(*[first] * 100, deleted=True))
+    assert raised.value.kind == "already-exists"
