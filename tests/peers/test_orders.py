@@ -98,6 +98,22 @@ async def test_an_end_is_written_and_counted_once(two: tuple[OrderStore, OrderSt
     assert await two[0].list_usage("org", "2026-02", "", 0, 10) == ([], 0)
 
 
+async def test_rows_that_several_begin_at_once_miss_no_count(two: tuple[OrderStore, OrderStore]) -> None:
+    """Whoever finds no row to count in makes one, and another may have made it in that moment."""
+    for number in range(20):
+        base, moment = f"{number:08}-0000-4000-8000-000000000000", NOON + timedelta(days=32 * number)
+        changes = {"dtable_uuid": base, "owner": f"{number}@example.com", "org_id": number + 1, "created_at": moment}
+        made = await asyncio.gather(*(two[n % 2].add(build_request(n, **changes), 8) for n in range(8)))
+        assert all(made)
+        settled = (two[n % 2].settle(order, GOOD, moment, moment) for n, order in enumerate(made) if order)
+        assert all(await asyncio.gather(*settled))
+        month = f"{moment:%Y-%m}"
+        for target, subject in (("org", str(number + 1)), ("user", changes["owner"]), ("base", base)):
+            rows, _ = await two[0].list_usage(target, month, "", 0, 10)  # type: ignore[arg-type]
+            assert rows == [UsageRow(str(subject), 8, 12.0)]
+        assert await two[0].add(build_request(99, **changes), 8) is None
+
+
 @pytest.mark.parametrize(("target", "changes"), [("user", {}), ("org", {"org_id": 7})])
 async def test_a_limit_holds_whoever_starts_at_the_same_time(
     two: tuple[OrderStore, OrderStore], target: Any, changes: dict[str, Any]

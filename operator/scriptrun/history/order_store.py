@@ -109,8 +109,10 @@ class OrderStore:
                 conditions.append(QUOTA.c.started < limit)
             statement = update(QUOTA).where(*conditions).values(started=QUOTA.c.started + 1)
             if not (await connection.execute(statement)).rowcount:
-                await _require_row(connection, QUOTA, row, {"started": 0})
-                raise _Exceeded
+                started = (await connection.execute(select(QUOTA.c.started).where(*_match(QUOTA, row)))).scalar()
+                if limit is not None and started is not None and started >= limit:
+                    raise _Exceeded
+                raise _Absent(QUOTA, {**row, "started": 0})  # or come since: then it is found the next time
             limit = None  # it holds for the first target alone
 
     async def _insert_empty(self, absent: _Absent) -> None:
@@ -228,7 +230,7 @@ class OrderStore:
             statement = update(USAGE).where(*_match(USAGE, row))
             added = statement.values(runs=USAGE.c.runs + 1, seconds=USAGE.c.seconds + seconds)
             if not (await connection.execute(added)).rowcount:
-                await _require_row(connection, USAGE, row, {"runs": 0, "seconds": 0.0})
+                raise _Absent(USAGE, {**row, "runs": 0, "seconds": 0.0})
 
     async def count_started(self, target: Target, subject: str, month: str) -> int:
         """Count what a user or an organisation started in a month (``2026-01``), less what never came to run.
@@ -288,14 +290,6 @@ class OrderStore:
             await connection.execute(delete(USAGE).where(USAGE.c.day < _format(usage_before, _DAY)))
             await connection.execute(delete(QUOTA).where(QUOTA.c.month < _format(usage_before, _MONTH)))
         return len(ids)
-
-
-async def _require_row(
-    connection: AsyncConnection, table: Table, row: Mapping[str, Any], zeros: Mapping[str, Any]
-) -> None:
-    found = await connection.execute(select(func.count()).select_from(table).where(*_match(table, row)))
-    if not found.scalar():
-        raise _Absent(table, {**row, **zeros})
 
 
 def _match(table: Table, row: Mapping[str, Any]) -> list[ColumnElement[bool]]:
