@@ -41,6 +41,7 @@ _SOURCE = "api"
 _KEY_CHARACTERS = 32
 _SPECS = 1000
 _TRIES = 5
+"""To create a run, while others of its name come and go."""
 _NO_INSTANT = datetime.fromtimestamp(0, UTC)
 
 

@@ -18,12 +18,12 @@ import structlog
 
 from scriptrun.bridges.adapter import Handle, Outcome, Task
 from scriptrun.bridges.conductor_task import (
-    TERMINAL,
     Finding,
     build_extension,
     build_task,
     build_update,
     check_output_size,
+    describe_task_end,
     describe_workflow_end,
     is_about,
     is_handle,
@@ -126,10 +126,8 @@ class Conductor:
             await self._update(handle, build_extension(handle, self._poll.worker_id))
         except Rejected as error:
             raise TryLater(str(error)) from error  # the run is worth more than this
-        document = await self._read(handle)
-        if document.get("status") in TERMINAL:
-            why = document.get("reasonForIncompletion")
-            raise Gone(f"the task is {document['status']}{f': {why}' if why else ''}")
+        if end := describe_task_end(await self._read(handle)):
+            raise Gone(end)
         await self._look_at_workflow(handle)
 
     async def report(self, handle: Handle, outcome: Outcome) -> str:

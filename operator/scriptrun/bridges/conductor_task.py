@@ -6,7 +6,7 @@ Facts are those of Conductor OSS 3.32 (``TaskResource``, ``ExecutionService.poll
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Literal
@@ -17,19 +17,19 @@ from scriptrun.models.reasons import REASONS, Reason
 
 __all__ = [
     "OUTPUT_LIMIT_BYTES",
-    "TERMINAL",
     "Finding",
     "build_extension",
     "build_task",
     "build_update",
     "check_output_size",
+    "describe_task_end",
     "describe_workflow_end",
     "is_about",
     "is_handle",
     "judge_update",
 ]
 
-TERMINAL = frozenset(
+_TASK_ENDS = frozenset(
     (
         "CANCELED",
         "COMPLETED",
@@ -215,7 +215,7 @@ def judge_update(document: Mapping[str, Any], handle: Handle, update: Mapping[st
             return Finding("confirmed", "IN_PROGRESS, and handed out again since")
         if status == "SCHEDULED":
             return Finding("confirmed", f"IN_PROGRESS, due again in {update['callbackAfterSeconds']} s")
-    if status not in TERMINAL:
+    if status not in _TASK_ENDS:
         return Finding("waiting", f"the task is still {status}")
     if _is_same(document, update):
         return Finding("confirmed", status)
@@ -226,14 +226,19 @@ def judge_update(document: Mapping[str, Any], handle: Handle, update: Mapping[st
     return Finding("gone", f"the task is {status} already, last handed to {by}{f': {reason}' if reason else ''}")
 
 
-def describe_workflow_end(document: Mapping[str, Any]) -> str:
-    """Say how a workflow has ended; "" for one that has not.
+def describe_task_end(document: Mapping[str, Any]) -> str:
+    """Say how a task, as read, has ended; "" for one that has not."""
+    return _describe_end("task", document, _TASK_ENDS)
 
-    Args:
-        document: the workflow.
-    """
+
+def describe_workflow_end(document: Mapping[str, Any]) -> str:
+    """Say how a workflow, as read, has ended; "" for one that has not."""
+    return _describe_end("workflow", document, _WORKFLOW_ENDS)
+
+
+def _describe_end(what: str, document: Mapping[str, Any], ends: Collection[str]) -> str:
     status, reason = _read_text(document, "status"), _read_text(document, "reasonForIncompletion")
-    return f"the workflow is {status}{f': {reason}' if reason else ''}" if status in _WORKFLOW_ENDS else ""
+    return f"the {what} is {status}{f': {reason}' if reason else ''}" if status in ends else ""
 
 
 def _is_same(document: Mapping[str, Any], update: Mapping[str, Any]) -> bool:

@@ -4,9 +4,9 @@ import json
 import random
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,16 +73,18 @@ def run_suite(site: Site, orchestrator: Orchestrator, count: int, storm_seconds:
         }
         storm = Storm(deployments, orchestrator, proxy, dice)
         with deployments["operator"], deployments["bridge"]:
-            with ThreadPoolExecutor(1) as pool, _set_at_end(threading.Event()) as over:
+            over = threading.Event()
+            with ThreadPoolExecutor(1) as pool, ExitStack() as stack:
+                stack.callback(over.set)
                 coming = pool.submit(_bring, world, orchestrator, tasks, storm_seconds * 2 / 3, over)
                 storm.rage(storm_seconds)
                 workflows = coming.result()
             findings = Auditor(world, orchestrator, proxy).audit(workflows, 120 + count)
-        failures = [text for deployment in deployments.values() for text in deployment.failures]
-        assert not failures, "\n".join(failures)
         runs = len(world.runs())
-        if findings:
+        failures = [text for deployment in deployments.values() for text in deployment.failures]
+        if findings or failures:
             _keep_traces(orchestrator, workflows, proxy, deployments)
+        assert not failures, "\n".join([*failures, str(findings)])
     return Result(
         count,
         dict(storm.kills),
@@ -110,14 +112,6 @@ def _keep_traces(
     told = [{"task": vars(task), "id": flow, "says": orchestrator.tell(flow)} for task, flow in workflows.items()]
     document = {"workflows": told, "seen": [vars(seen) for seen in proxy.seen]}
     Path(f"{start}-orchestrator.json").write_text(json.dumps(document, indent=1) + "\n")
-
-
-@contextmanager
-def _set_at_end(event: threading.Event) -> Iterator[threading.Event]:
-    try:
-        yield event
-    finally:
-        event.set()
 
 
 def _bring(
