@@ -66,7 +66,12 @@ class Settings(ProcessSettings):
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = Field(
         default="IfNotPresent", description="`imagePullPolicy` of run pods."
     )
-    workers: int = Field(default=16, ge=1, le=256, description="Runs reconciled at the same time.")
+    workers: int = Field(
+        default=16,
+        ge=1,
+        le=256,
+        description="Runs reconciled at the same time in one namespace; at most twice as many in all namespaces.",
+    )
     script_grace_seconds: int = Field(
         default=5, ge=0, description="How long a run waits for a Script that does not exist before it fails."
     )

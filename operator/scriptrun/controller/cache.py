@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 
+from scriptrun.controller.slots import ConcurrencySlots
 from scriptrun.models.facts import JobFacts, Key, PodFacts, ResultFacts, RunFacts, ScriptFacts
 
 __all__ = ["Cache"]
@@ -20,8 +21,8 @@ class Cache:
         outputs: pods of unfinished runs whose output can be read.
         results: what was read of them; None where it is known that there is nothing to read.
         suspect: runs about which the API server must be asked, since something of theirs vanished.
-        queued: runs that wait for their turn.
-        starting: uids of runs that were given their turn and have no Job yet.
+        queued: runs that wait for their turn. Changed by ``queue`` and ``unqueue`` only.
+        starting: uids of runs that were given their turn and have no Job yet. Changed by ``begin`` only.
         uncertain: uids of runs that may have a Job which nobody here has seen.
         supplied: uids of runs whose input is known to be there.
         late: Jobs (their uids) that began another attempt after their run's end, by that run's uid.
@@ -43,6 +44,7 @@ class Cache:
         self._gone: dict[Key, int] = {}
         self._long_gone: dict[Key, int] = {}
         self._unfinished: defaultdict[Key, set[Key]] = defaultdict(set)
+        self._slots = ConcurrencySlots()
 
     def put_run(self, run: RunFacts) -> bool:
         """Keep a run unless a newer one of that name is known; says whether it was kept."""
@@ -61,6 +63,7 @@ class Cache:
                 self.queued.discard(run.key)
             elif run.status.get("phase") == "Queued":
                 self.queued.add(run.key)
+            self._place(run)
         return True
 
     def drop_run(self, key: Key, version: int) -> RunFacts | None:
@@ -93,6 +96,7 @@ class Cache:
         for uids in (self.starting, self.uncertain, self.supplied):
             uids.discard(run.uid)
         self.late.pop(run.uid, None)
+        self._slots.leave(run.key)
 
     def drop_orphans(self) -> None:
         """Forget what belongs to no run: events of its Job and pods, and work under way, go on after a run is gone."""
@@ -115,6 +119,50 @@ class Cache:
         for key in self._unfinished.get((namespace, script), ()):
             yield self.runs[key]
 
+    def queue(self, run: RunFacts) -> None:
+        """Let a run wait for its turn."""
+        if self._is_current(run):
+            self.queued.add(run.key)
+            self._place(run)
+
+    def unqueue(self, run: RunFacts) -> None:
+        """Let a run wait no more: it starts, or it can't and must not hold up the others."""
+        if self._is_current(run):
+            self.queued.discard(run.key)
+            self._place(run)
+
+    def begin(self, run: RunFacts) -> None:
+        """Give a run its turn. It counts from now on, not from when its Job is seen: no slot is given away twice."""
+        self.starting.add(run.uid)
+        self.unqueue(run)
+
+    def count_turn(self, run: RunFacts) -> tuple[int, int]:
+        """Count the other runs of the same Script that have their Job, and those that wait and come first."""
+        holders = self._slots.count_holders((run.key[0], run.script))
+        return holders - self.is_started(run), self._slots.count_before(run)
+
+    def list_next(self, namespace: str, script: str) -> list[Key]:
+        """List the runs of a Script that wait and for which there is a free slot now, oldest first.
+
+        Without a limit there are none: whoever waited was looked at again when the limit went.
+        """
+        known = self.scripts.get((namespace, script))
+        limit = known.spec.max_concurrent_runs if known else None
+        return [] if limit is None else self._slots.list_next((namespace, script), limit)
+
+    def _is_current(self, run: RunFacts) -> bool:
+        known = self.runs.get(run.key)
+        return known is not None and known.uid == run.uid and not known.finished
+
+    def _place(self, run: RunFacts) -> None:
+        """Bring the slots in line with what is known of an unfinished run."""
+        if self.is_started(run):
+            self._slots.hold(run)
+        elif run.key in self.queued:
+            self._slots.wait(run)
+        else:
+            self._slots.leave(run.key)
+
     def put_job(self, job: JobFacts) -> None:
         """Keep a Job unless a newer one of that name is known, or its run is over."""
         known = self.jobs.get(job.key)
@@ -126,6 +174,8 @@ class Cache:
             self.queued.discard(run.key)
             for uids in (self.starting, self.uncertain):
                 uids.discard(run.uid)
+        if run is not None:
+            self._place(run)
 
     def job_of(self, run: RunFacts) -> JobFacts | None:
         """The Job of a run; None when none is known, or only one of another run that had this name."""

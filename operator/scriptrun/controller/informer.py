@@ -163,7 +163,8 @@ class Informer:
         One of that name may have been made since: kopf gives each of the two a worker of its own, in no order.
         """
         if run := self._cache.drop_run(key, version):
-            self._enqueue_waiting((key[0], run.script))
+            for waiting in self._cache.list_next(key[0], run.script):
+                self._enqueue(("run", *waiting))
 
     def on_job(self, event: str, body: dict[str, Any]) -> None:
         """Take an event of the Jobs' reflector."""

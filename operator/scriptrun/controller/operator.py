@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import socket
-import time
 import uuid
 from datetime import UTC, datetime
 
@@ -26,6 +25,7 @@ from scriptrun.controller.informer import (
 from scriptrun.controller.queue import WorkQueue
 from scriptrun.controller.reconcile import Reconciler
 from scriptrun.controller.scripts import ScriptKeeper
+from scriptrun.controller.workers import Workers, namespace_of
 from scriptrun.errors import KubeError, ScriptRunError
 from scriptrun.http import serve_http
 from scriptrun.kube.access import LEASE_VERBS, OPERATOR_VERBS
@@ -55,7 +55,7 @@ class _Operator:
         self._connection = connection
         self._settings = settings
         self._cache = Cache()
-        self._queue: WorkQueue[WorkItem] = WorkQueue()
+        self._queue: WorkQueue[WorkItem] = WorkQueue(flow_of=namespace_of, busy_per_flow=settings.workers)
         self._scripts = ScriptKeeper(client, self._cache, _now)
         self._reconciler = Reconciler(client, self._cache, self._queue, settings, self._scripts, _now)
         self._informer = Informer(self._cache, self._queue.add)
@@ -210,16 +210,16 @@ class _Operator:
             await reflector.wait_synced()
 
     async def _run_workers(self) -> None:
-        workers = [asyncio.create_task(self._reconcile_forever()) for _ in range(self._settings.workers)]
+        workers = asyncio.create_task(Workers(self._queue, self._reconcile, 2 * self._settings.workers).run())
         resync = asyncio.create_task(self._resync_forever())
         try:
             await self._stop.wait()
             self._queue.close()
-            await asyncio.wait(workers, timeout=self._settings.graceful_stop_seconds)
+            await asyncio.wait({workers}, timeout=self._settings.graceful_stop_seconds)
         finally:
-            for task in (*workers, resync):
+            for task in (workers, resync):
                 task.cancel()
-            await asyncio.gather(*workers, resync, return_exceptions=True)
+            await asyncio.gather(workers, resync, return_exceptions=True)
 
     async def _resync_forever(self) -> None:
         while True:
@@ -230,34 +230,12 @@ class _Operator:
                 _log.warning("what vanished unseen is not known yet", error=str(error))
             self._reconciler.resync()
 
-    async def _reconcile_forever(self) -> None:
-        while (item := await self._queue.get()) is not None:
-            started = time.monotonic()
-            try:
-                await self._reconcile(item)
-                self._queue.forget(item)
-            except Exception as error:
-                metrics.RECONCILE_ERRORS.labels(item[0]).inc()
-                delay = self._queue.retry(item)
-                _log_failure(item, error, delay)
-            finally:
-                metrics.RECONCILE_SECONDS.labels(item[0]).observe(time.monotonic() - started)
-                self._queue.done(item)
-
     async def _reconcile(self, item: WorkItem) -> None:
         kind, *key = item
         if kind == "run":
             await self._reconciler.reconcile((key[0], key[1]))
         elif (again := await self._scripts.reconcile((key[0], key[1]))) is not None:
             self._queue.add_after(item, again)
-
-
-def _log_failure(item: WorkItem, error: Exception, delay: float) -> None:
-    facts = {"namespace": item[1], item[0]: item[2], "again_seconds": delay}
-    if isinstance(error, KubeError):
-        _log.warning("reconcile failed, will be tried again", error=str(error), **facts)
-    else:
-        _log.error("reconcile failed, will be tried again", exc_info=error, **facts)
 
 
 async def run_operator(settings: Settings, kubeconfig: str = "", context: str = "") -> None:

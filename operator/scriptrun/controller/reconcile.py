@@ -1,6 +1,5 @@
 """Reconcile one run: gather, decide, act, one status patch. Safe to repeat; nothing depends on having seen an event."""
 
-import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -173,16 +172,9 @@ class Reconciler:
             _log.warning("event not posted", namespace=run.key[0], run=run.key[1], error=str(error))
 
     def _let_next_start(self, run: RunFacts) -> None:
-        """Wake as many of those that wait for their turn as there are places, the oldest first."""
-        if not self._cache.queued:
-            return
-        siblings = list(self._cache.unfinished(run.key[0], run.script))
-        waiting = [other for other in siblings if other.key in self._cache.queued and not self._cache.is_started(other)]
-        script = self._cache.scripts.get((run.key[0], run.script))
-        limit = script.spec.max_concurrent_runs if script else None
-        free = len(waiting) if limit is None else limit - sum(map(self._cache.is_started, siblings))
-        for other in heapq.nsmallest(free, waiting, key=lambda other: (other.created, other.key)):
-            self._queue.add(("run", *other.key))
+        """Wake as many of those that wait for their turn as there are free slots, the oldest first."""
+        for key in self._cache.list_next(run.key[0], run.script):
+            self._queue.add(("run", *key))
 
     async def _report_progress(self, run: RunFacts, standing: _Standing, wait: Wait) -> None:
         """Write where a run stands, if that is news; a run that may end within the second is left to its end."""

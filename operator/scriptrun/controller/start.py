@@ -24,7 +24,7 @@ from scriptrun.policies.acceptance import (
     decide_missing_script,
     decide_missing_source,
 )
-from scriptrun.policies.admission import Place, decide_admission
+from scriptrun.policies.admission import decide_admission
 from scriptrun.policies.verdict import Verdict, Wait
 from scriptrun.settings import Settings
 
@@ -51,17 +51,18 @@ class Starter:
         """Start a run, or say why it can't be started (yet)."""
         if run.cancel:
             return Verdict(Reason.CANCELED, f"{run.cancel_message}, before it started")
+        known = self._cache.scripts.get((run.key[0], run.script))
+        if known and run.key in self._cache.queued and (turn := self._decide_turn(run, known)):
+            return turn  # it was found fit to run when it joined the queue, and is checked again when its turn comes
         prepared = await self._prepare(run, now)
         if not isinstance(prepared, tuple):
-            self._cache.queued.discard(run.key)  # who can't start holds nobody up
+            self._cache.unqueue(run)  # who can't start holds nobody up
             return prepared
         script, config_map = prepared
         if turn := self._decide_turn(run, script):
-            self._cache.queued.add(run.key)
+            self._cache.queue(run)
             return turn
-        self._cache.queued.discard(run.key)
-        # Counts from this moment on, not from when its Job is seen: two workers must not give away one place.
-        self._cache.starting.add(run.uid)
+        self._cache.begin(run)
         try:
             return await self._create(run, script, config_map)
         except (Forbidden, Invalid) as error:
@@ -112,15 +113,9 @@ class Starter:
         return check_input_size(config_map) or (script, config_map)
 
     def _decide_turn(self, run: RunFacts, script: ScriptFacts) -> Wait | None:
-        limit = script.spec.max_concurrent_runs
-        if limit is None or run.uid in self._cache.starting:
+        if run.uid in self._cache.starting:
             return None
-        places = [
-            Place(other, self._cache.is_started(other))
-            for other in self._cache.unfinished(*script.key)
-            if self._cache.is_started(other) or other.key in self._cache.queued
-        ]
-        return decide_admission(run, places, limit)
+        return decide_admission(*self._cache.count_turn(run), script.spec.max_concurrent_runs)
 
     async def _create(
         self, run: RunFacts, script: ScriptFacts, config_map: dict[str, Any]

@@ -22,6 +22,7 @@ from scriptrun.controller.informer import Informer, WorkItem
 from scriptrun.controller.queue import WorkQueue
 from scriptrun.controller.reconcile import Reconciler
 from scriptrun.controller.scripts import ScriptKeeper
+from scriptrun.controller.workers import Workers, namespace_of
 from scriptrun.errors import KubeError
 from scriptrun.kube.client import Client
 from scriptrun.settings import Settings
@@ -58,7 +59,7 @@ class Replica:
         self.client = ServerClient(server, noise, faults, log)
         client = cast(Client, self.client)
         self.cache = Cache()
-        self.queue: WorkQueue[WorkItem] = WorkQueue(asyncio.get_running_loop().time)
+        self.queue: WorkQueue[WorkItem] = WorkQueue(asyncio.get_running_loop().time, namespace_of)
         self.scripts = ScriptKeeper(client, self.cache, self._clock)
         self.reconciler = Reconciler(client, self.cache, self.queue, settings, self.scripts, self._clock)
         self._informer = Informer(self.cache, self.queue.add)
@@ -76,8 +77,7 @@ class Replica:
         await self.fill()
         self._server.watchers.append(self._take)
         self.reconciler.take_over()
-        for _ in range(_WORKERS):
-            self._spawn(self._work())
+        self._spawn(Workers(self.queue, self._reconcile_noting_defects, _WORKERS).run())
         self._spawn(self._relist())
 
     async def _count(self) -> None:
@@ -107,17 +107,14 @@ class Replica:
         self._tasks[task] = None
         task.add_done_callback(self._tasks.pop)
 
-    async def _work(self) -> None:
-        while (item := await self.queue.get()) is not None:
-            try:
-                await self.reconcile(item)
-                self.queue.forget(item)
-            except Exception as error:
-                if not isinstance(error, KubeError):
-                    self.defects.append(error)
-                self.queue.retry(item)
-            finally:
-                self.queue.done(item)
+    async def _reconcile_noting_defects(self, item: WorkItem) -> None:
+        try:
+            await self.reconcile(item)
+        except KubeError:
+            raise
+        except Exception as error:
+            self.defects.append(error)
+            raise
 
     async def reconcile(self, item: WorkItem) -> None:
         """One pass, as the operator's worker does it."""
