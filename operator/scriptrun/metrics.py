@@ -9,6 +9,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from scriptrun.models.facts import RunFacts
 from scriptrun.policies.attempts import parse_instant
+from scriptrun.runtime.metrics import register_runtime
 
 __all__ = [
     "API_REQUESTS",
@@ -41,6 +42,7 @@ _SLOW = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400)
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
 GCCollector(registry=REGISTRY)
+register_runtime(REGISTRY)
 
 RUNS = Counter("scriptrun_runs", "Runs that ended.", ["namespace", "script", "phase", "reason"], registry=REGISTRY)
 RUNS_UNFINISHED = Gauge("scriptrun_runs_unfinished", "Runs that have not ended.", registry=REGISTRY)

@@ -4,11 +4,14 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from scriptrun.runtime.metrics import register_runtime
+
 __all__ = ["KUBE_REQUESTS", "REGISTRY", "REQUESTS", "REQUEST_SECONDS", "STREAMS", "observe_kube"]
 
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
 GCCollector(registry=REGISTRY)
+register_runtime(REGISTRY)
 
 REQUESTS = Counter("scriptrun_http_requests", "Requests answered.", ["operation", "method", "code"], registry=REGISTRY)
 REQUEST_SECONDS = Histogram(

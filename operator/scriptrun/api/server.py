@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from scriptrun import __version__
 from scriptrun.api import metrics
@@ -41,6 +41,8 @@ from scriptrun.kube.client import Client
 from scriptrun.kube.connection import Connection, open_connection
 from scriptrun.kube.leader import lead
 from scriptrun.kube.preflight import check_cluster
+from scriptrun.runtime.loop_lag import watch_loop_lag
+from scriptrun.runtime.steps import Steps
 from scriptrun.scheduler.process import Scheduler, open_scheduler
 from scriptrun.scheduler.settings import SchedulerSettings
 
@@ -73,6 +75,8 @@ async def run_api(
         ScriptRunError: this cluster or these settings can't be worked with.
     """
     connections = settings.max_connections + settings.max_streams
+    steps = Steps()
+    steps.install()
     async with open_connection(kubeconfig, context, connections) as connection, _open_store(history) as store:
         verbs = {**API_VERBS, **REVIEW_VERBS}
         client = Client(connection, verbs, metrics.observe_kube)
@@ -88,8 +92,9 @@ async def run_api(
             live = Live(client, settings.namespaces, _feed(recorder, scheduler))
             gatekeeper = Gatekeeper(client, TokenFolder(settings.tokens_dir), settings.auth_cache_seconds)
             runs = RunService(client, gatekeeper, live, store, recorder)
-            server = _build_server(Context(client, gatekeeper, live, runs, settings, store), settings, scheduler)
-            work = {"watches": live.run(), "server": server.serve()}
+            context_ = Context(client, gatekeeper, live, runs, settings, store)
+            server = _build_server(context_, settings, scheduler, steps)
+            work = {"watches": live.run(), "server": server.serve(), "loop lag": watch_loop_lag(steps)}
             if recorder is not None and store is not None:
                 work["history"] = _keep_history(connection, store, recorder, settings)
             if scheduler is not None:
@@ -193,10 +198,23 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _build_server(context: Context, settings: ApiSettings, scheduler: Scheduler | None) -> uvicorn.Server:
+def _follow_requests(app: ASGIApp, steps: Steps) -> ASGIApp:
+    """Name requests by method and path where it is said what held the event loop."""
+
+    async def follow(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        await steps.follow(f"{scope['method']} {scope['path']}", app(scope, receive, send))  # type: ignore[arg-type]
+
+    return follow
+
+
+def _build_server(context: Context, settings: ApiSettings, scheduler: Scheduler | None, steps: Steps) -> uvicorn.Server:
     app: ASGIApp = build_app(context)
     if scheduler is not None:
         app = mount_scheduler(app, scheduler.service, settings)
+    app = _follow_requests(app, steps)
     protocol = type("Protocol", (GuardedProtocol,), {"header_seconds": settings.header_seconds})
     config = uvicorn.Config(
         app,

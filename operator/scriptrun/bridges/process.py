@@ -27,6 +27,8 @@ from scriptrun.kube.preflight import check_cluster
 from scriptrun.kube.reflector import EVERYTHING, Reflector
 from scriptrun.kube.resources import BRIDGES, SCRIPTRUNS
 from scriptrun.liveness import Liveness
+from scriptrun.runtime.loop_lag import watch_loop_lag
+from scriptrun.runtime.steps import Steps
 from scriptrun.settings import BridgeSettings
 
 __all__ = ["FIELD_MANAGER", "run_bridges"]
@@ -55,6 +57,7 @@ class _BridgeProcess:
         self._stop = asyncio.Event()
         self._started = False
         self._liveness = Liveness(self._reflectors)
+        self._steps = Steps()
         self._identity = f"{os.environ.get('HOSTNAME') or socket.gethostname()}_{uuid.uuid4().hex[:8]}"
 
     def readiness(self) -> str:
@@ -70,11 +73,13 @@ class _BridgeProcess:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
+        self._steps.install()
         web = await serve_http(
             self._settings.http_host, self._settings.http_port, self._liveness.explain, self.readiness
         )
         parts = [
             asyncio.create_task(self._liveness.beat(), name="heartbeat"),
+            asyncio.create_task(watch_loop_lag(self._steps), name="loop lag"),
             asyncio.create_task(self._resync_forever(), name="resync"),
             *(
                 asyncio.create_task(reflector.run(namespace), name=f"{reflector} {namespace}")

@@ -36,6 +36,8 @@ from scriptrun.kube.preflight import check_cluster
 from scriptrun.kube.reflector import Reflector
 from scriptrun.kube.resources import CONFIGMAPS, JOBS, PODS
 from scriptrun.liveness import Liveness
+from scriptrun.runtime.loop_lag import watch_loop_lag
+from scriptrun.runtime.steps import Steps
 from scriptrun.settings import Settings
 
 __all__ = ["run_operator"]
@@ -69,6 +71,7 @@ class _Operator:
         self._counted = asyncio.Event()
         self._stop = asyncio.Event()
         self._liveness = Liveness(self._reflectors)
+        self._steps = Steps()
         metrics.QUEUE_DEPTH.set_function(lambda: len(self._queue))
         metrics.RUNS_UNFINISHED.set_function(lambda: sum(not run.finished for run in self._cache.runs.values()))
 
@@ -88,11 +91,13 @@ class _Operator:
             ScriptRunError: a part that must go on for ever has ended.
         """
         self._take_signals()
+        self._steps.install()
         web = await serve_http(
             self._settings.http_host, self._settings.http_port, self._liveness.explain, self.readiness
         )
         parts = [
             asyncio.create_task(self._liveness.beat(), name="heartbeat"),
+            asyncio.create_task(watch_loop_lag(self._steps), name="loop lag"),
             asyncio.create_task(self._watch(), name="kopf"),
             asyncio.create_task(self._count(), name="census"),
             *(
@@ -231,6 +236,10 @@ class _Operator:
             self._reconciler.resync()
 
     async def _reconcile(self, item: WorkItem) -> None:
+        kind, namespace, name = item
+        await self._steps.follow(f"{kind} {namespace}/{name}", self._pass(item))
+
+    async def _pass(self, item: WorkItem) -> None:
         kind, *key = item
         if kind == "run":
             await self._reconciler.reconcile((key[0], key[1]))

@@ -1,0 +1,1 @@
+"""What every process needs to stay responsive, whatever it works on. Knows neither cluster nor orchestrator."""
