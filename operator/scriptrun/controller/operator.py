@@ -22,7 +22,6 @@ from scriptrun.controller.informer import (
     WorkItem,
     build_kopf_settings,
 )
-from scriptrun.controller.queue import WorkQueue
 from scriptrun.controller.reconcile import Reconciler
 from scriptrun.controller.scripts import ScriptKeeper
 from scriptrun.controller.workers import Workers, namespace_of
@@ -38,6 +37,7 @@ from scriptrun.kube.resources import CONFIGMAPS, JOBS, PODS
 from scriptrun.liveness import Liveness
 from scriptrun.runtime.loop_lag import watch_loop_lag
 from scriptrun.runtime.steps import Steps
+from scriptrun.runtime.work_queue import WorkQueue
 from scriptrun.settings import Settings
 
 __all__ = ["run_operator"]

@@ -11,7 +11,6 @@ from scriptrun import metrics
 from scriptrun.controller.cache import Cache
 from scriptrun.controller.follow import Follower
 from scriptrun.controller.informer import WorkItem
-from scriptrun.controller.queue import WorkQueue
 from scriptrun.controller.runs import RunKeeper
 from scriptrun.controller.scripts import ScriptKeeper
 from scriptrun.controller.start import Starter
@@ -25,6 +24,7 @@ from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import Attempt
 from scriptrun.policies.outcome import Settle, decide_lost_job
 from scriptrun.policies.verdict import Verdict, Wait
+from scriptrun.runtime.work_queue import WorkQueue
 from scriptrun.settings import Settings
 
 __all__ = ["Reconciler"]

@@ -7,12 +7,12 @@ from typing import Any
 from scriptrun.controller.cache import Cache
 from scriptrun.controller.informer import WorkItem
 from scriptrun.controller.observe import observe_run
-from scriptrun.controller.queue import WorkQueue
 from scriptrun.errors import Conflict, NotFound, Unavailable
 from scriptrun.kube.client import APPLY, Client
 from scriptrun.kube.resources import SCRIPTRUNS
 from scriptrun.models.facts import Key, RunFacts
 from scriptrun.policies.ttl import decide_expiry
+from scriptrun.runtime.work_queue import WorkQueue
 
 __all__ = ["RunKeeper"]
 

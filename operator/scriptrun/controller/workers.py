@@ -8,8 +8,8 @@ import structlog
 
 from scriptrun import metrics
 from scriptrun.controller.informer import WorkItem
-from scriptrun.controller.queue import WorkQueue
 from scriptrun.errors import KubeError
+from scriptrun.runtime.work_queue import WorkQueue
 
 __all__ = ["Workers", "namespace_of"]
 

@@ -19,12 +19,12 @@ from builders import at
 from scriptrun.controller.cache import Cache
 from scriptrun.controller.census import Census
 from scriptrun.controller.informer import Informer, WorkItem
-from scriptrun.controller.queue import WorkQueue
 from scriptrun.controller.reconcile import Reconciler
 from scriptrun.controller.scripts import ScriptKeeper
 from scriptrun.controller.workers import Workers, namespace_of
 from scriptrun.errors import KubeError
 from scriptrun.kube.client import Client
+from scriptrun.runtime.work_queue import WorkQueue
 from scriptrun.settings import Settings
 from unit.controller.server import Body, Faults, Server, ServerClient, Write
 

@@ -7,11 +7,11 @@ import pytest
 
 from builders import at, instant, job_body, pod_facts, run_facts, settings
 from scriptrun.controller.cache import Cache
-from scriptrun.controller.queue import WorkQueue
 from scriptrun.controller.reconcile import Reconciler
 from scriptrun.controller.scripts import ScriptKeeper
 from scriptrun.errors import Unavailable
 from scriptrun.kube.client import Client
+from scriptrun.runtime.work_queue import WorkQueue
 
 FINISHED = run_facts(status={"phase": "Succeeded", "finishedAt": instant(5)})
 

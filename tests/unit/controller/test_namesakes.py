@@ -9,13 +9,13 @@ from builders import at, run_body
 from scriptrun.controller.cache import Cache
 from scriptrun.controller.informer import WorkItem
 from scriptrun.controller.observe import observe_run
-from scriptrun.controller.queue import WorkQueue
 from scriptrun.controller.runs import RunKeeper
 from scriptrun.desired.status import build_end
 from scriptrun.kube.client import Client
 from scriptrun.models.facts import RunFacts
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.verdict import Verdict
+from scriptrun.runtime.work_queue import WorkQueue
 from unit.controller.server import NO_FAULTS, Server, ServerClient
 
 LOST = Verdict(Reason.OUTPUT_LOST, "its Job was deleted")

@@ -4,9 +4,9 @@ import asyncio
 from collections import Counter
 
 from scriptrun.controller.informer import WorkItem
-from scriptrun.controller.queue import WorkQueue
 from scriptrun.controller.workers import Workers, namespace_of
 from scriptrun.errors import Unavailable
+from scriptrun.runtime.work_queue import WorkQueue
 from unit.controller.virtualtime import run_virtually
 
 PER_NAMESPACE = 16

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scriptrun.controller.queue import WorkQueue
+from scriptrun.runtime.work_queue import WorkQueue
 
 
 async def _take(queue: WorkQueue[str]) -> str | None:
