@@ -15,6 +15,8 @@ ScriptRunError
 │   ├── Rejected              what was sent will never be accepted
 │   └── TryLater              no answer, or one that says: later
 │       └── Refused           credentials, TLS or address are wrong
+├── WorkTooLarge              a computation took more CPU or memory than it may
+├── WorkersBusy               a computation can't be done now: try again
 ├── HistoryUnavailable        the history's database is away: try again
 ├── ClusterUnsuitable         CRDs missing, rights missing, or older than 1.30
 └── UsageError                the command line was used wrongly
@@ -39,6 +41,8 @@ __all__ = [
     "Unavailable",
     "UndeclaredAccess",
     "UsageError",
+    "WorkTooLarge",
+    "WorkersBusy",
 ]
 
 
@@ -118,6 +122,17 @@ class TryLater(TaskError):
 
 class Refused(TryLater):
     """Credentials, TLS or address are wrong: only a person can mend it, so it is tried again slowly."""
+
+
+class WorkTooLarge(ScriptRunError):
+    """A computation on what somebody wrote took more CPU or memory than it may, and always would.
+
+    The message says which, as the end of a sentence: ``took more than 2 s of CPU``.
+    """
+
+
+class WorkersBusy(ScriptRunError):
+    """The worker processes can't do a computation now; the message says why: try again later."""
 
 
 class HistoryUnavailable(ScriptRunError):
