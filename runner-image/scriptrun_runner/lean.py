@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from hashlib import _Hash
     from typing import Any, Callable
 
-__all__ = ["SIGINT", "SIGTERM", "make_sha256", "parse_json", "set_signal_handler"]
+__all__ = ["block_stop_signals", "handle_stop_signals", "make_sha256", "parse_json"]
 
-SIGINT = 2
-SIGTERM = 15
+_SIGINT = 2
+_SIGTERM = 15
 
 
 class _Context:
@@ -49,13 +49,32 @@ def parse_json(text: str) -> Any:
     return json.loads(text)
 
 
-def set_signal_handler(number: int, handler: Callable[..., object]) -> None:
-    """Call `handler(number, frame)` in the main thread when signal `number` arrives."""
+def block_stop_signals() -> None:
+    """Keep SIGTERM and SIGINT pending until `handle_stop_signals`.
+
+    For PID 1 the kernel discards a signal that is neither blocked nor has a handler. Where `bin/runner` could block
+    them already, this changes nothing.
+    """
+    signals = _load_signals()
+    signals.pthread_sigmask(signals.SIG_BLOCK, (_SIGTERM, _SIGINT))
+
+
+def handle_stop_signals(handler: Callable[..., object]) -> None:
+    """Call `handler(number, frame)` in the main thread for each SIGTERM and SIGINT, those that are pending included."""
+    signals = _load_signals()
+    for number in (_SIGTERM, _SIGINT):
+        signals.signal(number, handler)
+    signals.pthread_sigmask(signals.SIG_UNBLOCK, (_SIGTERM, _SIGINT))
+
+
+def _load_signals() -> Any:
     try:
-        from _signal import signal  # type: ignore[import-not-found]
+        import _signal  # type: ignore[import-not-found]
     except ImportError:
-        from signal import signal
-    signal(number, handler)
+        import signal
+
+        return signal
+    return _signal
 
 
 def make_sha256(data: bytes = b"") -> _Hash:

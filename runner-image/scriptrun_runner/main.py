@@ -7,7 +7,7 @@ import time
 
 from scriptrun_runner.execute import execute
 from scriptrun_runner.handlers import CANNOT_EXECUTE
-from scriptrun_runner.lean import SIGINT, SIGTERM, set_signal_handler
+from scriptrun_runner.lean import handle_stop_signals
 from scriptrun_runner.paths import Paths
 from scriptrun_runner.process import STDERR
 from scriptrun_runner.report import ApiAccess, OutputWriter, build_output_config_map
@@ -55,8 +55,7 @@ def run(layout: Layout) -> int:
         The exit code of the container.
     """
     stop = Stop()
-    set_signal_handler(SIGTERM, stop.request)
-    set_signal_handler(SIGINT, stop.request)
+    handle_stop_signals(stop.request)
     paths = Paths(os.path.join(layout.root, "input"), os.path.join(layout.root, "work"))
     started_at = time.time()
     try:

@@ -37,9 +37,22 @@ cp -r {image}/bin/runner opt/scriptrun/bin
 cp -r {image}/scriptrun_runner {image}/ferris_cli opt/scriptrun/lib
 mount --bind {input} scriptrun/input
 mount -t tmpfs -o mode=0777,size={work_bytes} none scriptrun/work
-exec chroot --userspec=65532:65532 . \\
-    /usr/bin/env -i PATH=/usr/local/bin:/usr/bin:/bin SCRIPTRUN_POD=p-0-abcde /opt/scriptrun/bin/runner
+cp -r {programs} programs
+{further}
+exec env -i PATH=/programs:/usr/local/bin:/usr/bin:/bin SCRIPTRUN_POD=p-0-abcde \\
+    "$(which chroot)" --userspec=65532:65532 . /opt/scriptrun/bin/runner
 """
+_PLAIN_ENV = """
+printf '#!/bin/sh\\ncase "$1" in -*) exit 125 ;; esac\\nexec "$@"\\n' > plain-env
+chmod 0755 plain-env
+mount --bind plain-env usr/bin/env
+"""
+"""Like that of busybox, it knows nothing of signals."""
+_STOPPED_AT_START = """#!/bin/sh
+kill -{signal} $$
+exec /usr/bin/python3 "$@"
+"""
+"""What the launcher takes for Python; it is PID 1 at that time."""
 
 
 class Ended:
@@ -57,14 +70,23 @@ def run_container(tmp_path: Path) -> Callable[..., Ended]:
     assert shutil.which("unshare"), "install util-linux: the runner's tests make namespaces with unshare"
     assert os.geteuid() == 0, "run the tests as root: they mount file systems in a namespace of their own"
 
-    def run(source: str, *, work_bytes: int = 1_048_576, **fields: Any) -> Ended:
+    def run(source: str, *, work_bytes: int = 1_048_576, python: str = "", further: str = "", **fields: Any) -> Ended:
         Input(tmp_path / "input", source, {}, outputTransport="TerminationMessage", **fields)
-        (tmp_path / "root").mkdir()
+        for name in ("root", "programs"):
+            (tmp_path / name).mkdir()
+        if python:
+            (tmp_path / "programs" / "python3").write_text(python)
+            (tmp_path / "programs" / "python3").chmod(0o755)
         log = tmp_path / "termination-log"
         log.touch()
         log.chmod(0o666)
-        places = {"root": tmp_path / "root", "log": log, "image": RUNNER_IMAGE, "input": tmp_path / "input"}
-        setup = _SETUP.format(work_bytes=work_bytes, **{name: shlex.quote(str(path)) for name, path in places.items()})
+        places = {
+            "log": log,
+            "image": RUNNER_IMAGE,
+            **{name: tmp_path / name for name in ("root", "input", "programs")},
+        }
+        quoted = {name: shlex.quote(str(path)) for name, path in places.items()}
+        setup = _SETUP.format(work_bytes=work_bytes, further=further, **quoted)
         command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", setup]
         return Ended(subprocess.run(command, capture_output=True, timeout=30, check=False), log)
 
@@ -131,6 +153,32 @@ def test_a_script_may_signal_everybody(run_container: Callable[..., Ended]) -> N
     assert ended.result["reason"] in ("ScriptFailed", "Terminated")
 
 
+@pytest.mark.parametrize("signal", ["TERM", "INT"])
+def test_a_signal_that_comes_before_python_is_there_is_not_lost(
+    run_container: Callable[..., Ended], signal: str
+) -> None:
+    ended = run_container("echo executed", python=_STOPPED_AT_START.format(signal=signal))
+    assert ended.stdout == ""
+    assert (ended.result["reason"], ended.exit_code) == ("Terminated", 143)
+    assert ended.result["message"] == "the pod was told to stop before the script was started"
+
+
+def test_a_script_has_no_signal_blocked(run_container: Callable[..., Ended]) -> None:
+    ended = run_container("grep SigBlk /proc/self/status")
+    assert ended.stdout.split() == ["SigBlk:", "0" * 16]
+
+
+def test_an_image_whose_env_can_t_block_signals(run_container: Callable[..., Ended]) -> None:
+    ended = run_container('echo "$PPID"', further=_PLAIN_ENV)
+    assert (ended.stdout, ended.stderr, ended.exit_code) == ("1\n", "", 0)
+
+
+def test_the_image_says_that_its_env_can() -> None:
+    launcher, dockerfile = ((RUNNER_IMAGE / name).read_text() for name in ("bin/runner", "Dockerfile"))
+    assert "[ -e /etc/scriptrun/env-blocks-signals ]" in launcher
+    assert "touch /etc/scriptrun/env-blocks-signals" in dockerfile
+
+
 def test_the_runner_is_written_for_python_3_9() -> None:
     sources = [*RUNNER_IMAGE.glob("scriptrun_runner/**/*.py"), *RUNNER_IMAGE.glob("ferris_cli/*.py")]
     assert len(sources) > 20
@@ -143,7 +191,7 @@ def test_little_is_imported_before_the_script_starts() -> None:
     program = (
         f"import sys; sys.path.insert(0, {str(RUNNER_IMAGE)!r})\n"
         "import scriptrun_runner.main, scriptrun_runner.contracts.files\n"
-        "scriptrun_runner.lean.parse_json('{}'); scriptrun_runner.lean.set_signal_handler(15, print)\n"
+        "scriptrun_runner.lean.parse_json('{}'); scriptrun_runner.lean.handle_stop_signals(print)\n"
         f"scriptrun_runner.snapshot.hash_snapshot({str(RUNNER_IMAGE / 'bin')!r})\n"
         "print(*sys.modules)"
     )
