@@ -82,7 +82,7 @@ class Follower:
         return [judge_attempt(pod.number or place, pod, results.get(pod.name)) for place, pod in enumerate(pods, 1)]
 
     def _recall_pods(self, run: RunFacts, job: JobFacts) -> bool:
-        """Take the pods of which only the run's status tells into the cache, to be asked for; says whether any."""
+        """Take the pods that only the run's status or its Job tells of into the cache, to be asked for; whether any."""
         known = self._cache.pods.get(run.key, {})
         recalled = [pod for pod in observe_recorded_pods(run, job) if pod.name not in known]
         for pod in recalled:
@@ -149,10 +149,10 @@ class Follower:
         items = events.get("items") or ()
         return str(items[-1].get("message", "")) if items else ""
 
-    async def stop(self, key: Key, uid: str, verdict: Verdict) -> None:
-        """Stop a Job, and note on it why."""
+    async def stop(self, key: Key, uid: str, verdict: Verdict, attempts: Sequence[Attempt] = ()) -> None:
+        """Stop a Job, and note on it why and which attempts it had."""
         try:
-            self._cache.put_job(observe_job(await self._client.patch(JOBS, key, build_stop(uid, verdict))))
+            self._cache.put_job(observe_job(await self._client.patch(JOBS, key, build_stop(uid, verdict, attempts))))
         except (NotFound, Conflict):
             return  # gone, or another Job of that name: nothing of ours runs
 

@@ -1,8 +1,11 @@
 """From an object as the API server shows it to the few facts of it that are kept."""
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
+
+from pydantic import ValidationError
 
 from scriptrun.desired.names import REPORT_FINALIZER, SNAPSHOT_ANNOTATION, STOP_ANNOTATION, TOKEN_VOLUME
 from scriptrun.desired.stored import is_stored
@@ -18,11 +21,13 @@ from scriptrun.models.facts import (
 )
 from scriptrun.models.reasons import Reason
 from scriptrun.models.script import ScriptSpec
+from scriptrun.models.scriptrun import Attempt as AttemptStatus
 from scriptrun.policies.attempts import parse_instant, parse_result
 
 __all__ = ["observe_job", "observe_pod", "observe_recorded_pods", "observe_result", "observe_run", "observe_script"]
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
+_LARGEST = 2**31 - 1
 
 
 def _head(body: dict[str, Any]) -> tuple[Key, str, int, datetime, bool]:
@@ -131,8 +136,21 @@ def observe_job(body: dict[str, Any]) -> JobFacts:
         deleting=deleting,
         stopped_reason=str(stopped.get("reason", "")) if stopped.get("reason") in set(Reason) else "",
         stopped_message=str(stopped.get("message", "")),
+        stopped_attempts=tuple(_read_attempts(stopped)),
         snapshot=_observe_snapshot(body),
     )
+
+
+def _read_attempts(stopped: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Read the attempts noted on a stopped Job. Who may edit Jobs may have changed them, so every field is checked."""
+    noted = stopped.get("attempts")
+    for entry in noted if isinstance(noted, list) else ():
+        try:
+            attempt = AttemptStatus.model_validate(entry)
+        except ValidationError:
+            continue
+        if 1 <= attempt.number <= _LARGEST and 0 <= (attempt.exit_code or 0) <= _LARGEST:
+            yield attempt.model_dump(by_alias=True, exclude_none=True)
 
 
 def _parse_count(body: dict[str, Any], name: str) -> int | None:
@@ -142,7 +160,11 @@ def _parse_count(body: dict[str, Any], name: str) -> int | None:
 
 
 def observe_recorded_pods(run: RunFacts, job: JobFacts) -> list[PodFacts]:
-    """Observe the pods that the run's own status tells of: some may have gone since, while nobody looked."""
+    """Observe the pods that the run's own status or its stopped Job tells of.
+
+    Some may have gone since, while nobody looked.
+    """
+    entries = (*(run.status.get("attempts") or ()), *job.stopped_attempts)
     return [
         PodFacts(
             key=(run.key[0], entry["pod"]),
@@ -156,7 +178,7 @@ def observe_recorded_pods(run: RunFacts, job: JobFacts) -> list[PodFacts]:
             failed_before=entry["number"] - 1,
             recorded_reason=entry["reason"] if entry.get("reason") in set(Reason) else "",
         )
-        for entry in run.status.get("attempts") or ()
+        for entry in {entry["pod"]: entry for entry in entries}.values()
     ]
 
 

@@ -140,7 +140,7 @@ class Reconciler:
         """Write the end of a run."""
         now = self._clock()
         if settle.stop_job and standing.job is not None:
-            await self._follower.stop(run.key, standing.job.uid, settle.verdict)
+            await self._follower.stop(run.key, standing.job.uid, settle.verdict, standing.attempts)
         job_name = run.key[1] if standing.job or run.status.get("jobName") else ""
         body = build_end(run, settle.verdict, standing.attempts, settle.attempt, job_name, now)
         written = await self._runs.write(run, body)

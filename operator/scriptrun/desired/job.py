@@ -1,5 +1,6 @@
 """The Job of a run. Callers chose nothing of it but its deadline and retries; the rest is the Script's."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from scriptrun.desired.input import GRACE_PERIOD_SECONDS, build_owner, dump_json
@@ -12,8 +13,10 @@ from scriptrun.desired.names import (
     input_name,
     run_labels,
 )
+from scriptrun.desired.status import build_attempt
 from scriptrun.models.facts import RunFacts
 from scriptrun.models.script import ScriptSpec
+from scriptrun.policies.attempts import Attempt
 from scriptrun.policies.verdict import Verdict
 from scriptrun.settings import Settings
 
@@ -21,6 +24,7 @@ __all__ = ["build_job", "build_stop"]
 
 _FAILURES = "metadata.annotations['batch.kubernetes.io/job-index-failure-count']"
 _IGNORED = "metadata.annotations['batch.kubernetes.io/job-index-ignored-failure-count']"
+_NOTED_ATTEMPTS = 100  # disruptions are not limited, an object's annotations are (256 KiB)
 _TOKEN_SECONDS = 3607  # 3607 and not 3600: the kubelet's own value, renewed at 80 %
 
 
@@ -155,11 +159,17 @@ def build_job(run: RunFacts, script: ScriptSpec, input_sha256: str, settings: Se
     }
 
 
-def build_stop(uid: str, verdict: Verdict) -> dict[str, Any]:
+def build_stop(uid: str, verdict: Verdict, attempts: Sequence[Attempt]) -> dict[str, Any]:
     """Build the merge patch that stops a Job: its pods are ended with their grace period, no new one is made.
 
-    It says why in the same write: an operator that dies before it has said so in the run's status leaves the next one
-    a Job from which nothing more could be learned.
+    It says why in the same write, and which attempts there were: an operator that dies before it has said so in the
+    run's status leaves the next one a Job from which nothing more could be learned, since the pods go.
+
+    Args:
+        uid: of the Job.
+        verdict: why.
+        attempts: those known; the last 100 are kept with the Job.
     """
-    why = dump_json({"reason": verdict.reason, "message": verdict.message})
+    entries = [build_attempt(attempt) for attempt in attempts[-_NOTED_ATTEMPTS:]]
+    why = dump_json({"reason": verdict.reason, "message": verdict.message, "attempts": entries})
     return {"metadata": {"uid": uid, "annotations": {STOP_ANNOTATION: why}}, "spec": {"suspend": True}}

@@ -19,6 +19,7 @@ from scriptrun.policies.verdict import Verdict
 __all__ = [
     "INLINE_LIMIT_BYTES",
     "Progress",
+    "build_attempt",
     "build_condition",
     "build_end",
     "build_progress",
@@ -62,7 +63,8 @@ def build_condition(
     }
 
 
-def _build_attempt(attempt: Attempt) -> dict[str, Any]:
+def build_attempt(attempt: Attempt) -> dict[str, Any]:
+    """Build an attempt's entry in ``status.attempts``."""
     pod, result = attempt.pod, attempt.result
     started = (result.started_at if result else None) or pod.started_at
     finished = (result.finished_at if result else None) or pod.finished_at
@@ -90,7 +92,7 @@ def _patch(run: RunFacts, status: dict[str, Any]) -> dict[str, Any]:
 
 
 def _common(run: RunFacts, attempts: Sequence[Attempt], job_name: str, now: datetime) -> dict[str, Any]:
-    entries = [_build_attempt(attempt) for attempt in attempts]
+    entries = [build_attempt(attempt) for attempt in attempts]
     started = next((entry["startedAt"] for entry in entries if "startedAt" in entry), None)
     queued = run.status.get("queuedAt")
     return {

@@ -119,7 +119,10 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class JobFacts:
-    """A Job, with the condition that ended it, or why the operator stopped it."""
+    """A Job, with the condition that ended it, or why the operator stopped it and after which attempts.
+
+    ``stopped_attempts`` are entries as in a run's ``status.attempts``.
+    """
 
     key: Key
     uid: str
@@ -134,6 +137,7 @@ class JobFacts:
     deleting: bool = False
     stopped_reason: str = ""
     stopped_message: str = ""
+    stopped_attempts: tuple[dict[str, Any], ...] = ()
     snapshot: Snapshot = field(default_factory=Snapshot)
 
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import job_facts, run_facts, script_spec, settings
+from builders import instant, job_facts, pod_facts, run_facts, script_spec, settings
 from scriptrun.desired.job import build_job, build_stop
 from scriptrun.models.reasons import Reason
+from scriptrun.policies.attempts import judge_attempt
 from scriptrun.policies.verdict import Verdict
 from scriptrun.settings import Settings
 
@@ -222,12 +223,22 @@ class TestSnapshot:
         assert (kept.retry_disrupted, kept.output_schema, kept.output_in_config_map) == (True, {}, True)
 
 
-def test_stopping_says_why_in_the_same_write() -> None:
+def test_stopping_says_why_and_after_which_attempts_in_the_same_write() -> None:
     job = job_facts()
-    patch = build_stop(job.uid, Verdict(Reason.UNSCHEDULABLE, "no node: ä"))
+    attempts = [judge_attempt(1, pod_facts(state={"running": {"startedAt": instant(3)}}), None)]
+    patch = build_stop(job.uid, Verdict(Reason.UNSCHEDULABLE, "no node: ä"), attempts)
     assert patch["spec"] == {"suspend": True}
     assert patch["metadata"]["uid"] == job.uid
     assert json.loads(patch["metadata"]["annotations"]["scriptrun.dev/stopped"]) == {
         "reason": "Unschedulable",
         "message": "no node: ä",
+        "attempts": [{"number": 1, "pod": "hello-1-0-aaaaa", "startedAt": "2026-11-21T12:00:03.000Z"}],
     }
+
+
+def test_a_stopped_job_keeps_its_last_attempts_only() -> None:
+    """An object's annotations have 256 KiB; the number of disruptions has no limit."""
+    attempts = [judge_attempt(number, pod_facts(suffix=f"{number:05}"), None) for number in range(1, 2001)]
+    patch = build_stop("uid", Verdict(Reason.CANCELED, ""), attempts)
+    noted = json.loads(patch["metadata"]["annotations"]["scriptrun.dev/stopped"])["attempts"]
+    assert [entry["number"] for entry in noted] == list(range(1901, 2001))
