@@ -38,7 +38,7 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "syntax": ("def broken(:\n", {}, {}),
     "retried": (COUNT, {"backoffLimit": 4}, {}),
     "exhausted": ("import sys\nsys.exit(3)", {"backoffLimit": 4}, {"backoffLimit": 1}),
-    "late": (SLEEP, {"activeDeadlineSeconds": 900}, {"activeDeadlineSeconds": 4}),
+    "late": (SLEEP, {"activeDeadlineSeconds": 900, "backoffLimit": 3}, {"activeDeadlineSeconds": 4}),
     "slow": (SLEEP, {"attemptDeadlineSeconds": 2}, {}),
     "stubborn": (STUBBORN, {"attemptDeadlineSeconds": 1}, {}),
     "slow-retried": (
@@ -155,6 +155,7 @@ def test_the_whole_run_took_too_long(runs: Space) -> None:
     run = runs.end_of("late")
     assert run.end == ("Failed", "Timeout")
     assert "activeDeadlineSeconds (4 s)" in run.message
+    assert "Retrying" not in {version.reason for version in runs.history("late")}
 
 
 @pytest.mark.parametrize(("name", "seconds", "code"), [("slow", "2 s", 143), ("stubborn", "1 s", 137)])

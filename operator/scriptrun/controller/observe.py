@@ -115,11 +115,8 @@ def observe_job(body: dict[str, Any]) -> JobFacts:
     """Observe a Job."""
     key, uid, version, created, deleting = _head(body)
     owners = body["metadata"].get("ownerReferences") or ()
-    conditions = {
-        item["type"]: item
-        for item in (body.get("status") or {}).get("conditions") or ()
-        if item.get("status") == "True"
-    }
+    status = body.get("status") or {}
+    conditions = {item["type"]: item for item in status.get("conditions") or () if item.get("status") == "True"}
     failed = conditions.get("Failed")
     stopped = _read_annotation(body, STOP_ANNOTATION)
     return JobFacts(
@@ -130,6 +127,8 @@ def observe_job(body: dict[str, Any]) -> JobFacts:
         created=created,
         complete="Complete" in conditions,
         failed=failed is not None,
+        failing="FailureTarget" in conditions,
+        started_at=parse_instant(status.get("startTime")),
         failure_reason=failed.get("reason", "") if failed else "",
         failure_message=failed.get("message", "") if failed else "",
         suspended=bool(body["spec"].get("suspend")),

@@ -121,6 +121,7 @@ class Snapshot:
 class JobFacts:
     """A Job, with the condition that ended it, or why the operator stopped it and after which attempts.
 
+    ``started_at`` is what its deadline counts from. ``failing`` says that it will fail once its pods have ended.
     ``stopped_attempts`` are entries as in a run's ``status.attempts``.
     """
 
@@ -131,6 +132,8 @@ class JobFacts:
     created: datetime
     complete: bool = False
     failed: bool = False
+    failing: bool = False
+    started_at: datetime | None = None
     failure_reason: str = ""
     failure_message: str = ""
     suspended: bool = False

@@ -62,7 +62,10 @@ def decide_outcome(run: RunFacts, job: JobFacts, attempts: Sequence[Attempt], no
         return Settle(last.verdict, last)
     if job.suspended:
         return Wait("Suspended", "somebody suspended the Job: the run goes on once its spec.suspend is false again")
-    return _decide_start(last.pod if last and not last.verdict else None, last, limits, now)
+    if last is not None and last.verdict is not None:
+        said = f"attempt {last.number}: {last.verdict.reason}: {last.verdict.message}"
+        return Wait("Retrying", said) if _expects_retry(job, attempts, now) else Wait("", "")
+    return _decide_start(last, limits, now)
 
 
 def _is_final(attempts: Sequence[Attempt], limits: Snapshot) -> bool:
@@ -77,10 +80,28 @@ def _is_final(attempts: Sequence[Attempt], limits: Snapshot) -> bool:
     # Of a pod that went while nobody looked nobody knows whether it counts.
     if attempts[-1].pod.recorded_reason:
         return False
+    return _count_failures(attempts) > limits.backoff_limit
+
+
+def _count_failures(attempts: Sequence[Attempt]) -> int:
+    """Count the attempts that use up ``backoffLimit``, all of which have ended."""
     before = attempts[-1].pod.failed_before
     if before is None:
         before = sum(not attempt.disrupted for attempt in attempts[:-1])
-    return before + (not attempts[-1].disrupted) > limits.backoff_limit
+    return before + (not attempts[-1].disrupted)
+
+
+def _expects_retry(job: JobFacts, attempts: Sequence[Attempt], now: datetime) -> bool:
+    """Whether the Job controller may be expected to make another pod; if not, its word on the Job's end is near.
+
+    A deadline that passes ends the pod first: its attempt has failed before the Job has.
+    """
+    limits = job.snapshot
+    if job.failing or _count_failures(attempts) > limits.backoff_limit:
+        return False
+    if job.started_at is None or not limits.active_deadline_seconds:
+        return True
+    return now < job.started_at + timedelta(seconds=limits.active_deadline_seconds)
 
 
 def _judge_failed_job(job: JobFacts, last: Attempt | None, limits: Snapshot) -> Verdict:
@@ -99,12 +120,11 @@ def _settle_complete(last: Attempt | None) -> Settle:
     return Settle(Verdict(Reason.OUTPUT_LOST, "the Job is complete, but its pod and output are not there"), last)
 
 
-def _decide_start(pod: PodFacts | None, last: Attempt | None, limits: Snapshot, now: datetime) -> Settle | Wait:
-    """Wait for the Job, saying what for; give up on a pod that can't start."""
-    if pod is None:
-        if last is not None and last.verdict is not None:
-            return Wait("Retrying", f"attempt {last.number}: {last.verdict.reason}: {last.verdict.message}")
+def _decide_start(last: Attempt | None, limits: Snapshot, now: datetime) -> Settle | Wait:
+    """Wait for the Job's pod, saying what for; give up on one that can't start."""
+    if last is None:
         return Wait("PodPending", "waiting for the Job's pod", _HINT_SECONDS)
+    pod = last.pod
     if pod.started_at is not None or pod.deleting:
         return Wait("", "")
     obstacle = _find_obstacle(pod)

@@ -162,21 +162,28 @@ class Cluster:
     async def _control_job(self, job: Body) -> None:
         name, uid = job["metadata"]["name"], job["metadata"]["uid"]
         kill = self._kills[uid]
+        self._report_job(name, uid, {"startTime": instant(int(self.server.now()))})
         try:
             async with asyncio.timeout(job["spec"]["activeDeadlineSeconds"]):
                 ended = await self._run_pods(job, kill)
         except TimeoutError:
             ended = {"type": "Failed", "reason": "DeadlineExceeded", "message": "too late"}
             kill.set()
+            await self._pause(0, 1)
+            self._report_job(name, uid, {"conditions": [{**ended, "type": "FailureTarget", "status": "True"}]})
             await self._pause(1, 2)
         await self._pause(0.5, 1.5)
-        current = self.server.find("jobs", name)
-        if ended is None or current is None or current["metadata"]["uid"] != uid:
+        if ended is None:
             return
         status: Body = {"conditions": [{**ended, "status": "True"}]}
         if ended["type"] == "Complete":
             status["succeeded"] = 1
-        self.server.change("jobs", name, {"status": status})
+        self._report_job(name, uid, status)
+
+    def _report_job(self, name: str, uid: str, status: Body) -> None:
+        current = self.server.find("jobs", name)
+        if current is not None and current["metadata"]["uid"] == uid:
+            self.server.change("jobs", name, {"status": status})
 
     async def _run_pods(self, job: Body, kill: asyncio.Event) -> Body | None:
         """Make pods until one ends well, or no more may be made; None when the Job was stopped."""

@@ -234,6 +234,8 @@ class Simulation:
     def _check_status(self, server: Server, life: Life, before: Body | None, status: Body) -> None:
         if before and "finishedAt" in before and status != before:
             self.violations.append(f"{life.name}: the end was rewritten: {before} -> {status}")
+        elif status.get("reason") == "Retrying" and life.case.plan.fate(status["attemptCount"]) == "hangs":
+            self.violations.append(f"{life.name} is said to be retried after its deadline")
         elif "finishedAt" in status:
             life.end, life.ended_at = status, server.now()
             life.has_ended.set()

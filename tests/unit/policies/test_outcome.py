@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from builders import (
     at,
     instant,
+    job_body,
     job_facts,
     output_facts,
     pod_facts,
@@ -18,6 +19,7 @@ from builders import (
     script_spec,
     terminated,
 )
+from scriptrun.controller.observe import observe_job
 from scriptrun.models.facts import JobFacts, PodFacts
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import Attempt, judge_attempt
@@ -106,7 +108,7 @@ class TestDisruptions:
 
     def test_a_pod_deleted_by_hand_awaits_the_jobs_word(self) -> None:
         # Whether that was a disruption (and is retried) is for the Job controller to say.
-        assert isinstance(decide_outcome(RUN, job(), [deleted()], at(5)), Wait)
+        assert decide_outcome(RUN, job(), [deleted()], at(5)) == Wait("", "")
         assert ended(decide_outcome(RUN, job(failed="FailedIndexes"), [deleted()], at(5))) == ("Evicted", 1, False)
 
 
@@ -123,6 +125,27 @@ class TestDeadline:
         assert isinstance(decision, Settle)
         assert "77 s" in decision.verdict.message
         assert decision.verdict.message.endswith("was at step 3")
+
+    def test_no_retry_is_announced_once_it_has_passed(self) -> None:
+        """The Job controller ends the pod first, and says a moment later that the Job has failed."""
+        held = job(activeDeadlineSeconds=20, backoffLimit=3)  # started at 1
+        assert decide_outcome(RUN, held, [deleted()], at(20.9)).reason == "Retrying"
+        assert decide_outcome(RUN, held, [deleted()], at(21)) == Wait("", "")
+
+    def test_nor_when_the_job_says_that_it_will_fail(self) -> None:
+        """Its clock may be ahead of the operator's."""
+        held = replace(job(backoffLimit=3), failing=True)
+        assert decide_outcome(RUN, held, [failed()], at(5)) == Wait("", "")
+
+    def test_the_job_says_so_before_it_has_failed(self) -> None:
+        body = job_body(RUN, failed="DeadlineExceeded")
+        body["status"]["conditions"] = [item for item in body["status"]["conditions"] if item["type"] != "Failed"]
+        seen = observe_job(body)
+        assert (seen.failing, seen.failed, seen.started_at) == (True, False, at(1))
+
+    def test_a_job_that_has_not_started_has_no_deadline_yet(self) -> None:
+        held = replace(job(activeDeadlineSeconds=20, backoffLimit=3), started_at=None)
+        assert decide_outcome(RUN, held, [failed()], at(1000)).reason == "Retrying"
 
     def test_success_in_the_last_moment_is_success(self) -> None:
         assert ended(decide_outcome(RUN, job(failed="DeadlineExceeded"), [good()], at(5)))[0] == "Completed"
