@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 
-from clusterlab.space import Space, Watches, build_run, build_script
+from clusterlab.space import GROUP, Space, Watches, build_run, build_script
 from helm import ROOT
+from scriptrun.bridges.desk import observe_bridge
 from scriptrun.controller.observe import observe_run
+from scriptrun.desired.bridge import Standing, Work, build_bridge_status
 from scriptrun.desired.status import build_end
 from scriptrun.errors import Conflict
 from scriptrun.kube.client import APPLY, Client
 from scriptrun.kube.connection import open_connection
-from scriptrun.kube.resources import SCRIPTRUNS
+from scriptrun.kube.resources import BRIDGES, SCRIPTRUNS
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.verdict import Verdict
 
@@ -176,6 +178,31 @@ def test_what_is_found_out_about_a_run_is_not_written_to_its_namesake(place: Spa
     assert "status" not in place.api.get(place.run_path("twin")).body
     asyncio.run(end(second))
     assert place.api.get(place.run_path("twin")).body["status"]["reason"] == "OutputLost"
+
+
+def test_what_is_said_of_a_bridge_is_not_written_to_its_namesake(place: Space, kubeconfig: Path) -> None:
+    async def tell(bridge: dict[str, Any], claimed: int) -> None:
+        facts = observe_bridge(bridge)
+        work = Work(active_runs=0, claimed=claimed, completed=0, failed=0)
+        body = build_bridge_status(facts, Standing(True, "Connected"), work, datetime.now(UTC))
+        async with open_connection(str(kubeconfig)) as connection:
+            await Client(connection).patch(BRIDGES, facts.key, body, kind=APPLY, subresource="status")
+
+    body = {
+        "apiVersion": GROUP,
+        "kind": "Bridge",
+        "metadata": {"name": "twin"},
+        "spec": {"zeebe": {"address": "http://127.0.0.1:9"}, "suspend": True},
+    }
+    path = place.path("bridges", group=GROUP)
+    first = place.create(path, body)
+    assert place.api.delete(f"{path}/twin").status == 200
+    second = place.create(path, body)
+    with pytest.raises(Conflict):
+        asyncio.run(tell(first, 7))
+    assert "status" not in place.api.get(f"{path}/twin").body
+    asyncio.run(tell(second, 1))
+    assert place.api.get(f"{path}/twin").body["status"]["claimed"] == 1
 
 
 def test_kubectl_explains_every_field(kubectl: Callable[..., str], watches: Watches) -> None:

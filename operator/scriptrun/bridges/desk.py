@@ -194,6 +194,22 @@ class Desk:
         return build_bridge_status(self._bridge, self._post.line.standing, work, self._tools.clock())
 
     async def _write_status(self) -> None:
+        try:
+            await self._apply_status()
+        except Conflict:
+            if await self._look_again():
+                await self._apply_status()
+
+    async def _look_again(self) -> bool:
+        """Ask for the Bridge as it is; says whether it is still the same one, not another that was given its name."""
+        listed = await self._tools.client.list(BRIDGES, self.key[0], fieldSelector=f"metadata.name={self.key[1]}")
+        found = next(map(observe_bridge, listed.get("items") or ()), None)
+        if found is None or found.uid != self._bridge.uid:
+            return False
+        self.tell(found)
+        return True
+
+    async def _apply_status(self) -> None:
         body = self._build_status()
         answer = await self._tools.client.patch(BRIDGES, self.key, body, kind=APPLY, subresource="status")
         self._written, self._written_at = body["status"], asyncio.get_running_loop().time()

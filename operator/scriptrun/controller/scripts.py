@@ -18,6 +18,7 @@ from scriptrun.policies.readiness import decide_readiness
 
 __all__ = ["ScriptKeeper"]
 
+_CHANGED_SECONDS = 1.0
 _LAST_RUN_EVERY = timedelta(minutes=1)
 
 
@@ -57,8 +58,10 @@ class ScriptKeeper:
             try:
                 answer = await self._client.patch(SCRIPTS, key, body, kind=APPLY, subresource="status")
                 self._cache.scripts[key] = observe_script(answer)
-            except (NotFound, Conflict):
+            except NotFound:
                 return None
+            except Conflict:
+                return _CHANGED_SECONDS  # or deleted and created anew; the news of it may be on their way
         if self._ended.get(key) is last:
             self._ended.pop(key, None)
         return _source_again(source)

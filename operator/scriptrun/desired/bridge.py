@@ -47,14 +47,19 @@ def build_hold(bridge: BridgeFacts, *, hold: bool) -> dict[str, Any]:
 
 
 def build_bridge_status(bridge: BridgeFacts, standing: Standing, work: Work, now: datetime) -> dict[str, Any]:
-    """Build the status patch of a Bridge."""
+    """Build the status patch of a Bridge: it fails (409) when the Bridge has changed, or is another of that name."""
     value = {True: "True", False: "False", None: "Unknown"}[standing.connected]
     connected = build_condition(bridge.status, "Connected", value, standing.reason, now, standing.message)
     namespace, name = bridge.key
     return {
         "apiVersion": API_VERSION,
         "kind": "Bridge",
-        "metadata": {"name": name, "namespace": namespace, "uid": bridge.uid},
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "uid": bridge.uid,
+            "resourceVersion": str(bridge.version),
+        },
         "status": {
             "conditions": [{**connected, "observedGeneration": bridge.generation}],
             "observedGeneration": bridge.generation,

@@ -192,7 +192,7 @@ def build_end(
 def build_script_status(
     script: ScriptFacts, wrong: NotReady | None, sha256: str, last_run: dict[str, Any] | None, now: datetime
 ) -> dict[str, Any]:
-    """Build the status patch of a Script.
+    """Build the status patch of a Script: it fails (409) when the Script has changed, or is another of that name.
 
     Args:
         script: the Script.
@@ -212,7 +212,11 @@ def build_script_status(
     return {
         "apiVersion": API_VERSION,
         "kind": "Script",
-        "metadata": {"name": script.key[1], "namespace": script.key[0]},
+        "metadata": {
+            "name": script.key[1],
+            "namespace": script.key[0],
+            "resourceVersion": str(script.version),
+        },
         "status": {
             "conditions": [{**ready, "observedGeneration": script.generation}],
             "observedGeneration": script.generation,

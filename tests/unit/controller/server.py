@@ -267,6 +267,7 @@ class ServerClient:
             assert uid is not None or resource.plural == "scripts"
             if kind == APPLY:
                 assert subresource == "status"
+                assert "resourceVersion" in body["metadata"], "a uid alone is overlooked there"
                 changed = self._server.apply_status(resource.plural, key[1], body, self._manager)
             else:
                 changed = self._server.change(resource.plural, key[1], body)
