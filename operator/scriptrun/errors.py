@@ -17,12 +17,14 @@ ScriptRunError
 │       └── Refused           credentials, TLS or address are wrong
 ├── WorkTooLarge              a computation took more CPU or memory than it may
 ├── WorkersBusy               a computation can't be done now: try again
+├── AddressNotAllowed         an address that others chose may not be connected to
 ├── HistoryUnavailable        the history's database is away: try again
 ├── ClusterUnsuitable         CRDs missing, rights missing, or older than 1.30
 └── UsageError                the command line was used wrongly
 """
 
 __all__ = [
+    "AddressNotAllowed",
     "AlreadyExists",
     "ClusterUnsuitable",
     "Conflict",
@@ -133,6 +135,18 @@ class WorkTooLarge(ScriptRunError):
 
 class WorkersBusy(ScriptRunError):
     """The worker processes can't do a computation now; the message says why: try again later."""
+
+
+class AddressNotAllowed(ScriptRunError):
+    """An address that others chose may not be connected to; the message says which and why.
+
+    Attributes:
+        final: whether no setting can allow it.
+    """
+
+    def __init__(self, message: str, *, final: bool) -> None:
+        super().__init__(message)
+        self.final = final
 
 
 class HistoryUnavailable(ScriptRunError):

@@ -1,50 +1,24 @@
 """Downloads scripts, from allowed hosts alone, and connects to the very address that was checked."""
 
 import asyncio
-import socket
-from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from scriptrun.errors import Rejected, TryLater
-from scriptrun.scheduler.addresses import Network, check_address, check_url, parse_ip
+from scriptrun.errors import AddressNotAllowed, Rejected, TryLater
+from scriptrun.net.address_policy import AddressPolicy
+from scriptrun.net.http_client import is_compressed, open_session, read_body
+from scriptrun.scheduler.addresses import check_url
 from scriptrun.scheduler.settings import SchedulerSettings
 
 __all__ = ["Downloader"]
 
 _REDIRECTS = 3
-_CHUNK_BYTES = 65_536
 _MOVED = (301, 302, 303, 307, 308)
 _CONNECT_SECONDS = 10.0
-
-
-class _CheckedResolver(AbstractResolver):
-    """Resolves names to addresses that may be connected to; a name with even one that may not stands for none.
-
-    What is returned is what the connector connects to: a name that changes its mind after the check gains nothing.
-    """
-
-    def __init__(self, resolver: AbstractResolver, networks: Sequence[Network]) -> None:
-        self._resolver = resolver
-        self._networks = networks
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        found = await self._resolver.resolve(host, port, family)
-        for item in found:
-            address = parse_ip(item["host"])
-            if address is None:
-                raise Rejected("the script's address leads to something that is no address")
-            check_address(address, self._networks)
-        return found
-
-    async def close(self) -> None:
-        await self._resolver.close()
 
 
 class Downloader:
@@ -61,17 +35,12 @@ class Downloader:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        checked = _CheckedResolver(self._resolver or aiohttp.ThreadedResolver(), self.settings.networks)
-        connector = aiohttp.TCPConnector(
-            resolver=checked, use_dns_cache=False, force_close=True, limit=self.settings.workers
-        )
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,  # a few bytes could become very many
-            trust_env=False,  # a proxy would resolve names on its own
+        self._session = open_session(
+            AddressPolicy(frozenset({"public"}), self.settings.networks),
+            headers={"Accept": "*/*"},
             timeout=aiohttp.ClientTimeout(total=self.settings.download_seconds, sock_connect=_CONNECT_SECONDS),
-            headers={"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "scriptrun"},
+            connections=self.settings.workers,
+            resolver=self._resolver,
         )
         return self
 
@@ -96,6 +65,9 @@ class Downloader:
                 return await self._follow(check_url(self._move(address), self.settings.hosts))
         except TimeoutError as error:
             raise TryLater(f"the download took longer than {self.settings.download_seconds:g} s") from error
+        except AddressNotAllowed as error:
+            remedy = "" if error.final else "; to allow it, name its network in SCRIPTRUN_SCHEDULER_ALLOWED_NETWORKS"
+            raise Rejected(f"the script's address (script_url) is refused: {error}{remedy}") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # Not their own words, which may repeat the address and the ticket in it.
             raise TryLater(f"the server with the script does not answer ({type(error).__name__})") from error
@@ -121,9 +93,6 @@ class Downloader:
         """Ask once; returns the script, or where to ask instead."""
         if self._session is None:
             raise RuntimeError("the downloader is closed")
-        address = parse_ip(url.host or "")
-        if address is not None:  # the connector resolves nothing then
-            check_address(address, self.settings.networks)
         async with self._session.get(url, allow_redirects=False) as answer:
             if answer.status in _MOVED and "Location" in answer.headers:
                 return url.join(URL(answer.headers["Location"]))
@@ -131,7 +100,7 @@ class Downloader:
                 raise TryLater(f"the server with the script answers {answer.status}")
             if not 200 <= answer.status < 300:
                 raise Rejected(f"the server with the script answers {answer.status}")
-            if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
+            if is_compressed(answer):
                 raise Rejected("the server sends the script compressed, though it was asked not to")
             return await self._read(answer)
 
@@ -140,10 +109,7 @@ class Downloader:
         too_large = Rejected(f"the script is larger than {limit:,} bytes (SCRIPTRUN_SCHEDULER_SCRIPT_LIMIT_BYTES)")
         if (answer.content_length or 0) > limit:
             raise too_large
-        parts, size = [], 0
-        async for chunk in answer.content.iter_chunked(_CHUNK_BYTES):
-            parts.append(chunk)
-            size += len(chunk)
-            if size > limit:
-                raise too_large
-        return b"".join(parts)
+        body, complete = await read_body(answer, limit)
+        if not complete:
+            raise too_large
+        return body
