@@ -23,6 +23,8 @@ ScriptRunError
 └── UsageError                the command line was used wrongly
 """
 
+from scriptrun.policies.text import escape_controls
+
 __all__ = [
     "AddressNotAllowed",
     "AlreadyExists",
@@ -49,7 +51,10 @@ __all__ = [
 
 
 class ScriptRunError(Exception):
-    """Root of the tree."""
+    """Root of the tree. Messages quote servers and users: they are made safe for terminals and logs here."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(escape_controls(message))
 
 
 class KubeError(ScriptRunError):

@@ -1,11 +1,15 @@
 """Structured logs: JSON for machines, readable ones on a terminal; the libraries' loggers go the same way."""
 
+import json
 import logging
 import sys
+from collections.abc import MutableMapping
 from contextlib import suppress
 from typing import Any
 
 import structlog
+
+from scriptrun.policies.text import escape_controls, escape_json
 
 __all__ = ["configure_logs"]
 
@@ -24,11 +28,12 @@ def configure_logs(level: str, form: str) -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
+        *((_escape_values,) if pretty else ()),
     ]
     renderer: Any = (
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         if pretty
-        else structlog.processors.JSONRenderer(ensure_ascii=False)
+        else structlog.processors.JSONRenderer(_dump_json, ensure_ascii=False)
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -50,6 +55,19 @@ def configure_logs(level: str, form: str) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(number),
         cache_logger_on_first_use=True,
     )
+
+
+def _dump_json(event: Any, **options: Any) -> str:
+    """Write a line of JSON; what it quotes stays what it was, but is no command to a terminal (`kubectl logs`)."""
+    return escape_json(json.dumps(event, **options))
+
+
+def _escape_values(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Make what a line quotes safe for a terminal; other values than texts are shown by their ``repr``, which is."""
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = escape_controls(value)
+    return event
 
 
 class _NamedLogger:

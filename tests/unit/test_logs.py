@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sys
 from collections.abc import Iterator
 
@@ -9,6 +10,7 @@ import pytest
 import structlog
 
 from scriptrun.logs import configure_logs
+from scriptrun.policies.text import escape_controls
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +52,32 @@ def test_exceptions_are_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> 
         structlog.get_logger("ours").exception("failed")
         structlog.get_logger("ours").error("failed", exc_info=error)
     assert all("ValueError: why" in str(line["exception"]) for line in _said(capsys))
+
+
+NASTY = "\x1b[31mred\x1b[0m \x9b2J\x7f\u202e\x1b]52;c;AAAA\x07"
+
+
+def test_json_lines_keep_what_they_quote_and_command_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("info", "json")
+    structlog.get_logger("ours").warning(NASTY, quoted=NASTY, several=[NASTY])
+    logging.getLogger("theirs").warning("it said %s", NASTY)
+    text = capsys.readouterr().err
+    assert escape_controls(text) == text
+    ours, theirs = map(json.loads, text.splitlines())
+    assert (ours["event"], ours["quoted"], ours["several"]) == (NASTY, NASTY, [NASTY])
+    assert theirs["event"] == f"it said {NASTY}"
+
+
+def test_console_lines_command_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("info", "console")
+    try:
+        raise ValueError(NASTY)
+    except ValueError:
+        structlog.get_logger("ours").exception(NASTY, quoted=NASTY, several=[NASTY])
+    logging.getLogger("theirs").warning("it said %s", NASTY)
+    text = re.sub("\x1b\\[[0-9;]*m", "", capsys.readouterr().err)  # structlog's own colours
+    assert escape_controls(text) == text
+    assert "it said red \\x7f\\u202e" in text
 
 
 def test_a_stderr_that_nobody_reads_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

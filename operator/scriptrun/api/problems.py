@@ -24,6 +24,7 @@ from scriptrun.errors import (
     QuotaExceeded,
     Unavailable,
 )
+from scriptrun.policies.text import escape_controls, escape_json
 
 __all__ = [
     "KINDS",
@@ -118,6 +119,13 @@ class Problem(Exception):  # noqa: N818 - the word of RFC 9457
         self.headers = dict(headers or {})
 
 
+class _ProblemResponse(JSONResponse):
+    """Goes to terminals as it is (``curl``), and pointers and paths in it are the caller's own."""
+
+    def render(self, content: Any) -> bytes:
+        return escape_json(super().render(content).decode()).encode()
+
+
 def build_response(problem: Problem, path: str) -> JSONResponse:
     """Build the answer that tells of a problem."""
     kind = KINDS[problem.kind]
@@ -125,9 +133,9 @@ def build_response(problem: Problem, path: str) -> JSONResponse:
         type=f"urn:scriptrun:problem:{problem.kind}",
         title=kind.title,
         status=kind.status,
-        detail=problem.detail,
+        detail=escape_controls(problem.detail),
         instance=path,
-        errors=problem.errors,
+        errors=[Wrong(pointer=wrong.pointer, detail=escape_controls(wrong.detail)) for wrong in problem.errors],
     )
     headers = dict(problem.headers)
     if kind.status == HTTPStatus.UNAUTHORIZED:
@@ -135,7 +143,7 @@ def build_response(problem: Problem, path: str) -> JSONResponse:
     if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers.setdefault("Retry-After", str(_RETRY_SECONDS))
     document = body.model_dump(exclude=set() if body.errors else {"errors"})
-    return JSONResponse(document, kind.status, headers, MEDIA_TYPE)
+    return _ProblemResponse(document, kind.status, headers, MEDIA_TYPE)
 
 
 def problem_of(error: Exception) -> Problem:

@@ -29,6 +29,7 @@ from scriptrun.errors import ScriptRunError
 from scriptrun.history.gather import summarize
 from scriptrun.history.records import Query as RunQuery
 from scriptrun.models.scriptrun import NAME_LIMIT
+from scriptrun.policies.text import escape_controls
 
 __all__ = ["router"]
 
@@ -299,6 +300,6 @@ async def _stream(context: Context, found: Found, place: Place) -> AsyncIterator
         yield f"event: end\ndata: {shown.model_dump_json(by_alias=True)}\n\n"
     except (ScriptRunError, Problem) as error:
         # Too late for a status: the caller comes again, with the id of the last event.
-        yield f": {' '.join(str(error).split())}\n\n"
+        yield f": {' '.join(escape_controls(str(error)).split())}\n\n"
     finally:
         context.streams -= 1

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from scriptrun.models.reasons import Reason
+from scriptrun.policies.text import escape_controls
 
 __all__ = ["Adapter", "Handle", "Outcome", "Task", "TaskFailure"]
 
@@ -61,6 +62,9 @@ class TaskFailure:
 
     reason: Reason
     message: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", escape_controls(self.message))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

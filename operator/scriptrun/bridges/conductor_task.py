@@ -14,6 +14,7 @@ from typing import Any, Literal
 from scriptrun.bridges.adapter import Handle, Outcome, Task, TaskFailure
 from scriptrun.errors import Rejected
 from scriptrun.models.reasons import REASONS, Reason
+from scriptrun.policies.text import escape_controls, shorten
 
 __all__ = [
     "OUTPUT_LIMIT_BYTES",
@@ -134,7 +135,7 @@ def build_update(
         "status": _decide_status(outcome),
         "workerId": worker_id,
         "outputData": outcome.output,
-        "logs": [{"log": line, "createdTime": now_milliseconds} for line in logs],
+        "logs": [{"log": escape_controls(line), "createdTime": now_milliseconds} for line in logs],
     }
     if short:
         update["reasonForIncompletion"] = short
@@ -174,7 +175,8 @@ def _cut(reason: str) -> str:
     units = reason.encode("utf-16-le", "replace")
     if len(units) <= 2 * _REASON_LIMIT:
         return reason
-    return units[: 2 * (_REASON_LIMIT - 1)].decode("utf-16-le", "ignore") + "…"
+    kept = units[: 2 * (_REASON_LIMIT - 1)].decode("utf-16-le", "ignore")
+    return shorten(reason, len(kept) + 1)
 
 
 def _without_half_characters(update: dict[str, Any]) -> dict[str, Any]:

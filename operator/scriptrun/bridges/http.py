@@ -13,6 +13,7 @@ import aiohttp
 from yarl import URL
 
 from scriptrun.errors import Gone, Refused, Rejected, TaskError, TryLater
+from scriptrun.policies.text import escape_controls, shorten
 
 __all__ = ["Answer", "Credentials", "Http", "build_error", "build_tls"]
 
@@ -22,6 +23,7 @@ ANSWER_LIMIT_BYTES = 64 * 1024 * 1024
 REQUEST_SECONDS = 30.0
 _CONNECT_SECONDS = 10.0
 _MESSAGE_CHARACTERS = 500
+_TITLE_CHARACTERS = 100
 _READ_CHUNK = 64 * 1024
 _UNTRUSTED = {18, 19, 20, 21}  # OpenSSL's X509_V_ERR_…: no way from the certificate to an authority that is trusted
 _OTHER_NAME = {62, 64}
@@ -71,7 +73,7 @@ class Answer:
     @property
     def reason(self) -> str:
         """The server's own word for the error (``title`` of Zeebe), or ""."""
-        return str(self.document.get("title") or "") if isinstance(self.document, dict) else ""
+        return _shorten(str(self.document.get("title") or ""), self.hidden) if isinstance(self.document, dict) else ""
 
     @property
     def message(self) -> str:
@@ -279,9 +281,10 @@ def _understand(answer: aiohttp.ClientResponse, body: bytes, where: str, hidden:
 
 
 def _shorten(text: str, hidden: frozenset[str]) -> str:
+    text = escape_controls(text)
     for secret in hidden:
         text = text.replace(secret, "[hidden]")
-    return " ".join(text.split())[:_MESSAGE_CHARACTERS]
+    return shorten(" ".join(text.split()), _MESSAGE_CHARACTERS)
 
 
 def _parse_seconds(text: str) -> float | None:
@@ -291,7 +294,7 @@ def _parse_seconds(text: str) -> float | None:
 def _explain_page(status: int, text: str, where: str, hidden: frozenset[str]) -> TaskError:
     """Explain a page made for people: of a proxy, a login, or another server altogether."""
     title = re.search("<title[^>]*>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
-    titled = f' titled "{_shorten(title[1], hidden)[:100]}"' if title else ""
+    titled = f' titled "{shorten(_shorten(title[1], hidden), _TITLE_CHARACTERS)}"' if title else ""
     said = f"{where} answered {status} with a web page{titled}"
     if status == 413:
         return Rejected(

@@ -11,6 +11,7 @@ from typing import Any
 from scriptrun.bridges.adapter import Handle, Outcome, Task, TaskFailure
 from scriptrun.models.bridge import ZeebeSpec
 from scriptrun.models.reasons import REASONS, Reason
+from scriptrun.policies.text import escape_controls, shorten
 
 __all__ = ["Report", "build_activation", "build_extension", "build_reports", "build_task", "read_key"]
 
@@ -169,6 +170,5 @@ def _pick_token(handle: Handle) -> dict[str, Any]:
 
 
 def _cut(text: str) -> str:
-    """Cut a text to what is sent, and replace half surrogate pairs, which no JSON can carry."""
-    clean = text.encode(errors="replace").decode()
-    return clean if len(clean) <= MESSAGE_LIMIT else clean[: MESSAGE_LIMIT - 1] + "…"
+    """Cut a text for people to what is sent, and replace half surrogate pairs, which no JSON can carry."""
+    return shorten(escape_controls(text.encode(errors="replace").decode()), MESSAGE_LIMIT)

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from scriptrun.cli.printing import dump_json, escape
+from scriptrun.cli.printing import dump_json
 from scriptrun.models.reasons import REASONS, Reason
 from scriptrun.policies.attempts import parse_instant
+from scriptrun.policies.text import escape_controls
 
 __all__ = ["describe_run", "format_age"]
 
@@ -46,7 +47,7 @@ def describe_run(run: dict[str, Any], output: str | None, now: datetime) -> str:
         blocks.append(_block("Variables from ConfigMaps", "\n".join(lines)))
     if output is not None:
         blocks.append(_block("Output", output))
-    return escape("\n\n".join(blocks))
+    return escape_controls("\n\n".join(blocks))
 
 
 def _list_facts(run: dict[str, Any], now: datetime) -> Iterable[tuple[str, str]]:

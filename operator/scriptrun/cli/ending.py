@@ -3,7 +3,7 @@
 from typing import Any
 
 from scriptrun.cli.exits import decide_exit_code
-from scriptrun.cli.printing import dump_json, dump_yaml, emit, name_of, note, strip
+from scriptrun.cli.printing import dump_json, dump_yaml, emit, emit_json, name_of, note, strip
 from scriptrun.kube.client import Client
 from scriptrun.kube.outputs import read_output_text
 
@@ -61,5 +61,5 @@ def print_end(run: dict[str, Any], output: str | None, form: str | None, *, log_
     if form:
         print_object(run, form)
     elif output is not None:
-        emit(output)
+        emit_json(output)
     return decide_exit_code(run["status"])

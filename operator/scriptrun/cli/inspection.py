@@ -1,5 +1,6 @@
 """Showing one run, its log, and ending it."""
 
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,7 +9,7 @@ from scriptrun.cli.ending import print_object, read_output
 from scriptrun.cli.options import Target
 from scriptrun.cli.past import show_past_log, show_past_run
 from scriptrun.cli.podlogs import copy_log, list_pods
-from scriptrun.cli.printing import emit, emit_bytes, name_of, note
+from scriptrun.cli.printing import emit, emit_json, name_of, note, open_log
 from scriptrun.cli.progress import describe_progress, show_progress
 from scriptrun.cli.remote import is_configured
 from scriptrun.cli.session import Session, call
@@ -27,7 +28,7 @@ def show_run(name: str, form: str | None, target: Target) -> None:
         if form in ("json", "yaml", "name"):
             print_object(run, form)
         elif form == "output":
-            emit(await _demand_output(session, run))
+            emit_json(await _demand_output(session, run))
         else:
             emit(describe_run(run, await _try_output(session, run), datetime.now(UTC)))
 
@@ -55,14 +56,15 @@ async def _try_output(session: Session, run: dict[str, Any]) -> str | None:
         return None
 
 
-def show_log(name: str, target: Target, *, follow: bool, attempt: int | None) -> None:
+def show_log(name: str, target: Target, *, follow: bool, attempt: int | None, color: bool) -> None:
     """Print a run's log on stdout."""
+    sink = open_log(sys.stdout, color=color)
 
     async def work(session: Session) -> None:
         run = await session.client.get(SCRIPTRUNS, session.namespace, name)
         if follow and attempt is None and not is_finished(run):
             with show_progress(name, quiet_terminal=False) as progress:
-                await await_end(session.client, (session.namespace, name), progress, emit_bytes)
+                await await_end(session.client, (session.namespace, name), progress, sink)
             return
         pods = await list_pods(session.client, run)
         if not pods:
@@ -70,14 +72,14 @@ def show_log(name: str, target: Target, *, follow: bool, attempt: int | None) ->
             raise ScriptRunError(f"{name} has no pod{'' if is_finished(run) else ' yet (-f waits for it)'}: {state}")
         if attempt is not None and attempt > len(pods):
             raise ScriptRunError(f"{name} has no attempt {attempt}: there were {len(pods)}")
-        await copy_log(session.client, session.namespace, pods[(attempt or 0) - 1], emit_bytes, follow=follow)
+        await copy_log(session.client, session.namespace, pods[(attempt or 0) - 1], sink, follow=follow)
 
     try:
         call(target, work)
     except NotFound:
         if not is_configured():
             raise
-        show_past_log(name, attempt, target)
+        show_past_log(name, attempt, target, sink)
 
 
 def cancel_runs(names: list[str], target: Target) -> None:

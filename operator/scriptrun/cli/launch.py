@@ -10,7 +10,7 @@ from scriptrun.cli.ending import print_end, print_object, read_output
 from scriptrun.cli.exits import INTERRUPTED
 from scriptrun.cli.options import Target
 from scriptrun.cli.past import find_past_run
-from scriptrun.cli.printing import emit, name_of, note, note_bytes
+from scriptrun.cli.printing import emit, name_of, note, open_log
 from scriptrun.cli.progress import show_progress
 from scriptrun.cli.remote import is_configured
 from scriptrun.cli.session import Session, call
@@ -33,6 +33,7 @@ class Flags:
     follow: bool = False
     no_wait: bool = False
     output: str | None = None
+    color: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,9 @@ def launch_local(file: str, wishes: Wishes, flags: Flags) -> int:
         overrides["config"] = parse_object(_read_text(wishes.config), wishes.config)
     if wishes.timeout:
         overrides["attemptDeadlineSeconds"] = parse_duration(wishes.timeout, "--timeout")
-    run, output = execute_locally(LocalRun(Path(file), overrides, _read_variables(wishes)), note_bytes)
+    run, output = execute_locally(
+        LocalRun(Path(file), overrides, _read_variables(wishes)), open_log(sys.stderr, color=flags.color)
+    )
     return print_end(run, output, flags.output, log_shown=True)
 
 
@@ -117,7 +120,8 @@ def _start(build: Callable[[Session], Awaitable[dict[str, Any]]], flags: Flags, 
         started.append(key)
         note(f"{name_of('scriptruns', key[1])} created")
         with show_progress(key[1], quiet_terminal=not flags.follow) as progress:
-            run = await await_end(session.client, key, progress, note_bytes if flags.follow else None)
+            log = open_log(sys.stderr, color=flags.color) if flags.follow else None
+            run = await await_end(session.client, key, progress, log)
         started.clear()
         output = await read_output(session.client, run) if not flags.output else None
         return print_end(run, output, flags.output, log_shown=flags.follow)

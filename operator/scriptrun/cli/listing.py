@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scriptrun.cli.options import Target
-from scriptrun.cli.printing import dump_json, dump_yaml, emit, escape, name_of, note, strip
+from scriptrun.cli.printing import dump_json, dump_yaml, emit, name_of, note, strip
 from scriptrun.cli.session import Session, call
 from scriptrun.cli.tables import Row, decide_layout, format_row, parse_columns, parse_names, parse_rows
 from scriptrun.errors import KubeError
@@ -141,4 +141,4 @@ def _choose_writer() -> Callable[[str], None]:
 
     theme = Theme({"good": "green", "bad": "red", "busy": "yellow"})
     console = Console(theme=theme, highlighter=Words(), soft_wrap=True)
-    return lambda line: console.print(escape(line), markup=False, emoji=False)
+    return lambda line: console.print(line, markup=False, emoji=False)

@@ -10,6 +10,7 @@ from scriptrun.cli.completion import complete_namespaces, complete_runs, complet
 
 __all__ = [
     "AllNamespaces",
+    "Color",
     "Context",
     "Follow",
     "Kubeconfig",
@@ -71,6 +72,7 @@ Output = Annotated[
 ]
 ListOutput = Annotated[TableFormat | None, typer.Option("--output", "-o", help="Print json, yaml, name or wide.")]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Show the script's log on stderr as it comes.")]
+Color = Annotated[bool, typer.Option("--color", help="On a terminal, show the colours of the script's log.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Print the run's name and don't wait for its end.")]
 RunName = Annotated[str, typer.Argument(metavar="NAME", help="Name of the run.", autocompletion=complete_runs)]
 RunNames = Annotated[list[str], typer.Argument(metavar="NAME", help="Names of runs.", autocompletion=complete_runs)]

@@ -1,12 +1,13 @@
 """Runs that the history knows: listed, and looked up where the cluster does not know them any more."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from scriptrun.cli.detail import describe_run, format_age
 from scriptrun.cli.ending import print_object
 from scriptrun.cli.options import Target
-from scriptrun.cli.printing import dump_json, dump_yaml, emit, emit_bytes, name_of, note
+from scriptrun.cli.printing import dump_json, dump_yaml, emit, emit_json, name_of, note
 from scriptrun.cli.remote import Remote, ask_remote, build_object, call_remote
 from scriptrun.cli.tables import Row, decide_layout, format_row
 from scriptrun.errors import NotFound, UsageError
@@ -93,7 +94,7 @@ def show_past_run(name: str, form: str | None, target: Target) -> None:
         if form == "output":
             if output is None:
                 raise NotFound(f"{name} has no output")
-            emit(output)
+            emit_json(output)
         elif form:
             print_object(build_object(run), form)
         else:
@@ -108,14 +109,14 @@ async def _read_output(remote: Remote, run: dict[str, Any]) -> str | None:
     return (await remote.read_text(f"runs/{run['name']}/output")).decode()
 
 
-def show_past_log(name: str, attempt: int | None, target: Target) -> None:
+def show_past_log(name: str, attempt: int | None, target: Target, sink: Callable[[bytes], object]) -> None:
     """Print the log of a run that the cluster does not know any more: the end of its last attempt's."""
 
     async def work(remote: Remote) -> None:
         run = await remote.read(f"runs/{name}")
         if attempt not in (None, run["attemptCount"]):
             raise NotFound(f"the history keeps the log of the last attempt alone: that is {run['attemptCount']}")
-        emit_bytes(await remote.read_text(f"runs/{name}/logs"))
+        sink(await remote.read_text(f"runs/{name}/logs"))
 
     call_remote(target, work)
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from scriptrun.cli.printing import escape, note
+from scriptrun.cli.printing import note
+from scriptrun.policies.text import escape_controls
 
 __all__ = ["Progress", "describe_progress", "show_progress"]
 
@@ -63,6 +64,6 @@ def show_progress(name: str, *, quiet_terminal: bool) -> Iterator[Progress]:
 
         class _Spinner:
             def update(self, text: str) -> None:
-                bar.update(task, description=escape(f"{name}: {text}"))
+                bar.update(task, description=escape_controls(f"{name}: {text}"))
 
         yield _Spinner()

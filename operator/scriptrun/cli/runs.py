@@ -6,6 +6,7 @@ import typer
 
 from scriptrun.cli.options import (
     AllNamespaces,
+    Color,
     Context,
     Kubeconfig,
     ListOutput,
@@ -76,6 +77,7 @@ def logs(
         int | None,
         typer.Option(metavar="NUMBER", min=1, help="Of this attempt. Default: the last; with -f all from now on."),
     ] = None,
+    color: Color = False,
     namespace: Namespace = "",
     context: Context = "",
     kubeconfig: Kubeconfig = "",
@@ -83,10 +85,11 @@ def logs(
     """Print what a run's script wrote.
 
     It is read from the attempt's pod, or, when that is gone, from its output ConfigMap, which keeps the last 64 KiB.
+    A pipe or file gets the script's bytes; on a terminal control characters are escaped, so that they can't command it.
     """
     from scriptrun.cli.inspection import show_log
 
-    show_log(name, Target(namespace, context, kubeconfig), follow=follow, attempt=attempt)
+    show_log(name, Target(namespace, context, kubeconfig), follow=follow, attempt=attempt, color=color)
 
 
 def cancel(

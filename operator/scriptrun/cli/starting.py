@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from scriptrun.cli.completion import complete_scripts
-from scriptrun.cli.options import Context, Follow, Kubeconfig, Namespace, NoWait, Output, RunName, Target
+from scriptrun.cli.options import Color, Context, Follow, Kubeconfig, Namespace, NoWait, Output, RunName, Target
 
 __all__ = ["register"]
 
@@ -63,6 +63,7 @@ def run(
         str, typer.Option(metavar="DURATION", help="Delete the run so long after its end. Default: the Script's.")
     ] = "",
     follow: Follow = False,
+    color: Color = False,
     no_wait: NoWait = False,
     output: Output = None,
     local: Annotated[
@@ -92,7 +93,7 @@ def run(
     """
     from scriptrun.cli import launch
 
-    flags = launch.Flags(follow, no_wait, output)
+    flags = launch.Flags(follow, no_wait, output, color)
     wishes = launch.Wishes(
         var=var or [],
         vars=vars_ or [],
@@ -119,6 +120,7 @@ def rerun(
         str, typer.Option("--name", metavar="NAME", help="Name of the new run. Default: as for run.")
     ] = "",
     follow: Follow = False,
+    color: Color = False,
     no_wait: NoWait = False,
     output: Output = None,
     namespace: Namespace = "",
@@ -131,5 +133,5 @@ def rerun(
     """
     from scriptrun.cli import launch
 
-    flags = launch.Flags(follow, no_wait, output)
+    flags = launch.Flags(follow, no_wait, output, color)
     raise typer.Exit(launch.relaunch(name, new_name, flags, Target(namespace, context, kubeconfig)))

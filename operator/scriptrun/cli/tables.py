@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from scriptrun.policies.text import escape_controls
+
 __all__ = ["Layout", "Row", "decide_layout", "format_row", "parse_columns", "parse_names", "parse_rows"]
 
 _GAP = "   "
@@ -89,7 +91,8 @@ def format_row(row: Row, layout: Layout) -> str:
 
 
 def _cell(row: Row, column: str) -> str:
-    return row.namespace if column == "Namespace" else row.cells.get(column, "")
+    text = row.namespace if column == "Namespace" else row.cells.get(column, "")
+    return escape_controls(text).replace("\n", " ")
 
 
 def _join(cells: Iterable[tuple[str, int]]) -> str:

@@ -13,9 +13,9 @@ from scriptrun.bridges.adapter import Adapter, Outcome, Task
 from scriptrun.bridges.worker import Worker
 from scriptrun.bridges.worker_script import Program
 from scriptrun.cli.first_process import run_below
-from scriptrun.cli.printing import escape
 from scriptrun.cli.worker_server import Server, open_conductor, open_zeebe
 from scriptrun.logs import configure_logs
+from scriptrun.policies.text import escape_controls
 from scriptrun_runner.stop import Stop
 
 __all__ = ["Wishes", "execute"]
@@ -82,7 +82,7 @@ async def _work_with(adapter: Adapter, wishes: Wishes, server: Server) -> None:
     )
 
     def execute_task(task: Task, stop: Stop) -> Outcome:
-        return program.execute(task, stop, lambda line: _log.info("script", task=task.id, line=escape(line)))
+        return program.execute(task, stop, lambda line: _log.info("script", task=task.id, line=escape_controls(line)))
 
     worker = Worker(adapter, execute_task, wishes.count)
     _stop_on_signals(worker)

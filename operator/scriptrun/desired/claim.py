@@ -16,6 +16,7 @@ from scriptrun.desired.names import (
 )
 from scriptrun.models.base import API_VERSION
 from scriptrun.models.facts import Claim, Key
+from scriptrun.policies.text import shorten
 
 __all__ = ["build_claimed_run", "build_readoption", "build_release", "build_withdrawal"]
 
@@ -73,7 +74,7 @@ def build_withdrawal(uid: str, version: int, why: str) -> dict[str, Any]:
         "metadata": {
             "uid": uid,
             "resourceVersion": str(version),
-            "annotations": {DROPPED_ANNOTATION: why[:_DROPPED_LIMIT]},
+            "annotations": {DROPPED_ANNOTATION: shorten(why, _DROPPED_LIMIT)},
         },
         "spec": {"cancel": True},
     }

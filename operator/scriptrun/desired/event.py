@@ -6,6 +6,7 @@ from typing import Any
 from scriptrun.desired.names import MANAGED_BY
 from scriptrun.models.base import API_VERSION
 from scriptrun.models.facts import RunFacts
+from scriptrun.policies.text import shorten
 from scriptrun.policies.verdict import Verdict
 
 __all__ = ["build_failure_event"]
@@ -36,7 +37,7 @@ def build_failure_event(run: RunFacts, verdict: Verdict, now: datetime) -> dict[
         },
         "type": "Warning",
         "reason": str(verdict.reason),
-        "message": verdict.message[:_MESSAGE_LIMIT],
+        "message": shorten(verdict.message, _MESSAGE_LIMIT),
         "source": {"component": MANAGED_BY},
         "reportingComponent": MANAGED_BY,
         "firstTimestamp": instant,

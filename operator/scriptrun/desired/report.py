@@ -7,6 +7,7 @@ from typing import Any, Literal
 from scriptrun.desired.status import build_condition, format_instant
 from scriptrun.models.base import API_VERSION
 from scriptrun.models.facts import Key
+from scriptrun.policies.text import shorten
 
 __all__ = ["Report", "build_report"]
 
@@ -44,7 +45,7 @@ def build_report(
     (namespace, name), uid, version = run
     done = report.state != "Pending"
     reported = build_condition(
-        status, "Reported", "True" if done else "False", report.state, now, report.message[:_MESSAGE_LIMIT]
+        status, "Reported", "True" if done else "False", report.state, now, shorten(report.message, _MESSAGE_LIMIT)
     )
     return {
         "apiVersion": API_VERSION,
@@ -60,7 +61,7 @@ def build_report(
             "report": {
                 "state": report.state,
                 "attempts": report.attempts,
-                **({"message": report.message[:_MESSAGE_LIMIT]} if report.message else {}),
+                **({"message": shorten(report.message, _MESSAGE_LIMIT)} if report.message else {}),
                 **({"nextAttemptAt": format_instant(report.next_attempt_at)} if report.next_attempt_at else {}),
             },
         },

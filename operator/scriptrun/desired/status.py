@@ -14,6 +14,7 @@ from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import Attempt
 from scriptrun.policies.documents import parse_document
 from scriptrun.policies.readiness import NotReady
+from scriptrun.policies.text import shorten
 from scriptrun.policies.verdict import Verdict
 
 __all__ = [
@@ -58,7 +59,7 @@ def build_condition(
         "type": type_,
         "status": value,
         "reason": reason,
-        "message": message[:_MESSAGE_LIMIT],
+        "message": shorten(message, _MESSAGE_LIMIT),
         "lastTransitionTime": since or format_instant(now),
     }
 
@@ -116,7 +117,7 @@ def build_progress(
         "phase": progress.phase,
         "conditions": [accepted],
         **({"reason": progress.reason} if progress.reason else {}),
-        **({"message": progress.message[:_MESSAGE_LIMIT]} if progress.message else {}),
+        **({"message": shorten(progress.message, _MESSAGE_LIMIT)} if progress.message else {}),
         **_common(run, attempts, job_name, now),
     }
     if progress.phase == "Queued" and "queuedAt" not in status:
@@ -171,7 +172,7 @@ def build_end(
                 run.status, "Succeeded", "True" if succeeded else "False", str(verdict.reason), now, verdict.message
             ),
         ],
-        **({"message": verdict.message[:_MESSAGE_LIMIT]} if verdict.message else {}),
+        **({"message": shorten(verdict.message, _MESSAGE_LIMIT)} if verdict.message else {}),
         **common,
         "finishedAt": format_instant(now),
     }

@@ -13,6 +13,7 @@ from scriptrun.kube.access import Verbs
 from scriptrun.kube.connection import Connection
 from scriptrun.kube.failures import error_of_answer
 from scriptrun.kube.resources import PODS, Resource
+from scriptrun.policies.text import escape_json
 
 __all__ = ["APPLY", "MERGE", "Client", "Observer"]
 
@@ -180,11 +181,16 @@ class Client:
         return await self._connection.session.request(
             method,
             self._connection.server + path,
-            data=None if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(),
+            data=None if body is None else _dump(body),
             headers={"Accept": "application/json", "Content-Type": "application/json", **headers},
             timeout=timeout,
             **self._connection.request_options,
         )
+
+
+def _dump(body: Mapping[str, Any]) -> bytes:
+    # What is applied, the API server reads as YAML, with which JSON does not agree on every character.
+    return escape_json(json.dumps(body, ensure_ascii=False, separators=(",", ":"))).encode()
 
 
 async def _split_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

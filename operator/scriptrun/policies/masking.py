@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scriptrun.policies.documents import parse_document
+from scriptrun.policies.text import escape_controls
 
 __all__ = ["MASK", "Path", "Secrets", "find_secrets", "hide_text", "hide_values", "list_values", "mask"]
 
@@ -139,7 +140,8 @@ def list_values(document: Any, paths: Iterable[Path]) -> list[str]:
         place = document
         for key in path:
             place = place[key]
-        found.update(_list_texts(place))
+        # Texts for people have it without control characters.
+        found.update(form for text in _list_texts(place) for form in (text, escape_controls(text)))
     return sorted((text for text in found if len(text) >= _SHORTEST_HIDDEN), key=lambda text: (-len(text), text))
 
 

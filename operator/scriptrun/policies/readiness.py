@@ -8,6 +8,7 @@ from scriptrun.models.reasons import Reason
 from scriptrun.models.script import ScriptSpec
 from scriptrun.policies.acceptance import Missing, check_digest
 from scriptrun.policies.schema import check_schema
+from scriptrun.policies.text import escape_controls
 
 __all__ = ["SCHEMA_LIMIT_BYTES", "NotReady", "decide_readiness"]
 
@@ -21,6 +22,9 @@ class NotReady:
 
     reason: str
     message: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", escape_controls(self.message))
 
 
 def decide_readiness(script: ScriptSpec, source: bytes | Missing | None) -> tuple[NotReady | None, str]:

@@ -1,8 +1,9 @@
-"""What checks and decisions return."""
+"""What checks and decisions return. What is in their messages may come from anywhere: it is made safe here, once."""
 
 from dataclasses import dataclass
 
 from scriptrun.models.reasons import Reason
+from scriptrun.policies.text import escape_controls
 
 __all__ = ["Verdict", "Wait"]
 
@@ -14,6 +15,9 @@ class Verdict:
     reason: Reason
     message: str
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", escape_controls(self.message))
+
 
 @dataclass(frozen=True, slots=True)
 class Wait:
@@ -22,3 +26,6 @@ class Wait:
     reason: str
     message: str
     again_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", escape_controls(self.message))

@@ -61,7 +61,7 @@ def test_everything_is_said() -> None:
             "",
             "Message:",
             "  exit code 3",
-            "  boom \\x1b[31mred\\x1b[0m",
+            "  boom red",
             "",
             "Attempts:",
             "  #   POD               REASON         EXIT   DURATION",

@@ -261,7 +261,7 @@ def test_rerun(api: ApiStub, scriptrun: Scriptrun) -> None:
         (refuse(401, "Unauthorized"), "does not accept the credentials of this context"),
         (refuse(403, "Forbidden", 'scriptruns is forbidden: User "me"'), 'error: scriptruns is forbidden: User "me"'),
         (refuse(404, "NotFound", 'scriptruns.scriptrun.dev "x" not found'), 'scriptruns.scriptrun.dev "x" not found'),
-        (refuse(422, "Invalid", "spec:\x1b[2J\n no"), "error: spec:\\x1b[2J no"),
+        (refuse(422, "Invalid", "spec:\x1b[2J\x07\n no"), "error: spec:\\x07 no"),
     ],
 )
 def test_refusals_are_one_line_that_says_what_to_do(

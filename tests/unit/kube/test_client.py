@@ -1,12 +1,14 @@
 """The client against a server in this process: what it sends, what it makes of answers, what it lets nobody do."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import aiohttp
 import pytest
+import yaml
 from aiohttp import web
 
 from scriptrun.errors import (
@@ -71,6 +73,22 @@ async def test_each_refusal_has_its_error(status: int, body: dict[str, Any], exp
             await client.get(JOBS, "team", "x")
     assert type(caught.value) is expected
     assert caught.value.status == status
+
+
+async def test_what_is_applied_says_the_same_as_json_and_as_yaml() -> None:
+    """The API server reads it as YAML, which refuses some characters and takes others for the end of a line."""
+    sent: list[str] = []
+
+    async def take(request: web.Request) -> web.Response:
+        sent.append(await request.text())
+        return web.json_response({})
+
+    body = {"status": {"output": {"a\x85b": "\x7f\x80\x9f\u2028\u2029\ufffe\uffff é 🎉\n"}}}
+    async with serve(take) as client:
+        await client.patch(SCRIPTRUNS, ("team", "x"), body, kind=APPLY, subresource="status")
+    (text,) = sent
+    assert json.loads(text) == body == yaml.safe_load(text)
+    assert "é 🎉" in text
 
 
 async def test_a_proxys_page_is_shown_as_it_is() -> None:

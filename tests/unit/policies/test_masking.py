@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scriptrun.policies.masking import MASK, Secrets, find_secrets, hide_text, mask
+from scriptrun.policies.text import escape_controls
 
 SECRET = {"type": "string", "writeOnly": True}
 
@@ -73,6 +74,13 @@ def test_a_secret_is_hidden_in_texts_and_outputs_as_it_may_be_written() -> None:
     assert broken is not None
     assert "wörd" not in broken
     assert "w\\u00f6rd" not in broken
+
+
+@pytest.mark.parametrize("secret", ["BEGIN KEY\r\nabc\r\nEND KEY", "pass\x1bword\x7f", "\x1b[31mred secret"])
+def test_a_secret_with_control_characters_is_hidden_in_texts_for_people(secret: str) -> None:
+    secrets = Secrets.of({"p": secret}, {"variablesSchema": {"properties": {"p": SECRET}}})
+    message = escape_controls(f"can't log in with {secret}!")
+    assert secrets.hide_text(message) == f"can't log in with {MASK}!"
 
 
 def test_an_outputs_schema_marks_secrets_too() -> None:
