@@ -85,3 +85,10 @@ def test_a_cut_text_is_short_enough_and_a_beginning(text: str, limit: int) -> No
     short = shorten(whole, limit)
     assert len(short) <= limit
     assert short == whole or whole.startswith(short.removesuffix("…"))
+
+
+@pytest.mark.parametrize("start", ["\x1b[", "\x9b", "\x1b]", "\x9d", "\x1bP", "\x90", "\x1b ", "\x1b"])
+def test_sequences_that_never_end_take_linear_time(start: str) -> None:
+    # Were each of them looked for to the end of the text, this would take minutes.
+    text = escape_controls(start * 100_000)
+    assert HARMLESS.fullmatch(text)
