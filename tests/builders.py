@@ -18,6 +18,9 @@ from scriptrun.desired.job import build_job
 from scriptrun.desired.names import output_name, run_labels
 from scriptrun.models.facts import JobFacts, PodFacts, ResultFacts, RunFacts, ScriptFacts
 from scriptrun.models.script import ScriptSpec
+from scriptrun.runtime.checks import Checks
+from scriptrun.runtime.worker_pool import WorkerPool
+from scriptrun.runtime.worker_process import WorkerLimits
 from scriptrun.settings import Settings
 
 __all__ = [
@@ -31,6 +34,7 @@ __all__ = [
     "output_facts",
     "pod_body",
     "pod_facts",
+    "quick_checks",
     "result_document",
     "run_body",
     "run_facts",
@@ -62,6 +66,11 @@ def instant(seconds: float = 0.0) -> str:
 def settings(**fields: Any) -> Settings:
     """Settings that do not look at the environment's values of the given fields."""
     return Settings(**fields)
+
+
+def quick_checks() -> Checks:
+    """Checks of what is so small that all of it is checked at once: there are no worker processes."""
+    return Checks(WorkerPool(WorkerLimits()))
 
 
 def _metadata(name: str, uid: str, created: float, version: int | None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from scriptrun import __version__
 
-__all__ = ["BridgeSettings", "ProcessSettings", "Settings"]
+__all__ = ["BridgeSettings", "ProcessSettings", "Settings", "WorkerSettings"]
 
 
 class ProcessSettings(BaseSettings):
@@ -47,6 +47,21 @@ class ProcessSettings(BaseSettings):
         return tuple(name for name in (part.strip() for part in self.watch_namespaces.split(",")) if name)
 
 
+class WorkerSettings(ProcessSettings):
+    """What a process with worker processes may be told of them."""
+
+    worker_processes: int = Field(
+        default=2, ge=1, le=32, description="Processes that do computations which would hold the event loop."
+    )
+    worker_cpu_seconds: float = Field(
+        default=2.0,
+        ge=0.1,
+        le=60,
+        description="CPU that one computation may take, such as the check of one document against its schema.",
+    )
+    worker_memory_mib: int = Field(default=256, ge=128, le=65536, description="Memory that each may take, in MiB.")
+
+
 class BridgeSettings(ProcessSettings):
     """What a bridge process may be told."""
 
@@ -57,7 +72,7 @@ class BridgeSettings(ProcessSettings):
     )
 
 
-class Settings(ProcessSettings):
+class Settings(WorkerSettings):
     """What an operator process may be told."""
 
     runner_image: str = Field(

@@ -2,12 +2,12 @@
 
 from pydantic import Field
 
-from scriptrun.settings import ProcessSettings
+from scriptrun.settings import WorkerSettings
 
 __all__ = ["ApiSettings"]
 
 
-class ApiSettings(ProcessSettings):
+class ApiSettings(WorkerSettings):
     """What an API process may be told."""
 
     http_port: int = Field(default=8080, ge=0, le=65535, description="Port of everything that this process serves.")

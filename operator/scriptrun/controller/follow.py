@@ -14,8 +14,9 @@ from scriptrun.kube.resources import CONFIGMAPS, EVENTS, JOBS, PODS
 from scriptrun.models.facts import JobFacts, Key, ResultFacts, RunFacts
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import Attempt, judge_attempt
-from scriptrun.policies.outcome import Settle, check_output, decide_lost_job, decide_outcome
+from scriptrun.policies.outcome import Settle, decide_lost_job, decide_outcome
 from scriptrun.policies.verdict import Verdict, Wait
+from scriptrun.runtime.checks import Checks
 
 __all__ = ["Followed", "Follower"]
 
@@ -33,9 +34,10 @@ class Followed:
 class Follower:
     """Follows runs that have their Job."""
 
-    def __init__(self, client: Client, cache: Cache) -> None:
+    def __init__(self, client: Client, cache: Cache, checks: Checks) -> None:
         self._client = client
         self._cache = cache
+        self._checks = checks
 
     async def follow(self, run: RunFacts, job: JobFacts, now: datetime) -> Followed:
         """Gather and decide. The cache is asked first, the API server where it can't know."""
@@ -46,12 +48,12 @@ class Follower:
             decision = decide_outcome(run, job, attempts, now)
             # A good output says all there is to say, whatever has come and gone meanwhile.
             if isinstance(decision, Settle) and decision.verdict.reason is Reason.COMPLETED:
-                return Followed(attempts, _check(decision, job))
+                return Followed(attempts, await self._check(decision, job))
         if run.key in self._cache.suspect:
             found = await self._refresh(run, job)
             if found is None:
                 attempts = self._judge(run, job)
-                return Followed(attempts, _check(decide_lost_job(run, attempts), job))
+                return Followed(attempts, await self._check(decide_lost_job(run, attempts), job))
             job = found
         # Two watches keep no order between them: the Job's end may come before its last pod's.
         if not known or job.failed or job.complete:
@@ -59,7 +61,7 @@ class Follower:
         attempts = self._judge(run, job)
         decision = decide_outcome(run, job, attempts, now)
         if isinstance(decision, Settle):
-            return Followed(attempts, _check(decision, job))
+            return Followed(attempts, await self._check(decision, job))
         if not attempts and (now - job.created).total_seconds() > _QUIET_SECONDS:
             decision = replace(decision, message=await self._explain_no_pod(job) or decision.message)
         return Followed(attempts, decision)
@@ -149,18 +151,17 @@ class Follower:
         items = events.get("items") or ()
         return str(items[-1].get("message", "")) if items else ""
 
+    async def _check(self, settle: Settle, job: JobFacts) -> Settle:
+        """Check the output of a run that ended well."""
+        result = settle.attempt.result if settle.attempt else None
+        if settle.verdict.reason is not Reason.COMPLETED or result is None or result.output is None:
+            return settle
+        wrong = await self._checks.check_output(job.key[0], result.output.raw, job.snapshot.output_schema)
+        return replace(settle, verdict=wrong) if wrong else settle
+
     async def stop(self, key: Key, uid: str, verdict: Verdict, attempts: Sequence[Attempt] = ()) -> None:
         """Stop a Job, and note on it why and which attempts it had."""
         try:
             self._cache.put_job(observe_job(await self._client.patch(JOBS, key, build_stop(uid, verdict, attempts))))
         except (NotFound, Conflict):
             return  # gone, or another Job of that name: nothing of ours runs
-
-
-def _check(settle: Settle, job: JobFacts) -> Settle:
-    """Check the output of a run that ended well."""
-    result = settle.attempt.result if settle.attempt else None
-    if settle.verdict.reason is not Reason.COMPLETED or result is None or result.output is None:
-        return settle
-    wrong = check_output(result.output.raw, job.snapshot.output_schema)
-    return replace(settle, verdict=wrong) if wrong else settle

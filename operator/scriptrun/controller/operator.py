@@ -23,7 +23,6 @@ from scriptrun.controller.informer import (
     build_kopf_settings,
 )
 from scriptrun.controller.reconcile import Reconciler
-from scriptrun.controller.scripts import ScriptKeeper
 from scriptrun.controller.workers import Workers, namespace_of
 from scriptrun.errors import KubeError, ScriptRunError
 from scriptrun.http import serve_http
@@ -35,9 +34,12 @@ from scriptrun.kube.preflight import check_cluster
 from scriptrun.kube.reflector import Reflector
 from scriptrun.kube.resources import CONFIGMAPS, JOBS, PODS
 from scriptrun.liveness import Liveness
+from scriptrun.runtime.checks import COMPUTED, Checks
 from scriptrun.runtime.loop_lag import watch_loop_lag
 from scriptrun.runtime.steps import Steps
 from scriptrun.runtime.work_queue import WorkQueue
+from scriptrun.runtime.worker_pool import WorkerPool
+from scriptrun.runtime.worker_process import build_limits
 from scriptrun.settings import Settings
 
 __all__ = ["run_operator"]
@@ -58,8 +60,11 @@ class _Operator:
         self._settings = settings
         self._cache = Cache()
         self._queue: WorkQueue[WorkItem] = WorkQueue(flow_of=namespace_of, busy_per_flow=settings.workers)
-        self._scripts = ScriptKeeper(client, self._cache, _now)
-        self._reconciler = Reconciler(client, self._cache, self._queue, settings, self._scripts, _now)
+        # Half of the workers are left to other namespaces by one whose passes are slow.
+        self._workers = Workers(self._queue, self._reconcile, 2 * settings.workers)
+        self._pool = WorkerPool(build_limits(settings), COMPUTED)
+        checks = Checks(self._pool, self._workers.step_aside)
+        self._reconciler = Reconciler(client, self._cache, self._queue, checks, settings, _now)
         self._informer = Informer(self._cache, self._queue.add)
         self._census = Census(client, self._cache, self._informer, settings.namespaces)
         self._reflectors = (
@@ -203,7 +208,8 @@ class _Operator:
             if not self._stop.is_set():
                 _log.info("leading", runs=len(self._cache.runs), scripts=len(self._cache.scripts))
                 self._reconciler.take_over()
-                await self._run_workers()
+                async with self._pool:
+                    await self._run_workers()
             for task in (synced, stopping):
                 task.cancel()
         finally:
@@ -215,7 +221,7 @@ class _Operator:
             await reflector.wait_synced()
 
     async def _run_workers(self) -> None:
-        workers = asyncio.create_task(Workers(self._queue, self._reconcile, 2 * self._settings.workers).run())
+        workers = asyncio.create_task(self._workers.run())
         resync = asyncio.create_task(self._resync_forever())
         try:
             await self._stop.wait()
@@ -243,7 +249,7 @@ class _Operator:
         kind, *key = item
         if kind == "run":
             await self._reconciler.reconcile((key[0], key[1]))
-        elif (again := await self._scripts.reconcile((key[0], key[1]))) is not None:
+        elif (again := await self._reconciler.scripts.reconcile((key[0], key[1]))) is not None:
             self._queue.add_after(item, again)
 
 

@@ -24,6 +24,7 @@ from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import Attempt
 from scriptrun.policies.outcome import Settle, decide_lost_job
 from scriptrun.policies.verdict import Verdict, Wait
+from scriptrun.runtime.checks import Checks
 from scriptrun.runtime.work_queue import WorkQueue
 from scriptrun.settings import Settings
 
@@ -42,26 +43,30 @@ class _Standing:
 
 
 class Reconciler:
-    """Brings runs to their end."""
+    """Reconciles runs until they finish.
+
+    Attributes:
+        scripts: reconciles Scripts; told which run of each ended last.
+    """
 
     def __init__(
         self,
         client: Client,
         cache: Cache,
         queue: WorkQueue[WorkItem],
+        checks: Checks,
         settings: Settings,
-        scripts: ScriptKeeper,
         clock: Callable[[], datetime],
     ) -> None:
         self._client = client
         self._cache = cache
         self._queue = queue
         self._settings = settings
-        self._scripts = scripts
         self._clock = clock
         self._first_looks: dict[Key, datetime] = {}
-        self._starter = Starter(client, cache, settings)
-        self._follower = Follower(client, cache)
+        self.scripts = ScriptKeeper(client, cache, checks, clock)
+        self._starter = Starter(client, cache, checks, settings)
+        self._follower = Follower(client, cache, checks)
         self._runs = RunKeeper(client, cache, queue, clock, keep_until_stored=settings.keep_until_stored)
 
     def take_over(self) -> None:
@@ -161,7 +166,7 @@ class Reconciler:
         )
         if status["phase"] == "Failed":
             await self._tell_failure(run, settle.verdict, now)
-        self._scripts.note_end(run, status["phase"])
+        self.scripts.note_end(run, status["phase"])
         self._queue.add(("script", run.key[0], run.script))
 
     async def _tell_failure(self, run: RunFacts, verdict: Verdict, now: datetime) -> None:

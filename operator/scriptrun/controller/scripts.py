@@ -15,6 +15,7 @@ from scriptrun.models.facts import Key, RunFacts
 from scriptrun.policies.acceptance import Missing
 from scriptrun.policies.attempts import parse_instant
 from scriptrun.policies.readiness import decide_readiness
+from scriptrun.runtime.checks import Checks
 
 __all__ = ["ScriptKeeper"]
 
@@ -25,9 +26,10 @@ _LAST_RUN_EVERY = timedelta(minutes=1)
 class ScriptKeeper:
     """Writes the status of Scripts."""
 
-    def __init__(self, client: Client, cache: Cache, clock: Callable[[], datetime]) -> None:
+    def __init__(self, client: Client, cache: Cache, checks: Checks, clock: Callable[[], datetime]) -> None:
         self._client = client
         self._cache = cache
+        self._checks = checks
         self._clock = clock
         self._ended: dict[Key, tuple[RunFacts, str]] = {}
 
@@ -48,7 +50,8 @@ class ScriptKeeper:
         if last and wait > 0 and ready_known:
             return wait
         source = await observe_source(self._client, key[0], script.spec)
-        wrong, sha256 = decide_readiness(script.spec, source)
+        faults = await self._checks.find_schema_faults(key[0], script.spec)
+        wrong, sha256 = decide_readiness(script.spec, source, faults)
         last_run = script.status.get("lastRun")
         if last:
             run, phase = last

@@ -20,12 +20,12 @@ from scriptrun.policies.acceptance import (
     Missing,
     check_input_size,
     check_limits,
-    check_variables,
     decide_missing_script,
     decide_missing_source,
 )
 from scriptrun.policies.admission import decide_admission
 from scriptrun.policies.verdict import Verdict, Wait
+from scriptrun.runtime.checks import Checks
 from scriptrun.settings import Settings
 
 __all__ = ["Starter"]
@@ -37,9 +37,10 @@ _NAME_SECONDS = 0.5
 class Starter:
     """Starts runs."""
 
-    def __init__(self, client: Client, cache: Cache, settings: Settings) -> None:
+    def __init__(self, client: Client, cache: Cache, checks: Checks, settings: Settings) -> None:
         self._client = client
         self._cache = cache
+        self._checks = checks
         self._settings = settings
         self._namespaces = Namespaces(client)
 
@@ -107,9 +108,10 @@ class Starter:
             return decide_missing_source(run, inputs, script.spec.start_deadline_seconds, now)
         if isinstance(inputs, Verdict):
             return inputs
-        if wrong := check_variables(inputs.variables, script.spec):
-            return wrong
         config_map = build_input(run, script.spec, inputs.source, inputs.variables)
+        text = config_map["data"]["variables.json"]
+        if wrong := await self._checks.check_variables(run.key[0], inputs.variables, script.spec, text):
+            return wrong
         return check_input_size(config_map) or (script, config_map)
 
     def _decide_turn(self, run: RunFacts, script: ScriptFacts) -> Wait | None:

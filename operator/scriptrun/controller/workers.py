@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import structlog
 
 from scriptrun import metrics
 from scriptrun.controller.informer import WorkItem
-from scriptrun.errors import KubeError
+from scriptrun.errors import KubeError, WorkersBusy
 from scriptrun.runtime.work_queue import WorkQueue
 
 __all__ = ["Workers", "namespace_of"]
@@ -55,6 +56,15 @@ class Workers:
                 task.cancel()
             await asyncio.gather(*passes, return_exceptions=True)
 
+    @asynccontextmanager
+    async def step_aside(self) -> AsyncIterator[None]:
+        """Let another pass be done meanwhile: this one waits for something that has a limit of its own."""
+        self._free.release()
+        try:
+            yield
+        finally:
+            await self._free.acquire()
+
     async def _pass(self, item: WorkItem) -> None:
         started = time.monotonic()
         try:
@@ -71,7 +81,7 @@ class Workers:
 
 def _log_failure(item: WorkItem, error: Exception, delay: float) -> None:
     facts = {"namespace": item[1], item[0]: item[2], "again_seconds": delay}
-    if isinstance(error, KubeError):
+    if isinstance(error, KubeError | WorkersBusy):
         _log.warning("reconcile failed, will be tried again", error=str(error), **facts)
     else:
         _log.error("reconcile failed, will be tried again", exc_info=error, **facts)

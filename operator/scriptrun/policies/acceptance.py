@@ -20,6 +20,7 @@ __all__ = [
     "check_input_size",
     "check_limits",
     "check_variables",
+    "decide_broken_schema",
     "decide_missing_script",
     "decide_missing_source",
     "merge_variables",
@@ -118,10 +119,20 @@ def check_variables(variables: dict[str, Any], script: ScriptSpec) -> Verdict | 
     """Check variables against the Script's schema."""
     for name, schema in (("variablesSchema", script.variables_schema), ("outputSchema", script.output_schema)):
         if wrong := check_schema(schema):
-            return Verdict(Reason.SCRIPT_NOT_ALLOWED, f"the Script's {name} is no JSON Schema: {wrong}")
+            return decide_broken_schema(name, wrong)
     if wrong := check_against_schema(variables, script.variables_schema, "variables"):
         return Verdict(Reason.INVALID_VARIABLES, wrong)
     return None
+
+
+def decide_broken_schema(name: str, wrong: str) -> Verdict:
+    """Decide what a run comes to whose Script has a schema that is none.
+
+    Args:
+        name: of the field.
+        wrong: what is wrong with it.
+    """
+    return Verdict(Reason.SCRIPT_NOT_ALLOWED, f"the Script's {name} is no JSON Schema: {wrong}")
 
 
 def check_input_size(config_map: dict[str, Any]) -> Verdict | None:

@@ -8,8 +8,7 @@ from typing import Any
 from scriptrun.models.facts import JobFacts, PodFacts, RunFacts, Snapshot
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import Attempt
-from scriptrun.policies.documents import parse_document
-from scriptrun.policies.schema import check_against_schema
+from scriptrun.policies.faults import find_output_fault
 from scriptrun.policies.verdict import Verdict, Wait
 
 __all__ = ["Settle", "check_output", "decide_lost_job", "decide_outcome"]
@@ -160,10 +159,5 @@ def decide_lost_job(run: RunFacts, attempts: Sequence[Attempt]) -> Settle:
 
 def check_output(raw: bytes, schema: dict[str, Any]) -> Verdict | None:
     """Check an output: that it is JSON, and matches the schema its Script asked for when the run started."""
-    try:
-        output = parse_document(raw)
-    except ValueError as error:
-        return Verdict(Reason.INVALID_OUTPUT, f"the output is no JSON document that can be kept: {error}")
-    if wrong := check_against_schema(output, schema, "output"):
-        return Verdict(Reason.INVALID_OUTPUT, wrong)
-    return None
+    wrong = find_output_fault(raw, schema)
+    return Verdict(Reason.INVALID_OUTPUT, wrong) if wrong else None

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scriptrun.models.reasons import Reason
@@ -27,12 +28,16 @@ class NotReady:
         object.__setattr__(self, "message", escape_controls(self.message))
 
 
-def decide_readiness(script: ScriptSpec, source: bytes | Missing | None) -> tuple[NotReady | None, str]:
+def decide_readiness(
+    script: ScriptSpec, source: bytes | Missing | None, schema_faults: Mapping[str, str] | None = None
+) -> tuple[NotReady | None, str]:
     """Decide whether a Script is ready.
 
     Args:
         script: its spec.
         source: what was found of its source; None where there is none to find.
+        schema_faults: what is wrong with its ``variablesSchema`` and ``outputSchema``, by the field's name; None: that
+            is found out here.
 
     Returns:
         What is wrong (None: it is ready), and the SHA-256 of the source in hex ("" without one).
@@ -44,7 +49,8 @@ def decide_readiness(script: ScriptSpec, source: bytes | Missing | None) -> tupl
         if wrong := check_digest(source, script.source.config_map.sha256):
             return NotReady(wrong.reason, wrong.message), digest
     for name, schema in (("variablesSchema", script.variables_schema), ("outputSchema", script.output_schema)):
-        if wrong_schema := check_schema(schema):
+        wrong_schema = check_schema(schema) if schema_faults is None else schema_faults.get(name)
+        if wrong_schema:
             return NotReady("InvalidSchema", f"{name}: {wrong_schema}"), digest
         if (size := len(json.dumps(schema))) > SCHEMA_LIMIT_BYTES:
             return NotReady("InvalidSchema", f"{name} is {size} bytes, at most {SCHEMA_LIMIT_BYTES}"), digest

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from scriptrun.runtime.worker import HEAD_BYTES, decode
+from scriptrun.settings import WorkerSettings
 
-__all__ = ["WorkerDied", "WorkerLimits", "WorkerProcess"]
+__all__ = ["WorkerDied", "WorkerLimits", "WorkerProcess", "build_limits"]
 
 _MODULE = "scriptrun.runtime.worker"
 _START_SECONDS = 60.0
@@ -34,6 +35,11 @@ class WorkerLimits:
     cpu_seconds: float = 2.0
     memory_mib: int = 256
     waiting: int = 64
+
+
+def build_limits(settings: WorkerSettings) -> WorkerLimits:
+    """Build the limits that a process is given by its settings."""
+    return WorkerLimits(settings.worker_processes, settings.worker_cpu_seconds, settings.worker_memory_mib)
 
 
 class WorkerDied(Exception):  # noqa: N818 - it is what happened

@@ -15,12 +15,11 @@ from typing import Any, cast
 
 import kopf
 
-from builders import at
+from builders import at, quick_checks
 from scriptrun.controller.cache import Cache
 from scriptrun.controller.census import Census
 from scriptrun.controller.informer import Informer, WorkItem
 from scriptrun.controller.reconcile import Reconciler
-from scriptrun.controller.scripts import ScriptKeeper
 from scriptrun.controller.workers import Workers, namespace_of
 from scriptrun.errors import KubeError
 from scriptrun.kube.client import Client
@@ -60,8 +59,7 @@ class Replica:
         client = cast(Client, self.client)
         self.cache = Cache()
         self.queue: WorkQueue[WorkItem] = WorkQueue(asyncio.get_running_loop().time, namespace_of)
-        self.scripts = ScriptKeeper(client, self.cache, self._clock)
-        self.reconciler = Reconciler(client, self.cache, self.queue, settings, self.scripts, self._clock)
+        self.reconciler = Reconciler(client, self.cache, self.queue, quick_checks(), settings, self._clock)
         self._informer = Informer(self.cache, self.queue.add)
         self._census = Census(client, self.cache, self._informer, settings.namespaces)
         self._tasks: dict[asyncio.Task[None], None] = {}  # in the order of their start
@@ -121,7 +119,7 @@ class Replica:
         kind, *key = item
         if kind == "run":
             await self.reconciler.reconcile((key[0], key[1]))
-        elif (again := await self.scripts.reconcile((key[0], key[1]))) is not None:
+        elif (again := await self.reconciler.scripts.reconcile((key[0], key[1]))) is not None:
             self.queue.add_after(item, again)
 
     async def _relist(self) -> None:

@@ -5,10 +5,9 @@ from typing import Any, cast
 
 import pytest
 
-from builders import at, instant, job_body, pod_facts, run_facts, settings
+from builders import at, instant, job_body, pod_facts, quick_checks, run_facts, settings
 from scriptrun.controller.cache import Cache
 from scriptrun.controller.reconcile import Reconciler
-from scriptrun.controller.scripts import ScriptKeeper
 from scriptrun.errors import Unavailable
 from scriptrun.kube.client import Client
 from scriptrun.runtime.work_queue import WorkQueue
@@ -33,8 +32,7 @@ class _Recorder:
 
 def _reconciler(cache: Cache, client: _Recorder) -> Reconciler:
     known = cast(Client, client)
-    keeper = ScriptKeeper(known, cache, lambda: at(10))
-    return Reconciler(known, cache, WorkQueue(), settings(), keeper, lambda: at(10))
+    return Reconciler(known, cache, WorkQueue(), quick_checks(), settings(), lambda: at(10))
 
 
 @pytest.fixture

@@ -27,11 +27,16 @@ class _World:
         self.busy: Counter[str] = Counter()
         self.most: Counter[str] = Counter()
         self.failures = 0
+        self.aside_seconds = 0.0
         loop = asyncio.get_running_loop()
         self.queue: WorkQueue[WorkItem] = WorkQueue(loop.time, namespace_of, PER_NAMESPACE)
-        self.task = loop.create_task(Workers(self.queue, self._reconcile, 2 * PER_NAMESPACE).run())
+        self.workers = Workers(self.queue, self._reconcile, 2 * PER_NAMESPACE)
+        self.task = loop.create_task(self.workers.run())
 
     async def _reconcile(self, item: WorkItem) -> None:
+        if self.aside_seconds:
+            async with self.workers.step_aside():
+                await asyncio.sleep(self.aside_seconds)
         self.begun.setdefault(item, asyncio.get_running_loop().time())
         for name in (item[1], "all"):
             self.busy[name] += 1
@@ -118,6 +123,26 @@ def test_a_pass_that_failed_comes_again_and_closing_waits_for_those_under_way() 
     before, ended = run_virtually(play())
     assert before == _runs("space", 1)
     assert ended == [*before, ("script", "space", "late")]
+
+
+def test_passes_that_step_aside_leave_their_place_to_others_and_take_one_again() -> None:
+    async def play() -> tuple[int, int]:
+        world = _World(**{f"space-{number}": 0.1 for number in range(2 * PER_NAMESPACE)}, other=0.1)
+        world.aside_seconds = 60
+        for number in range(2 * PER_NAMESPACE):
+            world.add(_runs(f"space-{number}", 1))
+        await asyncio.sleep(1)
+        world.aside_seconds = 0
+        world.add(_runs("other", 100))
+        await asyncio.sleep(1)
+        done = sum(item[1] == "other" for item in world.ended)
+        await asyncio.sleep(60)
+        await world.close()
+        return done, world.most["all"]
+
+    done, most = run_virtually(play())
+    assert done == 100
+    assert most <= 2 * PER_NAMESPACE
 
 
 def test_cancelling_cancels_the_passes_under_way() -> None:
