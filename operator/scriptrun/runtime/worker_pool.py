@@ -166,8 +166,9 @@ class WorkerPool:
         name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         _log.warning("worker process died", function=task.function, namespace=task.namespace, code=name)
         task.deaths += 1
-        if task.deaths < 2:
-            return "again"  # it need not have been the task
+        # Each worker may have died while it had nothing to do, which nobody has noticed yet.
+        if task.deaths <= limits.processes:
+            return "again"
         if code == -signal.SIGKILL:
             _settle(task, WorkersBusy(f"{task.function}: somebody kills the worker processes; is memory short?"))
             return "killed"
