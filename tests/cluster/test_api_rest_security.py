@@ -127,6 +127,17 @@ def test_an_api_token_is_good_for_its_scripts_in_its_namespace_until_its_day(
     wait_for("the token to be gone", lambda: shop.get("runs").status == 401, 10)
 
 
+def test_a_script_of_another_namespace_can_not_be_named(
+    space: Space, caller: Caller, make_space: Callable[[], Space]
+) -> None:
+    """With the API's rights it would be found there, and its limits and schema be told."""
+    elsewhere = make_space()
+    elsewhere.add_script("theirs", HELLO, handler="python", activeDeadlineSeconds=7)
+    for name in (f"../../{elsewhere.name}/scripts/theirs", f"hello.py/../../../{elsewhere.name}/scripts/theirs"):
+        refused = caller.create(name, activeDeadlineSeconds=8)
+        assert (refused.status, refused.problem) == (422, "script-not-found"), refused
+
+
 def test_bodies_have_a_limit(caller: Caller) -> None:
     huge = b'{"script": "hello.py", "variables": {"x": "' + b"x" * 50_000_000 + b'"}}'
     host, port = caller.url.removeprefix("http://").split(":")

@@ -1,6 +1,9 @@
 """The resources this project touches, and where the API server serves them."""
 
 from dataclasses import dataclass
+from urllib.parse import quote
+
+from scriptrun.errors import NotFound
 
 __all__ = [
     "BRIDGES",
@@ -30,14 +33,28 @@ class Resource:
     plural: str
 
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
-        """Build the URL path of the collection, one object or its subresource."""
+        """Build the URL path of the collection, one object or its subresource.
+
+        Others write the names: what a run, a Bridge or a task refers to must not lead out of its namespace, nor to
+        another resource.
+
+        Raises:
+            NotFound: nothing can have such a name.
+        """
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
         parts = [root]
         if namespace:
-            parts.append(f"namespaces/{namespace}")
+            parts.append(f"namespaces/{_check(namespace)}")
         parts.append(self.plural)
-        parts.extend(part for part in (name, subresource) if part)
+        parts.extend(_check(part) for part in (name, subresource) if part)
         return "/".join(parts)
+
+
+def _check(name: str) -> str:
+    """Check a segment of a path by Kubernetes' own rule for names (``IsValidPathSegmentName``), and quote it."""
+    if name in (".", "..") or "/" in name or "%" in name:
+        raise NotFound(f"nothing can be named {name[:253]!r}: a name has no slash and no percent sign", 404, "NotFound")
+    return quote(name, safe=":", errors="replace")
 
 
 SCRIPTS = Resource("scriptrun.dev", "v1alpha1", "scripts")

@@ -6,7 +6,18 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
-__all__ = ["API_VERSION", "GROUP", "VERSION", "AnyJson", "Condition", "JsonObject", "Model", "Rule", "cel"]
+__all__ = [
+    "API_VERSION",
+    "GROUP",
+    "VERSION",
+    "AnyJson",
+    "Condition",
+    "JsonObject",
+    "Model",
+    "Rule",
+    "cel",
+    "object_name",
+]
 
 GROUP = "scriptrun.dev"
 VERSION = "v1alpha1"
@@ -20,6 +31,14 @@ JsonObject = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "x-kube
 
 AnyJson = Annotated[Any, WithJsonSchema({"x-kubernetes-preserve-unknown-fields": True})]
 """Any JSON value, kept as it is by the API server."""
+
+
+_OBJECT_NAME = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+
+
+def object_name(description: str) -> Any:
+    """Build the field that names an object: the API server holds it to Kubernetes' own form, a DNS subdomain."""
+    return Field(min_length=1, max_length=253, description=description, json_schema_extra={"pattern": _OBJECT_NAME})
 
 
 def cel(*rules: Rule) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from scriptrun.models.base import Condition, Model, cel
+from scriptrun.models.base import Condition, Model, cel, object_name
 from scriptrun.models.container import LocalObjectReference
 
 __all__ = ["Bridge", "BridgeSpec", "BridgeStatus", "ConductorSpec", "OAuth2", "ZeebeSpec"]
@@ -56,7 +56,7 @@ class OAuth2(Model):
 class CertificateAuthority(Model):
     """A key of a ConfigMap that holds PEM certificates."""
 
-    name: str = Field(min_length=1, max_length=253, description="Name of the ConfigMap, in the Bridge's namespace.")
+    name: str = object_name("Name of the ConfigMap, in the Bridge's namespace.")
     key: str = Field(default="ca.crt", min_length=1, max_length=253, description="Key in its `data`.")
 
 

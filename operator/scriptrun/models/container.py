@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, WithJsonSchema
 
-from scriptrun.models.base import Model, cel
+from scriptrun.models.base import Model, cel, object_name
 
 __all__ = ["EnvFromSource", "EnvVar", "LocalObjectReference", "ResourceRequirements", "Toleration"]
 
@@ -14,13 +14,13 @@ Quantity = Annotated[str | int, WithJsonSchema({"x-kubernetes-int-or-string": Tr
 class LocalObjectReference(Model):
     """A reference to an object in the same namespace."""
 
-    name: str = Field(min_length=1, max_length=253, description="Name of the object, in the same namespace.")
+    name: str = object_name("Name of the object, in the same namespace.")
 
 
 class KeySelector(Model):
     """A key of a ConfigMap or Secret in the same namespace."""
 
-    name: str = Field(min_length=1, max_length=253, description="Name of the ConfigMap or Secret.")
+    name: str = object_name("Name of the ConfigMap or Secret.")
     key: str = Field(min_length=1, max_length=253, description="The key within it.")
     optional: bool | None = Field(default=None, description="Whether the pod may start when it is missing.")
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from scriptrun.models.base import Condition, JsonObject, Model, cel
+from scriptrun.models.base import Condition, JsonObject, Model, cel, object_name
 from scriptrun.models.container import (
     EnvFromSource,
     EnvVar,
@@ -24,7 +24,7 @@ SOURCE_LIMIT_BYTES = 900_000
 class ConfigMapSource(Model):
     """A key of a ConfigMap that holds a script's source."""
 
-    name: str = Field(min_length=1, max_length=253, description="Name of the ConfigMap, in the Script's namespace.")
+    name: str = object_name("Name of the ConfigMap, in the Script's namespace.")
     key: str = Field(min_length=1, max_length=253, description="Key in its `data` or `binaryData`.")
     sha256: str | None = Field(
         default=None,

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, JsonValue
 
-from scriptrun.models.base import AnyJson, Condition, JsonObject, Model, cel
+from scriptrun.models.base import AnyJson, Condition, JsonObject, Model, cel, object_name
 from scriptrun.models.container import LocalObjectReference
 
 __all__ = ["NAME_LIMIT", "ScriptRun", "ScriptRunSpec", "ScriptRunStatus", "Task"]
@@ -33,13 +33,13 @@ def _unchanged(field: str) -> str:
 class ScriptReference(Model):
     """Which Script to run."""
 
-    name: str = Field(min_length=1, max_length=253, description="Name of a Script in the same namespace.")
+    name: str = object_name("Name of a Script in the same namespace.")
 
 
 class ConfigMapVariables(Model):
     """A ConfigMap to read variables from."""
 
-    name: str = Field(min_length=1, max_length=253, description="Name of the ConfigMap, in the run's namespace.")
+    name: str = object_name("Name of the ConfigMap, in the run's namespace.")
     key: str | None = Field(
         default=None,
         max_length=253,
@@ -56,7 +56,7 @@ class VariablesSource(Model):
 class RunConfigMapSource(Model):
     """A key of a ConfigMap that the run brings along."""
 
-    name: str = Field(min_length=1, max_length=253, description="Name of the ConfigMap, in the run's namespace.")
+    name: str = object_name("Name of the ConfigMap, in the run's namespace.")
     key: str = Field(min_length=1, max_length=253, description="Key in its `data` or `binaryData`.")
 
 
