@@ -146,5 +146,5 @@ def test_placement_is_passed_on() -> None:
 def test_it_asks_for_little_and_has_a_memory_limit() -> None:
     assert _get_container()["resources"] == {
         "requests": {"cpu": "100m", "memory": "128Mi"},
-        "limits": {"memory": "512Mi"},
+        "limits": {"memory": "1Gi"},
     }

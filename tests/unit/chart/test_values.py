@@ -25,6 +25,9 @@ OTHER: dict[str, Any] = {
     "http_port": 9090,
     "http_host": "::1",
     "max_connections": 8,
+    "worker_processes": 3,
+    "worker_cpu_seconds": 5.5,
+    "worker_memory_mib": 512,
     "log_level": "debug",
     "log_format": "console",
 }
