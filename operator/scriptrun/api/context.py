@@ -11,6 +11,7 @@ from scriptrun.api.service import RunService
 from scriptrun.api.settings import ApiSettings
 from scriptrun.history.store import Store
 from scriptrun.kube.client import Client
+from scriptrun.runtime.hiding import Hiding
 
 __all__ = ["CallerOf", "Context", "ContextOf", "Namespace"]
 
@@ -20,6 +21,7 @@ class Context:
     """What an API process holds.
 
     Attributes:
+        hiding: hides what is secret of runs.
         store: the history; None where none is kept.
         streams: how many logs are being followed.
     """
@@ -29,6 +31,7 @@ class Context:
     live: Live
     runs: RunService
     settings: ApiSettings
+    hiding: Hiding
     store: Store | None = None
     streams: int = field(default=0)
 

@@ -17,6 +17,7 @@ from scriptrun.kube.outputs import KEPT_LOG_BYTES, read_kept_log
 from scriptrun.kube.resources import PODS, SCRIPTRUNS
 from scriptrun.kube.watching import watch_objects
 from scriptrun.policies.masking import Secrets
+from scriptrun.runtime.hiding import Hiding
 
 __all__ = ["HEARTBEAT", "PLACE", "LogFollower", "Place", "Slice", "cut_kept", "parse_place", "read_log"]
 
@@ -59,9 +60,9 @@ class Slice:
     text: str = ""
     lost: bool = False
 
-    def hide(self, secrets: Secrets) -> "Slice":
+    async def hide(self, namespace: str, secrets: Secrets, hiding: Hiding) -> "Slice":
         """Hide secrets in its text."""
-        return replace(self, text=secrets.hide_text(self.text)) if secrets.values else self
+        return replace(self, text=await hiding.hide_text(namespace, secrets, self.text)) if secrets.values else self
 
     def render(self) -> str:
         """Write it as a server-sent event. The text is JSON: a carriage return would end a line of the event."""

@@ -23,6 +23,8 @@ from scriptrun.errors import (
     NotFound,
     QuotaExceeded,
     Unavailable,
+    WorkersBusy,
+    WorkTooLarge,
 )
 from scriptrun.policies.text import escape_controls, escape_json
 
@@ -72,10 +74,12 @@ KINDS: Mapping[str, Kind] = {
     "invalid": Kind(422, "Some of the request is not as it has to be"),
     "script-not-found": Kind(422, "There is no such Script"),
     "idempotency-key-reused": Kind(422, "The Idempotency-Key was used for another request"),
+    "work-too-large": Kind(422, "It takes more CPU or memory than it may"),
     "too-many-requests": Kind(429, "Too many requests"),
     "internal": Kind(500, "A defect of this server"),
     "unavailable": Kind(503, "The cluster does not answer"),
     "history-unavailable": Kind(503, "The history does not answer"),
+    "busy": Kind(503, "Too much is being computed"),
     "too-many-streams": Kind(503, "Too many logs are being followed"),
 }
 """Every kind. Their names are stable: they are the last part of a problem's ``type``."""
@@ -159,6 +163,10 @@ def problem_of(error: Exception) -> Problem:
         return Problem("history-unavailable", "the history's database does not answer: try again")
     if isinstance(error, KubeError):
         return _problem_of_kube(error)
+    if isinstance(error, WorkTooLarge):
+        return Problem("work-too-large", f"to hide what is secret of the run {error}: simplify its Script's schemas")
+    if isinstance(error, WorkersBusy):
+        return Problem("busy", f"{error}: try again later")
     return Problem("internal", "this server failed; its log says why")
 
 
@@ -215,7 +223,16 @@ def register(app: FastAPI) -> None:
             problem.headers = {"Allow": ", ".join(find_methods(request.app.openapi(), request.url.path))}
         return build_response(problem, request.url.path)
 
-    for class_ in (Problem, KubeError, HistoryUnavailable, HTTPException, RequestValidationError, Exception):
+    for class_ in (
+        Problem,
+        KubeError,
+        HistoryUnavailable,
+        WorkTooLarge,
+        WorkersBusy,
+        HTTPException,
+        RequestValidationError,
+        Exception,
+    ):
         app.add_exception_handler(class_, answer)
 
 

@@ -77,7 +77,7 @@ def _path_of(run: dict[str, Any]) -> str:
 
 async def _show(context: Context, found: Found) -> Run:
     output = None if found.in_cluster else await context.runs.read_output(found)
-    return show_run(found, output)
+    return await show_run(found, context.hiding, output)
 
 
 async def _show_new(
@@ -271,7 +271,8 @@ async def get_logs(
     if found.in_cluster:
         log = await read_log(context.client, found.run, attempt)
         if log is not None:
-            return PlainTextResponse(found.secrets.hide_text(log.decode(errors="replace")))
+            text = log.decode(errors="replace")
+            return PlainTextResponse(await context.hiding.hide_text(namespace, found.secrets, text))
     if context.store is None or not found.finished:
         raise Problem("no-log", f"run {name} has no log{' (any more)' if found.finished else ' yet'}")
     return PlainTextResponse(await context.store.read_log(found.run["metadata"]["uid"]))
@@ -285,7 +286,10 @@ async def _stream(context: Context, found: Found, place: Place) -> AsyncIterator
             follower = LogFollower(context.client, context.live, found.run, context.settings.heartbeat_seconds)
             async with aclosing(follower.follow(place)) as pieces:
                 async for piece in pieces:
-                    yield piece.hide(found.secrets).render() if piece else ": still here\n\n"
+                    if piece is None:
+                        yield ": still here\n\n"
+                    else:
+                        yield (await piece.hide(found.key[0], found.secrets, context.hiding)).render()
                     if context.runs.stopping.is_set():
                         return  # another replica goes on behind the last event
             found = await context.runs.examine(await context.runs.wait(found.run, 1))

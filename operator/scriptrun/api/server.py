@@ -41,8 +41,12 @@ from scriptrun.kube.client import Client
 from scriptrun.kube.connection import Connection, open_connection
 from scriptrun.kube.leader import lead
 from scriptrun.kube.preflight import check_cluster
+from scriptrun.runtime.checks import COMPUTED
+from scriptrun.runtime.hiding import HIDDEN_BY, Hiding
 from scriptrun.runtime.loop_lag import watch_loop_lag
 from scriptrun.runtime.steps import Steps
+from scriptrun.runtime.worker_pool import WorkerPool
+from scriptrun.runtime.worker_process import build_limits
 from scriptrun.scheduler.process import Scheduler, open_scheduler
 from scriptrun.scheduler.settings import SchedulerSettings
 
@@ -77,7 +81,8 @@ async def run_api(
     connections = settings.max_connections + settings.max_streams
     steps = Steps()
     steps.install()
-    async with open_connection(kubeconfig, context, connections) as connection, _open_store(history) as store:
+    pool = WorkerPool(build_limits(settings), COMPUTED + HIDDEN_BY)
+    async with open_connection(kubeconfig, context, connections) as connection, _open_store(history) as store, pool:
         verbs = {**API_VERBS, **REVIEW_VERBS}
         client = Client(connection, verbs, metrics.observe_kube)
         version = await check_cluster(client, settings.namespaces)
@@ -86,14 +91,14 @@ async def run_api(
         if store is not None:
             rights = {**verbs, **HISTORY_VERBS, **LEASE_VERBS}
             writer = Client(connection, rights, metrics.observe_kube, _HISTORY_MANAGER)
-            recorder = Recorder(writer, store, history)
+            recorder = Recorder(writer, store, Hiding(pool), history)
         maker = Client(connection, merge_verbs(verbs, SCHEDULER_VERBS), metrics.observe_kube)
         async with open_scheduler(maker, store, settings.namespaces, scheduling) as scheduler:
             live = Live(client, settings.namespaces, _feed(recorder, scheduler))
             gatekeeper = Gatekeeper(client, TokenFolder(settings.tokens_dir), settings.auth_cache_seconds)
-            runs = RunService(client, gatekeeper, live, store, recorder)
-            context_ = Context(client, gatekeeper, live, runs, settings, store)
-            server = _build_server(context_, settings, scheduler, steps)
+            runs = RunService(client, gatekeeper, live, store, recorder, pool)
+            held = Context(client, gatekeeper, live, runs, settings, Hiding(pool), store)
+            server = _build_server(held, settings, scheduler, steps)
             work = {"watches": live.run(), "server": server.serve(), "loop lag": watch_loop_lag(steps)}
             if recorder is not None and store is not None:
                 work["history"] = _keep_history(connection, store, recorder, settings)

@@ -27,9 +27,12 @@ from scriptrun.kube.resources import SCRIPTRUNS, SCRIPTS
 from scriptrun.models.base import GROUP
 from scriptrun.models.facts import RunFacts
 from scriptrun.models.script import ScriptSpec
-from scriptrun.policies.acceptance import check_limits, check_variables
+from scriptrun.policies.acceptance import check_limits
 from scriptrun.policies.masking import Secrets
 from scriptrun.policies.schema import has_secrets
+from scriptrun.runtime.checks import Checks
+from scriptrun.runtime.hiding import Hiding
+from scriptrun.runtime.worker_pool import WorkerPool
 
 __all__ = ["REQUESTED_BY", "Found", "RunService"]
 
@@ -81,12 +84,21 @@ class RunService:
         live: what is in the cluster.
         store: the history; None where none is kept.
         recorder: what stores runs in it.
+        pool: where what may take long is computed.
     """
 
     def __init__(
-        self, client: Client, gatekeeper: Gatekeeper, live: Live, store: Store | None, recorder: Recorder | None
+        self,
+        client: Client,
+        gatekeeper: Gatekeeper,
+        live: Live,
+        store: Store | None,
+        recorder: Recorder | None,
+        pool: WorkerPool,
     ) -> None:
         self._client = client
+        self._checks = Checks(pool)
+        self._hiding = Hiding(pool)
         self._gatekeeper = gatekeeper
         self._live = live
         self._store = store
@@ -218,7 +230,7 @@ class RunService:
         limits = self._read_spec(script)
         verdict = check_limits(facts, limits)
         if verdict is None and not spec.get("variablesFrom"):
-            verdict = check_variables(spec.get("variables") or {}, limits)
+            verdict = await self._checks.check_variables(namespace, spec.get("variables") or {}, limits)
         if verdict is not None:
             raise Problem("invalid", f"{verdict.reason}: {verdict.message}")
 
@@ -295,12 +307,13 @@ class RunService:
         variables = run["spec"].get("variables") or {}
         if run["spec"].get("variablesFrom") and (spec is None or has_secrets(spec.get("variablesSchema") or {})):
             variables = (await read_input(self._client, run))[0] or variables
-        return Found(run, True, Secrets.of(variables, spec))
+        return Found(run, True, await self._hiding.find_secrets(run["metadata"]["namespace"], variables, spec))
 
     async def read_output(self, found: Found) -> str | None:
         """Read a run's output as JSON text; None: it has none."""
         if found.in_cluster:
-            text = found.secrets.hide_output(await read_output(self._client, found.run))
+            text = await read_output(self._client, found.run)
+            text = await self._hiding.hide_output(found.key[0], found.secrets, text)
             if text is not None or not found.finished:
                 return text
         return await self._store.read_output(found.run["metadata"]["uid"]) if self._store else None

@@ -8,6 +8,7 @@ from scriptrun.api.views import Attempt, Run, summary_fields
 from scriptrun.history.gather import summarize
 from scriptrun.policies.attempts import parse_instant
 from scriptrun.policies.documents import parse_document
+from scriptrun.runtime.hiding import Hiding
 
 __all__ = ["show_run"]
 
@@ -15,11 +16,12 @@ _TASK_FIELDS = ("source", "id", "type", "workflowId", "domain")
 _INLINE_LIMIT_BYTES = 8192
 
 
-def show_run(found: Found, output: str | None = None) -> Run:
+async def show_run(found: Found, hiding: Hiding, output: str | None = None) -> Run:
     """Show a run.
 
     Args:
         found: the run.
+        hiding: hides what is secret of it.
         output: of one that only the history knows: its output as JSON text.
     """
     run = found.run
@@ -27,12 +29,13 @@ def show_run(found: Found, output: str | None = None) -> Run:
     variables = spec.get("variables") or {}
     paths = found.secrets.paths if found.in_cluster else tuple(tuple(path) for path in run.get("masked") or ())
     task = spec.get("task") or {}
-    value, size = _read_output(found, status, output)
+    value, size = await _read_output(found, hiding, status, output)
+    namespace, secrets = found.key[0], found.secrets
     return Run(
         **summary_fields(summarize(run)),
         in_cluster=found.in_cluster,
-        message=found.secrets.hide_text(str(status.get("message") or "")),
-        variables=found.secrets.mask(variables),
+        message=await hiding.hide_text(namespace, secrets, str(status.get("message") or "")),
+        variables=await hiding.mask(namespace, secrets, variables),
         masked=["/" + "/".join(_escape(part) for part in path) for path in paths if _has(variables, path)],
         active_deadline_seconds=spec.get("activeDeadlineSeconds"),
         backoff_limit=spec.get("backoffLimit"),
@@ -48,14 +51,16 @@ def show_run(found: Found, output: str | None = None) -> Run:
     )
 
 
-def _read_output(found: Found, status: dict[str, Any], output: str | None) -> tuple[Any, int | None]:
+async def _read_output(
+    found: Found, hiding: Hiding, status: dict[str, Any], output: str | None
+) -> tuple[Any, int | None]:
     if output is not None:
         length = len(output.encode())
         return (parse_document(output) if length <= _INLINE_LIMIT_BYTES else None), length
     size = (status.get("outputRef") or {}).get("bytes")
     if "output" not in status:
         return None, size
-    shown = found.secrets.hide_output(_dump(status["output"]))
+    shown = await hiding.hide_output(found.key[0], found.secrets, _dump(status["output"]))
     return parse_document(shown or "null"), size if size is not None else len(_dump(status["output"]).encode())
 
 

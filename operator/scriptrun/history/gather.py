@@ -10,14 +10,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from scriptrun.desired.names import CONTAINER, input_name, output_name
-from scriptrun.errors import Invalid, NotFound
+from scriptrun.errors import Invalid, NotFound, WorkTooLarge
 from scriptrun.history.records import Contents, RunRecord, Summary
 from scriptrun.kube.client import Client
 from scriptrun.kube.outputs import parse_output, read_output_text
 from scriptrun.kube.resources import CONFIGMAPS, SCRIPTS
 from scriptrun.models.base import API_VERSION, GROUP
 from scriptrun.policies.attempts import parse_instant
-from scriptrun.policies.masking import Secrets
+from scriptrun.policies.masking import MASK, Secrets
+from scriptrun.runtime.hiding import Hiding
 
 __all__ = ["gather", "read_input", "read_output", "summarize"]
 
@@ -57,34 +58,70 @@ def summarize(run: dict[str, Any]) -> Summary:
     )
 
 
-async def gather(client: Client, run: dict[str, Any], log_limit_bytes: int) -> RunRecord:
+async def gather(client: Client, hiding: Hiding, run: dict[str, Any], log_limit_bytes: int) -> RunRecord:
     """Gather what is kept of a finished run.
 
     Args:
         client: to the API server.
+        hiding: hides what is secret of it.
         run: the ScriptRun.
         log_limit_bytes: how much of the end of its log.
 
     Raises:
         KubeError: the API server did not say all there is; try again.
+        WorkersBusy: what is secret can't be hidden now; try again.
     """
     namespace = run["metadata"]["namespace"]
     variables, source = await read_input(client, run)
-    secrets = Secrets.of(variables, await _read_script(client, namespace, run["spec"]["scriptRef"]["name"]))
+    script = await _read_script(client, namespace, run["spec"]["scriptRef"]["name"])
     output, log = await _read_last_attempt(client, run, log_limit_bytes)
     summary = replace(summarize(run), script_sha256=hashlib.sha256(source).hexdigest() if source is not None else "")
-    return RunRecord(
-        summary, Contents(_build_document(run, variables, secrets), secrets.hide_output(output), secrets.hide_text(log))
+    try:
+        secrets = await hiding.find_secrets(namespace, variables, script)
+        contents = Contents(
+            await _build_document(hiding, run, variables, secrets),
+            await hiding.hide_output(namespace, secrets, output),
+            await hiding.hide_text(namespace, secrets, log),
+        )
+    except WorkTooLarge as error:
+        contents = _hide_everything(run, variables, output, f"not kept: to hide what is secret of it {error}")
+    return RunRecord(summary, contents)
+
+
+async def _build_document(
+    hiding: Hiding, run: dict[str, Any], variables: dict[str, Any], secrets: Secrets
+) -> dict[str, Any]:
+    namespace, kept = run["metadata"]["namespace"], _pick_status(run)
+    return _assemble(
+        run,
+        await hiding.mask(namespace, secrets, variables),
+        await hiding.hide_document(namespace, secrets, kept),
+        [list(path) for path in secrets.paths],
     )
 
 
-def _build_document(run: dict[str, Any], variables: dict[str, Any], secrets: Secrets) -> dict[str, Any]:
-    metadata, spec, status = run["metadata"], run["spec"], run["status"]
+def _hide_everything(run: dict[str, Any], variables: dict[str, Any], output: str | None, why: str) -> Contents:
+    """Keep of a run whose secrets can't be told from the rest what holds none of either."""
+    kept = _pick_status(run)
+    kept |= {"message": why} if kept.get("message") else {}
+    if "conditions" in kept:
+        kept["conditions"] = [{**condition, "message": ""} for condition in kept["conditions"]]
+    document = _assemble(run, dict.fromkeys(variables, MASK), kept, [[name] for name in variables])
+    return Contents(document, None if output is None else json.dumps(MASK), f"[{why}]\n")
+
+
+def _pick_status(run: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in run["status"].items() if key not in _STATUS_DROPPED}
+
+
+def _assemble(
+    run: dict[str, Any], variables: dict[str, Any], status: dict[str, Any], masked: list[list[str | int]]
+) -> dict[str, Any]:
+    metadata, spec = run["metadata"], run["spec"]
     annotations = {
         key: value for key, value in (metadata.get("annotations") or {}).items() if key.startswith(f"{GROUP}/request")
     }
     task = {key: spec["task"][key] for key in _TASK_FIELDS if spec["task"].get(key)} if spec.get("task") else {}
-    kept = {key: value for key, value in status.items() if key not in _STATUS_DROPPED}
     return {
         "apiVersion": API_VERSION,
         "kind": "ScriptRun",
@@ -94,11 +131,11 @@ def _build_document(run: dict[str, Any], variables: dict[str, Any], secrets: Sec
         },
         "spec": {
             **{key: spec[key] for key in _SPEC_FIELDS if key in spec},
-            **({"variables": secrets.mask(variables)} if variables else {}),
+            **({"variables": variables} if variables else {}),
             **({"task": task} if task else {}),
         },
-        "status": secrets.hide(kept),
-        "masked": [list(path) for path in secrets.paths],
+        "status": status,
+        "masked": masked,
     }
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from scriptrun.desired.stored import build_stored, is_stored
-from scriptrun.errors import Conflict, HistoryUnavailable, KubeError, NotFound
+from scriptrun.errors import Conflict, HistoryUnavailable, KubeError, NotFound, WorkersBusy
 from scriptrun.history import metrics
 from scriptrun.history.gather import gather
 from scriptrun.history.settings import HistorySettings
@@ -22,6 +22,7 @@ from scriptrun.kube.client import APPLY, Client
 from scriptrun.kube.resources import SCRIPTRUNS
 from scriptrun.models.facts import Key
 from scriptrun.policies.attempts import parse_instant
+from scriptrun.runtime.hiding import Hiding
 
 __all__ = ["Recorder"]
 
@@ -40,6 +41,7 @@ class Recorder:
     Args:
         client: to the API server, with the field manager of the history.
         store: where runs go.
+        hiding: hides what is secret of them.
         settings: the history's.
         clock: aware UTC.
     """
@@ -48,11 +50,13 @@ class Recorder:
         self,
         client: Client,
         store: Store,
+        hiding: Hiding,
         settings: HistorySettings,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._client = client
         self._store = store
+        self._hiding = hiding
         self._settings = settings
         self._clock = clock
         self._pending: dict[Key, datetime] = {}
@@ -125,7 +129,7 @@ class Recorder:
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
         delay = min(_FIRST_RETRY_SECONDS * 2 ** min(failures, 16), _LONGEST_RETRY_SECONDS)
-        expected = isinstance(error, HistoryUnavailable | KubeError)
+        expected = isinstance(error, HistoryUnavailable | KubeError | WorkersBusy)
         facts = {"namespace": key[0], "run": key[1], "again_seconds": delay}
         if not expected:
             _log.error("run not stored, will be tried again", exc_info=error, **facts)
@@ -166,7 +170,7 @@ class Recorder:
             HistoryUnavailable: the database is away.
             KubeError: the API server is.
         """
-        record = await gather(self._client, run, self._settings.log_limit_bytes)
+        record = await gather(self._client, self._hiding, run, self._settings.log_limit_bytes)
         if await self._store.put(record):
             metrics.STORED.inc()
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-__all__ = ["QUICK_BYTES", "is_quick_check", "is_quick_schema"]
+__all__ = ["QUICK_BYTES", "is_quick_check", "is_quick_hiding", "is_quick_schema"]
 
 QUICK_BYTES = 65_536
 """A document of so many bytes is parsed or written within a few milliseconds, whatever is in it."""
@@ -11,6 +11,9 @@ QUICK_BYTES = 65_536
 _QUICK_SCHEMA_BYTES = 4096
 _QUICK_PRODUCT = 4_000_000
 """Bytes of a schema times bytes of a document: what both come to where each part of the one meets each of the other."""
+
+_QUICK_PLACES, _QUICK_SEARCH = 1000, 5_000_000
+"""Texts that are looked for in a text, and their number times its bytes."""
 
 _UNBOUNDED = ('"$ref"', '"$dynamicRef"', '"pattern"', '"patternProperties"', '"uniqueItems"')
 """Keywords whose cost does not follow from both sizes."""
@@ -37,3 +40,13 @@ def is_quick_check(schema: dict[str, Any], document_bytes: int) -> bool:
     except RecursionError:
         return False
     return len(text) * document_bytes <= _QUICK_PRODUCT and not any(keyword in text for keyword in _UNBOUNDED)
+
+
+def is_quick_hiding(text_bytes: int, places: int) -> bool:
+    """Whether secrets are quickly hidden in a text or document.
+
+    Args:
+        text_bytes: its size.
+        places: how many secret values or places are looked for.
+    """
+    return text_bytes <= QUICK_BYTES and places <= _QUICK_PLACES and text_bytes * (1 + places) <= _QUICK_SEARCH

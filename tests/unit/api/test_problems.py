@@ -15,6 +15,8 @@ from scriptrun.errors import (
     NotFound,
     QuotaExceeded,
     Unavailable,
+    WorkersBusy,
+    WorkTooLarge,
 )
 
 
@@ -30,6 +32,8 @@ from scriptrun.errors import (
         (Unavailable("connect to 10.0.0.1:6443"), "unavailable", 503),
         (KubeError("teapot", 418), "unavailable", 503),
         (HistoryUnavailable("connect to db.internal:5432 as root"), "history-unavailable", 503),
+        (WorkTooLarge("took more than 2 s of CPU"), "work-too-large", 422),
+        (WorkersBusy("64 computations of namespace team wait already"), "busy", 503),
         (RuntimeError("secret detail"), "internal", 500),
         (Problem("too-large", "x"), "too-large", 413),
     ],

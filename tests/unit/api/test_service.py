@@ -10,6 +10,8 @@ from scriptrun.api.service import RunService
 from scriptrun.api.views import CreateRun
 from scriptrun.errors import AlreadyExists, NotFound
 from scriptrun.kube.resources import SCRIPTRUNS, Resource
+from scriptrun.runtime.worker_pool import WorkerPool
+from scriptrun.runtime.worker_process import WorkerLimits
 
 SCRIPT = {
     "metadata": {"name": "hello.py", "uid": "s", "generation": 1},
@@ -59,7 +61,7 @@ class Live:
 
 
 async def ask(cluster: Cluster, name: str | None = "one", key: str = "k") -> tuple[dict[str, Any], bool]:
-    service = RunService(cast(Any, cluster), cast(Any, None), cast(Any, Live()), None, None)
+    service = RunService(cast(Any, cluster), cast(Any, None), cast(Any, Live()), None, None, WorkerPool(WorkerLimits()))
     asked = CreateRun.model_validate({"script": "hello.py", **({"name": name} if name else {})})
     return await service.create(Caller("ada"), "shop", asked, key)
 

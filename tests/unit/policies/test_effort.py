@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from scriptrun.policies.effort import QUICK_BYTES, is_quick_check, is_quick_schema
+from scriptrun.policies.effort import QUICK_BYTES, is_quick_check, is_quick_hiding, is_quick_schema
 
 
 def test_small_checks_are_quick_and_large_ones_are_not() -> None:
@@ -35,3 +35,11 @@ def test_a_schema_without_a_bottom_is_not_quick() -> None:
 def test_a_schema_is_quick_by_its_size() -> None:
     assert is_quick_schema("{}")
     assert not is_quick_schema("x" * 5000)
+
+
+def test_hiding_is_quick_for_a_few_texts_in_a_small_one() -> None:
+    assert is_quick_hiding(1000, 10)
+    assert is_quick_hiding(100, 1000)
+    assert not is_quick_hiding(100, 1001)
+    assert not is_quick_hiding(50_000, 500)
+    assert not is_quick_hiding(QUICK_BYTES + 1, 0)

@@ -1,0 +1,94 @@
+"""Hiding of what is secret of runs: at once where that is quick, else in a worker process."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from scriptrun.desired.input import dump_json
+from scriptrun.policies.effort import is_quick_check, is_quick_hiding
+from scriptrun.policies.hiding import (
+    find_run_secrets,
+    hide_in_document,
+    hide_in_output,
+    hide_in_text,
+    load_secrets,
+    marks_nothing,
+    mask_variables,
+)
+from scriptrun.policies.masking import Secrets
+from scriptrun.runtime.worker_pool import WorkerPool
+
+__all__ = ["HIDDEN_BY", "Hiding"]
+
+HIDDEN_BY = (find_run_secrets, hide_in_document, hide_in_output, hide_in_text, mask_variables)
+"""What worker processes are asked for."""
+
+
+class Hiding:
+    """Hides what is secret.
+
+    Every method may raise ``WorkTooLarge``, and ``WorkersBusy``: try again later.
+
+    Args:
+        pool: where what may take long is computed.
+    """
+
+    def __init__(self, pool: WorkerPool) -> None:
+        self._pool = pool
+
+    async def find_secrets(
+        self, namespace: str, variables: dict[str, Any], script: Mapping[str, Any] | None
+    ) -> Secrets:
+        """Find a run's secrets.
+
+        Args:
+            namespace: of the run.
+            variables: all it was given.
+            script: its Script's spec; None: that is gone, and nobody can say any more what is secret.
+        """
+        schemas = None
+        if script is not None:
+            schemas = {name: script.get(name) or {} for name in ("variablesSchema", "outputSchema")}
+            if marks_nothing(schemas["variablesSchema"]):
+                return Secrets(output_schema=schemas["outputSchema"] or None)
+        text = dump_json(variables)
+        if is_quick_check((schemas or {}).get("variablesSchema", {}), len(text)):
+            return Secrets.of(variables, schemas)
+        found = await self._pool.run(namespace, find_run_secrets, text, schemas)
+        return load_secrets(found, schemas)
+
+    async def mask(self, namespace: str, secrets: Secrets, variables: dict[str, Any]) -> dict[str, Any]:
+        """Mask a run's variables."""
+        if not secrets.paths:
+            return variables
+        text = dump_json(variables)
+        if is_quick_hiding(len(text), len(secrets.paths)):
+            return secrets.mask(variables)
+        masked: dict[str, Any] = json.loads(await self._pool.run(namespace, mask_variables, text, secrets.paths))
+        return masked
+
+    async def hide_output(self, namespace: str, secrets: Secrets, text: str | None) -> str | None:
+        """Hide what is secret in an output, given as JSON; one without any stays as the script wrote it."""
+        if text is None or not (secrets.values or secrets.output_schema):
+            return text
+        quick = is_quick_hiding(len(text), len(secrets.values))
+        if quick and is_quick_check(secrets.output_schema or {}, len(text)):
+            return secrets.hide_output(text)
+        return await self._pool.run(namespace, hide_in_output, text, secrets.values, secrets.output_schema)
+
+    async def hide_document(self, namespace: str, secrets: Secrets, document: Any) -> Any:
+        """Hide secret values in any JSON document."""
+        if not secrets.values:
+            return document
+        text = dump_json(document)
+        if is_quick_hiding(len(text), len(secrets.values)):
+            return secrets.hide(document)
+        return json.loads(await self._pool.run(namespace, hide_in_document, text, secrets.values))
+
+    async def hide_text(self, namespace: str, secrets: Secrets, text: str) -> str:
+        """Hide secret values in a text."""
+        if not secrets.values:
+            return text
+        if is_quick_hiding(len(text), len(secrets.values)):
+            return secrets.hide_text(text)
+        return await self._pool.run(namespace, hide_in_text, text, secrets.values)
