@@ -68,8 +68,19 @@ class BridgeSettings(ProcessSettings):
     graceful_stop_seconds: int = Field(
         default=30,
         ge=1,
-        description="On SIGTERM, a poll under way and tasks that were just claimed get so long to finish.",
+        description="On SIGTERM, a poll under way and tasks that were just claimed get so long to finish. "
+        "No poll waits longer than two thirds of it.",
     )
+
+    @property
+    def longest_poll_seconds(self) -> float:
+        """How long a poll may wait.
+
+        A poll under way can't be ended early without losing track of what it may bring: those tasks would be handed out
+        again only when their lease has run out. So it has to end within the time for stopping, and leave some of that
+        for making runs of what it brought.
+        """
+        return self.graceful_stop_seconds * 2 / 3
 
 
 class Settings(WorkerSettings):

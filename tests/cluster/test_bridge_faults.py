@@ -103,6 +103,21 @@ def test_a_bridge_that_stops_in_order_hands_over_at_once(idle: BridgeSpace, repl
     assert all(job.deliveries == (2 if job.variables["fails"] else 1) for job in jobs), "no lease was lost on the way"
 
 
+def test_a_poll_that_waits_for_minutes_is_over_before_its_bridge_stops(
+    idle: BridgeSpace, process: BridgeProcess
+) -> None:
+    """Else the engine would give the next task to somebody who is gone, and to another only after a lease."""
+    idle.add_bridge(longPollSeconds=300)
+    process.start_and_serve(GRACEFUL_STOP_SECONDS="6")
+    idle.wait_condition("True", "Connected")
+    assert process.stop(45) == 0, process.tail()
+    assert not [line for line in process.events("warning") if "not all was finished" in line["event"]]
+    jobs = _add_jobs(idle, 1, seconds=0.0)
+    process.start_and_serve()
+    _check_all(idle, jobs)
+    assert jobs[0].deliveries == 1
+
+
 def test_answers_that_get_lost_are_asked_for_again(bridged: BridgeSpace) -> None:
     bridged.zeebe.lost = {"activation": 1, "completion": 2, "failure": 1}
     started = time.monotonic()

@@ -5,13 +5,14 @@ import os
 import signal
 import socket
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 
 from scriptrun import __version__, metrics
+from scriptrun.bridges.adapter import Adapter
 from scriptrun.bridges.adapters import build_adapter
 from scriptrun.bridges.desk import Tools
 from scriptrun.bridges.line import AdapterFactory
@@ -27,11 +28,12 @@ from scriptrun.kube.preflight import check_cluster
 from scriptrun.kube.reflector import EVERYTHING, Reflector
 from scriptrun.kube.resources import BRIDGES, SCRIPTRUNS
 from scriptrun.liveness import Liveness
+from scriptrun.models.bridge import BridgeSpec
 from scriptrun.runtime.loop_lag import watch_loop_lag
 from scriptrun.runtime.steps import Steps
 from scriptrun.settings import BridgeSettings
 
-__all__ = ["FIELD_MANAGER", "run_bridges"]
+__all__ = ["FIELD_MANAGER", "limit_polls", "run_bridges"]
 
 FIELD_MANAGER = "scriptrun-bridge"
 
@@ -120,6 +122,8 @@ class _BridgeProcess:
             await asyncio.wait({stopping, working}, return_when=asyncio.FIRST_COMPLETED)
             _log.info("stopping", asked=self._stop.is_set())
             await asyncio.wait({working}, timeout=self._settings.graceful_stop_seconds)
+            if not working.done():
+                _log.warning("not all was finished in time: tasks just claimed come again when their lease is over")
         finally:
             left = [task for task in (stopping, synced, working) if task is not None]
             for task in left:
@@ -134,6 +138,16 @@ class _BridgeProcess:
         namespace = self._settings.lease_namespace or self._connection.namespace
         seconds = self._settings.lease_duration_seconds
         await lead(self._connection, (namespace, lease), self._identity, seconds, work)
+
+
+def limit_polls(build: AdapterFactory, seconds: float) -> AdapterFactory:
+    """Make adapters whose polls wait no longer than so many seconds, whatever their Bridge says."""
+
+    def build_limited(spec: BridgeSpec, name: str, secret: Mapping[str, str], certificates: str) -> Adapter:
+        wait = min(spec.long_poll_seconds, seconds)
+        return build(spec.model_copy(update={"long_poll_seconds": wait}), name, secret, certificates)
+
+    return build_limited
 
 
 async def run_bridges(
@@ -156,4 +170,5 @@ async def run_bridges(
         client = Client(connection, verbs, metrics.observe_request, FIELD_MANAGER)
         version = await check_cluster(client, settings.namespaces, (BRIDGES, SCRIPTRUNS), "the bridge")
         _log.info("starting", version=__version__, kubernetes=version, namespaces=settings.namespaces or "all")
-        await _BridgeProcess(connection, client, settings, build).run()
+        limited = limit_polls(build, settings.longest_poll_seconds)
+        await _BridgeProcess(connection, client, settings, limited).run()

@@ -101,7 +101,8 @@ class BridgeSpec(Model):
         default=20,
         ge=0.1,
         le=300,
-        description="How long one poll waits for tasks; at most 5 with Conductor, which allows no more. Default: 20.",
+        description="How long one poll waits for tasks; at most 5 with Conductor, which allows no more, and at most "
+        "two thirds of the bridge's gracefulStopSeconds. Default: 20.",
     )
     lease_seconds: int = Field(
         default=60,
