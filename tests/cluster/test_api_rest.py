@@ -3,6 +3,7 @@
 import concurrent.futures
 import json
 import time
+import urllib.request
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -294,6 +295,18 @@ def test_the_operator_deletes_no_run_that_the_history_lacks(
         assert (kept["inCluster"], kept["output"]) == (False, {"greeting": "Hello you"})
     finally:
         operator.stop()
+
+
+def test_the_root_leads_programs_and_people_on(rest: ApiProcess) -> None:
+    caller = Caller(rest.url, "")
+    answer = caller.get("/")
+    assert (answer.status, answer.body["name"]) == (200, "scriptrun")
+    assert answer.body["version"] == caller.get(answer.body["openapi"]).body["info"]["version"]
+    for name in ("docs", "openapi", "health"):
+        assert caller.get(answer.body[name]).status == 200
+    request = urllib.request.Request(f"{rest.url}/", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    with urllib.request.urlopen(request, timeout=10) as page:
+        assert (page.status, page.url) == (200, f"{rest.url}/docs")
 
 
 def test_the_docs_page_asks_no_other_address(rest: ApiProcess) -> None:

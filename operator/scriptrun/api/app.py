@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
-from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from scriptrun import __version__
@@ -14,6 +14,7 @@ from scriptrun.api.gate import Gate
 from scriptrun.api.limits import Limits
 from scriptrun.api.openapi import build_openapi
 from scriptrun.api.page import POLICY, render_page
+from scriptrun.api.views import Index
 from scriptrun.history import metrics as history_metrics
 
 __all__ = ["build_app", "build_document"]
@@ -56,6 +57,21 @@ async def get_metrics(context: ContextOf) -> Response:
     if context.store is not None:
         text += generate_latest(history_metrics.REGISTRY)
     return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+@system.get(
+    "/",
+    operation_id="getIndex",
+    response_model=Index,
+    responses={302: {"description": "To the docs page, for callers that accept `text/html`."}},
+)
+async def get_index(request: Request) -> Response:
+    """Say what this server is and where to start; needs no token."""
+    if "text/html" in request.headers.get("Accept", ""):
+        # Relative, since an Ingress may serve all this below a path of its own.
+        return Response(status_code=302, headers={"Location": "docs", "Vary": "Accept"})
+    index = Index(name=request.app.title, version=request.app.version)
+    return JSONResponse(index.model_dump(by_alias=True), headers={"Vary": "Accept"})
 
 
 @system.get("/docs", response_class=HTMLResponse, operation_id="getDocs")

@@ -16,6 +16,7 @@ __all__ = [
     "RUN_NAME",
     "Attempt",
     "CreateRun",
+    "Index",
     "Rerun",
     "Run",
     "RunList",
@@ -239,6 +240,17 @@ class StatisticsGroup(Model):
             p50_seconds=group.p50_seconds,
             p95_seconds=group.p95_seconds,
         )
+
+
+class Index(Model):
+    """What this server is, and the paths to start from."""
+
+    name: str = Field(description="Always `scriptrun`.")
+    version: str = Field(description="Its version, which the OpenAPI document has too.")
+    docs: str = Field(default="/docs", description="This reference, for people.")
+    openapi: str = Field(default="/openapi.json", description="The OpenAPI document.")
+    api: str = Field(default="/api/v1", description="What the paths that need a token begin with.")
+    health: str = Field(default="/healthz", description="Whether the server works.")
 
 
 class Statistics(Model):
