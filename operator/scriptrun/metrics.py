@@ -21,6 +21,7 @@ __all__ = [
     "BRIDGE_POLL_SECONDS",
     "BRIDGE_REPORTS",
     "BRIDGE_REPORT_DELAY",
+    "INTERRUPTIONS",
     "LEADER",
     "QUEUE_DEPTH",
     "QUEUE_WAIT",
@@ -79,6 +80,13 @@ API_SECONDS = Histogram(
     "scriptrun_api_request_seconds", "Time to the API server's answer.", ["verb"], buckets=_FAST, registry=REGISTRY
 )
 LEADER = Gauge("scriptrun_leader", "1 while this replica is the leader.", registry=REGISTRY)
+
+INTERRUPTIONS = Counter(
+    "scriptrun_interruptions",
+    "Deaths of this process's previous life in the middle of a pass over a run or Script.",
+    ["kind"],
+    registry=REGISTRY,
+)
 
 BRIDGE_CLAIMS = Counter(
     "scriptrun_bridge_claims",

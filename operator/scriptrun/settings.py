@@ -108,5 +108,10 @@ class Settings(WorkerSettings):
         default=False,
         description="Delete a finished run only once the history (`scriptrun api`) has stored it.",
     )
+    state_dir: str = Field(
+        default="",
+        description="Folder of this process alone that outlives it: there it notes what it works on, to know after a "
+        "crash; empty: it does not.",
+    )
     leader_election: bool = Field(default=True, description="Take part in leader election by Lease.")
     lease_name: str = Field(default="scriptrun-operator", description="Name of the Lease.")

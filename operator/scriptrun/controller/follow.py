@@ -83,6 +83,11 @@ class Follower:
         pods.sort(key=lambda pod: (pod.created, pod.name))
         return [judge_attempt(pod.number or place, pod, results.get(pod.name)) for place, pod in enumerate(pods, 1)]
 
+    def recall(self, run: RunFacts, job: JobFacts) -> list[Attempt]:
+        """List the attempts that the run's status and its Job tell of, without a look at anything else."""
+        pods = observe_recorded_pods(run, job)
+        return [judge_attempt(pod.number or place, pod, None) for place, pod in enumerate(pods, 1)]
+
     def _recall_pods(self, run: RunFacts, job: JobFacts) -> bool:
         """Take the pods that only the run's status or its Job tells of into the cache, to be asked for; whether any."""
         known = self._cache.pods.get(run.key, {})

@@ -4,8 +4,10 @@ import asyncio
 import os
 import signal
 import socket
+import time
 import uuid
 from datetime import UTC, datetime
+from pathlib import Path
 
 import kopf
 import structlog
@@ -22,8 +24,10 @@ from scriptrun.controller.informer import (
     WorkItem,
     build_kopf_settings,
 )
+from scriptrun.controller.interruptions import Interruptions, name_work
 from scriptrun.controller.reconcile import Reconciler
 from scriptrun.controller.workers import Workers, namespace_of
+from scriptrun.desired.interruptions import FIELD_MANAGER
 from scriptrun.errors import KubeError, ScriptRunError
 from scriptrun.http import serve_http
 from scriptrun.kube.access import LEASE_VERBS, OPERATOR_VERBS
@@ -36,6 +40,7 @@ from scriptrun.kube.resources import CONFIGMAPS, JOBS, PODS
 from scriptrun.liveness import Liveness
 from scriptrun.runtime.checks import COMPUTED, Checks
 from scriptrun.runtime.loop_lag import watch_loop_lag
+from scriptrun.runtime.mark_file import MarkFile
 from scriptrun.runtime.steps import Steps
 from scriptrun.runtime.work_queue import WorkQueue
 from scriptrun.runtime.worker_pool import WorkerPool
@@ -76,7 +81,11 @@ class _Operator:
         self._counted = asyncio.Event()
         self._stop = asyncio.Event()
         self._liveness = Liveness(self._reflectors)
-        self._steps = Steps()
+        self._mark = MarkFile(Path(settings.state_dir)) if settings.state_dir else None
+        self._steps = Steps(self._mark.begin, self._mark.end) if self._mark else Steps()
+        counting = Client(connection, OPERATOR_VERBS, metrics.observe_request, FIELD_MANAGER)
+        self._interruptions = Interruptions(counting, self._cache, self._mark, time.monotonic)
+        self._recorded = asyncio.Event()
         metrics.QUEUE_DEPTH.set_function(lambda: len(self._queue))
         metrics.RUNS_UNFINISHED.set_function(lambda: sum(not run.finished for run in self._cache.runs.values()))
 
@@ -105,6 +114,7 @@ class _Operator:
             asyncio.create_task(watch_loop_lag(self._steps), name="loop lag"),
             asyncio.create_task(self._watch(), name="kopf"),
             asyncio.create_task(self._count(), name="census"),
+            asyncio.create_task(self._record(), name="interruptions"),
             *(
                 asyncio.create_task(reflector.run(namespace), name=f"{reflector} {namespace}")
                 for reflector in self._reflectors
@@ -157,6 +167,12 @@ class _Operator:
         self._counted.set()
         await asyncio.Event().wait()
 
+    async def _record(self) -> None:
+        """Count the end of this process's previous life, if that was in the middle of something."""
+        await self._interruptions.record()
+        self._recorded.set()
+        await asyncio.Event().wait()
+
     async def _watch(self) -> None:
         """Run kopf on our authentication and registry; it keeps the cache up to date.
 
@@ -207,6 +223,7 @@ class _Operator:
             await asyncio.wait({synced, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not self._stop.is_set():
                 _log.info("leading", runs=len(self._cache.runs), scripts=len(self._cache.scripts))
+                self._interruptions.begin_work()
                 self._reconciler.take_over()
                 async with self._pool:
                     await self._run_workers()
@@ -216,6 +233,7 @@ class _Operator:
             metrics.LEADER.set(0)
 
     async def _wait_for_caches(self) -> None:
+        await self._recorded.wait()
         await self._counted.wait()
         for reflector in self._reflectors:
             await reflector.wait_synced()
@@ -242,15 +260,16 @@ class _Operator:
             self._reconciler.resync()
 
     async def _reconcile(self, item: WorkItem) -> None:
-        kind, namespace, name = item
-        await self._steps.follow(f"{kind} {namespace}/{name}", self._pass(item))
+        await self._steps.follow(name_work(item), self._pass(item))
 
     async def _pass(self, item: WorkItem) -> None:
         kind, *key = item
+        await self._interruptions.reopen(item)
         if kind == "run":
             await self._reconciler.reconcile((key[0], key[1]))
         elif (again := await self._reconciler.scripts.reconcile((key[0], key[1]))) is not None:
             self._queue.add_after(item, again)
+        await self._interruptions.forgive(item)
 
 
 async def run_operator(settings: Settings, kubeconfig: str = "", context: str = "") -> None:

@@ -15,6 +15,7 @@ from scriptrun.controller.runs import RunKeeper
 from scriptrun.controller.scripts import ScriptKeeper
 from scriptrun.controller.start import Starter
 from scriptrun.desired.event import build_failure_event
+from scriptrun.desired.interruptions import without_interruptions
 from scriptrun.desired.status import Progress, build_end, build_progress
 from scriptrun.errors import KubeError
 from scriptrun.kube.client import Client
@@ -22,6 +23,7 @@ from scriptrun.kube.resources import EVENTS
 from scriptrun.models.facts import JobFacts, Key, RunFacts
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import Attempt
+from scriptrun.policies.interruptions import decide_set_aside
 from scriptrun.policies.outcome import Settle, decide_lost_job
 from scriptrun.policies.verdict import Verdict, Wait
 from scriptrun.runtime.checks import Checks
@@ -101,6 +103,11 @@ class Reconciler:
             self._let_next_start(run)
             await self._runs.expire(run)
             return
+        if aside := decide_set_aside(run):
+            standing = await self._look_from_afar(run)
+            ended = standing.job is None or standing.job.complete or standing.job.failed
+            await self._settle(run, standing, Settle(aside, stop_job=not ended))
+            return
         standing = await self._advance(run)
         if isinstance(standing.decision, Settle):
             await self._settle(run, standing, standing.decision)
@@ -113,6 +120,12 @@ class Reconciler:
             text = "the run had ended when this attempt was made"
             await self._follower.stop(run.key, job, Verdict(Reason.COMPLETED, text))
             self._cache.late.pop(run.uid, None)
+
+    async def _look_from_afar(self, run: RunFacts) -> _Standing:
+        """Find out where a run stands by its Job and its own status alone: anything else may end this process, too."""
+        job = await self._follower.find_job(run)
+        attempts = self._follower.recall(run, job) if job else ()
+        return _Standing(Wait("", ""), attempts, job)
 
     async def _advance(self, run: RunFacts) -> _Standing:
         """Start the run, or follow the Job it has."""
@@ -202,7 +215,7 @@ class Reconciler:
 
 def _own_status(run: RunFacts) -> dict[str, Any]:
     """The part of a status that the operator writes; the rest is the bridge's."""
-    own = {name: value for name, value in run.status.items() if name != "report"}
+    own = {name: value for name, value in without_interruptions(run.status).items() if name != "report"}
     if "conditions" in own:
         own["conditions"] = [item for item in own["conditions"] if item["type"] != "Reported"]
     return own

@@ -7,6 +7,7 @@ from typing import Any
 from scriptrun.controller.cache import Cache
 from scriptrun.controller.inputs import observe_source
 from scriptrun.controller.observe import observe_script
+from scriptrun.desired.interruptions import without_interruptions
 from scriptrun.desired.status import build_script_status, format_instant
 from scriptrun.errors import Conflict, NotFound
 from scriptrun.kube.client import APPLY, Client
@@ -14,6 +15,7 @@ from scriptrun.kube.resources import SCRIPTS
 from scriptrun.models.facts import Key, RunFacts
 from scriptrun.policies.acceptance import Missing
 from scriptrun.policies.attempts import parse_instant
+from scriptrun.policies.interruptions import decide_unready
 from scriptrun.policies.readiness import decide_readiness
 from scriptrun.runtime.checks import Checks
 
@@ -49,15 +51,18 @@ class ScriptKeeper:
         ready_known = script.status.get("observedGeneration") == script.generation
         if last and wait > 0 and ready_known:
             return wait
-        source = await observe_source(self._client, key[0], script.spec)
-        faults = await self._checks.find_schema_faults(key[0], script.spec)
-        wrong, sha256 = decide_readiness(script.spec, source, faults)
+        source = None
+        wrong, sha256 = decide_unready(script), str(script.status.get("sha256") or "")
+        if wrong is None:
+            source = await observe_source(self._client, key[0], script.spec)
+            faults = await self._checks.find_schema_faults(key[0], script.spec)
+            wrong, sha256 = decide_readiness(script.spec, source, faults)
         last_run = script.status.get("lastRun")
         if last:
             run, phase = last
             last_run = {"name": run.key[1], "phase": phase, "finishedAt": format_instant(now)}
         body = build_script_status(script, wrong, sha256, last_run, now)
-        if body["status"] != script.status:
+        if body["status"] != without_interruptions(script.status):
             try:
                 answer = await self._client.patch(SCRIPTS, key, body, kind=APPLY, subresource="status")
                 self._cache.scripts[key] = observe_script(answer)

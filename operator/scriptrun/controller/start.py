@@ -24,6 +24,7 @@ from scriptrun.policies.acceptance import (
     decide_missing_source,
 )
 from scriptrun.policies.admission import decide_admission
+from scriptrun.policies.interruptions import check_script
 from scriptrun.policies.verdict import Verdict, Wait
 from scriptrun.runtime.checks import Checks
 from scriptrun.settings import Settings
@@ -101,7 +102,7 @@ class Starter:
         script = self._cache.scripts.get((run.key[0], run.script))
         if script is None:
             return decide_missing_script(run, self._settings.script_grace_seconds, now)
-        if wrong := check_limits(run, script.spec):
+        if wrong := check_script(script) or check_limits(run, script.spec):
             return wrong
         inputs = await observe_inputs(self._client, run, script.spec)
         if isinstance(inputs, Missing):

@@ -31,6 +31,7 @@ class Reason(StrEnum):
     OUTPUT_TOO_LARGE = "OutputTooLarge"
     OUTPUT_LOST = "OutputLost"
     INPUT_TOO_LARGE = "InputTooLarge"
+    OPERATOR_CRASHED = "OperatorCrashed"
     CANCELED = "Canceled"
 
 
@@ -68,6 +69,11 @@ REASONS: dict[Reason, ReasonFacts] = {
     Reason.OUTPUT_TOO_LARGE: ReasonFacts("script", False, "The output is larger than it may be."),
     Reason.OUTPUT_LOST: ReasonFacts("infrastructure", True, "The script ended, but its output can't be had any more."),
     Reason.INPUT_TOO_LARGE: ReasonFacts("caller", False, "Script and variables together are larger than they may be."),
+    Reason.OPERATOR_CRASHED: ReasonFacts(
+        "infrastructure",
+        False,
+        "The operator's process died three times in a row while it worked on the run, which was then set aside.",
+    ),
     Reason.CANCELED: ReasonFacts(
         "caller", False, "Somebody set `spec.cancel`, or deleted a run that a bridge reports."
     ),

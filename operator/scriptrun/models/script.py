@@ -225,7 +225,8 @@ class ScriptStatus(Model):
 
     conditions: list[Condition] = Field(
         default_factory=list,
-        description="Ready: True, or False with reason SourceMissing, DigestMismatch or InvalidSchema.",
+        description="Ready: True, or False with reason SourceMissing, DigestMismatch, InvalidSchema or "
+        "OperatorCrashed.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     observed_generation: int | None = Field(
@@ -233,6 +234,11 @@ class ScriptStatus(Model):
     )
     sha256: str | None = Field(default=None, description="SHA-256 of the source as last read.")
     last_run: LastRun | None = Field(default=None, description="The run that ended last.")
+    interruptions: int | None = Field(
+        default=None,
+        description="How many times in a row the operator's process died while it checked this Script. At 3 it is not "
+        "ready until its spec changes.",
+    )
 
 
 class Script(Model):

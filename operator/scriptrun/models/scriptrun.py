@@ -196,6 +196,11 @@ class ScriptRunStatus(Model):
     finished_at: str | None = Field(default=None, description="When the run ended.", json_schema_extra=_DATE)
     duration_seconds: float | None = Field(default=None, description="Seconds from startedAt to finishedAt.")
     report: Report | None = Field(default=None, description="How far the report to the orchestrator is.")
+    interruptions: int | None = Field(
+        default=None,
+        description="How many times in a row the operator's process died while it worked on this run. At 3 the run "
+        "ends as OperatorCrashed.",
+    )
 
 
 class ScriptRun(Model):

@@ -37,7 +37,16 @@ def test_it_meets_the_restricted_pod_security_standard() -> None:
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
-    assert {"hostNetwork", "hostPID", "hostIPC", "volumes", "initContainers"} & set(pod) == set()
+    assert {"hostNetwork", "hostPID", "hostIPC", "initContainers"} & set(pod) == set()
+    assert [set(volume) for volume in pod["volumes"]] == [{"name", "emptyDir"}]
+
+
+def test_what_it_notes_of_its_work_outlives_its_container_and_fits() -> None:
+    pod, container = _get_pod(), _get_container()
+    [volume], [mount] = pod["volumes"], container["volumeMounts"]
+    assert volume == {"name": mount["name"], "emptyDir": {"sizeLimit": "1Mi"}}
+    environment = {variable["name"]: variable.get("value") for variable in container["env"]}
+    assert environment["SCRIPTRUN_STATE_DIR"] == mount["mountPath"]
 
 
 def test_only_the_operators_pods_hold_its_token() -> None:

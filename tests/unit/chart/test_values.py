@@ -58,7 +58,7 @@ def test_every_variable_is_a_setting_and_every_setting_a_variable() -> None:
 
 
 def test_as_it_comes_the_chart_changes_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _load_settings(monkeypatch) == Settings()
+    assert _load_settings(monkeypatch) == Settings(state_dir="/var/lib/scriptrun")
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
@@ -75,6 +75,7 @@ def test_every_setting_can_be_set(name: str, monkeypatch: pytest.MonkeyPatch) ->
         "image_pull_policy": "Always",
         "watch_namespaces": "a,b",
         "keep_until_stored": True,
+        "state_dir": "/var/lib/scriptrun",
     }
     got = getattr(_load_settings(monkeypatch, values), name)
     assert got == {**OTHER, **derived}[name]

@@ -136,5 +136,5 @@ def test_the_list_of_reasons_is_closed() -> None:
     assert set(Reason) == {
         *("Completed", "ScriptFailed", "Timeout", "OutOfMemory", "Evicted", "NodeLost", "ImageError", "Unschedulable"),
         *("ScriptNotAllowed", "SourceMissing", "DigestMismatch", "InvalidVariables", "InvalidOutput"),
-        *("OutputTooLarge", "OutputLost", "InputTooLarge", "Canceled"),
+        *("OutputTooLarge", "OutputLost", "InputTooLarge", "OperatorCrashed", "Canceled"),
     }

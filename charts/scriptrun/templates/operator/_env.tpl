@@ -9,6 +9,8 @@ It stands in the pod template itself, so a changed setting rolls the pods; there
   value: {{ .Values.history.create | quote }}
 - name: SCRIPTRUN_RUNNER_IMAGE
   value: {{ include "scriptrun.image" (list .Values.runner.image .) | quote }}
+- name: SCRIPTRUN_STATE_DIR
+  value: /var/lib/scriptrun
 - name: SCRIPTRUN_WATCH_NAMESPACES
   value: {{ join "," .Values.watchNamespaces | quote }}
 {{- range $key, $value := .Values.operator.settings }}
