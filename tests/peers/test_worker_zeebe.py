@@ -72,6 +72,22 @@ def bench(zeebe: Zeebe, tmp_path: Path) -> Iterator[Bench]:
     bench.close()
 
 
+READ_STDIN = """
+import json, sys
+task = json.load(sys.stdin)
+print(json.dumps({"status": "COMPLETED", "output": {"greeting": f"Hello {task['inputData']['name']}", "task": task}}))
+"""
+
+
+def test_a_program_may_read_the_task_from_stdin(bench: Bench) -> None:
+    bench.work(READ_STDIN, "--contract", "stdio")
+    ended = bench.server.run_to_end(bench.name, {"name": "Ada"})
+    assert ended["greeting"] == "Hello Ada"
+    assert (ended["task"]["taskType"], ended["task"]["inputData"]) == (bench.name, {"name": "Ada"})
+    assert int(ended["task"]["taskId"]) > 0
+    assert int(ended["task"]["workflowInstanceId"]) > 0
+
+
 def test_variables_go_in_and_come_out_as_files(bench: Bench) -> None:
     bench.work(GREET)
     ended = bench.server.run_to_end(bench.name, {"name": "Ada"})

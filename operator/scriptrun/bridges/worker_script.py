@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from scriptrun.bridges.adapter import Outcome, Task, TaskFailure
-from scriptrun.desired.input import dump_json
+from scriptrun.desired.input import build_task_document, dump_json
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import RUNNER_REASONS, TERMINATED
 from scriptrun.policies.documents import parse_document
@@ -18,7 +18,9 @@ from scriptrun_runner.result import Result
 from scriptrun_runner.spec import RunSpec
 from scriptrun_runner.stop import Stop
 
-__all__ = ["Program", "Show", "build_outcome"]
+__all__ = ["Contract", "Program", "Show", "build_outcome"]
+
+Contract = Literal["stdio", "files"]
 
 Show = Callable[[str], object]
 """Gets each line that a program writes for people."""
@@ -40,7 +42,7 @@ class Program:
     """
 
     command: Sequence[str]
-    contract: Literal["stdio", "files"]
+    contract: Contract
     timeout_seconds: float | None = None
     back_off_seconds: float = 0.0
 
@@ -96,7 +98,8 @@ def _lay_out(folder: str, task: Task) -> Paths:
     paths.own = os.path.join(folder, "own")
     os.mkdir(paths.input)
     Path(paths.variables).write_bytes(dump_json(task.variables).encode(errors="replace"))
-    Path(paths.task).write_bytes(dump_json(task.payload).encode(errors="replace"))
+    document = task.payload or build_task_document(task.type, task.id, task.workflow_id, task.variables)
+    Path(paths.task).write_bytes(dump_json(document).encode(errors="replace"))
     return paths
 
 

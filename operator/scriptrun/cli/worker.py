@@ -1,6 +1,6 @@
 """Command `worker exec`: tasks of an orchestrator, executed on this machine. Only its options are here."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -68,15 +68,20 @@ def execute(
     ] = "",
     zeebe: Annotated[
         bool,
-        typer.Option(
-            "--zeebe", help="Jobs of Zeebe or Camunda 8, by contract files: two more arguments, variables and output."
-        ),
+        typer.Option("--zeebe", help="Jobs of Zeebe or Camunda 8."),
     ] = False,
+    contract: Annotated[
+        Literal["stdio", "files"] | None,
+        typer.Option(
+            help="How the program gets the task: stdio, as JSON on stdin; files, by two more arguments, the paths of "
+            "variables and output. Default: stdio; with --zeebe files."
+        ),
+    ] = None,
 ) -> None:
     """Poll for tasks of one type and execute a program for each, on this machine and without Kubernetes.
 
-    The program gets the task as JSON on stdin, and prints one JSON object with status, output, logs and reason. That
-    is contract stdio, and Conductor's.
+    By contract stdio the program gets the task as JSON on stdin, and prints one JSON object with status, output, logs
+    and reason.
     """
     from scriptrun.cli import worker_exec
 
@@ -93,5 +98,6 @@ def execute(
         auth_key=auth_key,
         auth_secret=auth_secret,
         zeebe=zeebe,
+        contract=contract,
     )
     raise typer.Exit(worker_exec.execute(wishes))

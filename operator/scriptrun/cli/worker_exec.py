@@ -11,7 +11,7 @@ import structlog
 
 from scriptrun.bridges.adapter import Adapter, Outcome, Task
 from scriptrun.bridges.worker import Worker
-from scriptrun.bridges.worker_script import Program
+from scriptrun.bridges.worker_script import Contract, Program
 from scriptrun.cli.first_process import run_below
 from scriptrun.cli.worker_server import Server, open_conductor, open_zeebe
 from scriptrun.logs import configure_logs
@@ -39,6 +39,7 @@ class Wishes:
     auth_key: str = ""
     auth_secret: str = ""
     zeebe: bool = False
+    contract: Contract | None = None
 
 
 def execute(wishes: Wishes) -> int:
@@ -76,7 +77,7 @@ async def _work(wishes: Wishes) -> None:
 async def _work_with(adapter: Adapter, wishes: Wishes, server: Server) -> None:
     program = Program(
         tuple(wishes.command),
-        "files" if wishes.zeebe else "stdio",
+        wishes.contract or ("files" if wishes.zeebe else "stdio"),
         wishes.exec_timeout_seconds or None,
         wishes.back_off_seconds,
     )

@@ -14,6 +14,7 @@ __all__ = [
     "GRACE_PERIOD_SECONDS",
     "build_input",
     "build_owner",
+    "build_task_document",
     "decide_file_name",
     "decide_handler",
     "dump_json",
@@ -67,17 +68,19 @@ def decide_handler(file_name: str, script: ScriptSpec) -> Handler:
     return _HANDLER_BY_ENDING.get(ending, "exec")
 
 
+def build_task_document(type_: str, id_: str, workflow_id: str, variables: dict[str, Any]) -> dict[str, Any]:
+    """Build the document that a ``stdio`` script reads where the orchestrator has none of its own."""
+    return {"taskType": type_, "taskId": id_, "workflowInstanceId": workflow_id, "inputData": variables}
+
+
 def _build_task(run: RunFacts, variables: dict[str, Any]) -> dict[str, Any]:
     """Build the document a ``stdio`` script reads: the orchestrator's own, else one made from the run."""
     task = run.spec.get("task") or {}
     if task.get("payload"):
         return dict(task["payload"])
-    return {
-        "taskType": task.get("type") or run.script,
-        "taskId": task.get("id") or run.uid,
-        "workflowInstanceId": task.get("workflowId") or run.key[1],
-        "inputData": variables,
-    }
+    return build_task_document(
+        task.get("type") or run.script, task.get("id") or run.uid, task.get("workflowId") or run.key[1], variables
+    )
 
 
 def build_input(run: RunFacts, script: ScriptSpec, source: bytes | None, variables: dict[str, Any]) -> dict[str, Any]:

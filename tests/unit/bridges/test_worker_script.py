@@ -51,6 +51,13 @@ def test_stdio_gets_the_whole_task_on_stdin() -> None:
     assert lines == []
 
 
+def test_stdio_gets_a_task_made_of_the_job_where_the_orchestrator_has_none() -> None:
+    job = Task(identity="j1", id="77", type="greet", workflow_id="76", variables={"name": "Ada"})
+    outcome, _ = run(program(echo("json.load(sys.stdin)")), job)
+    inputs = {"name": "Ada"}
+    assert outcome.output == {"taskType": "greet", "taskId": "77", "workflowInstanceId": "76", "inputData": inputs}
+
+
 def test_the_five_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("TASK_TYPE", "TASK_ID", "WORKFLOW_ID", "EXECUTION_ID", "POLL_DOMAIN")
     source = program(echo(f"{{name: os.environ.get(name) for name in {names}}}"))

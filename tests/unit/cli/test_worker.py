@@ -61,6 +61,7 @@ def _changed(wishes: Wishes) -> dict[str, Any]:
             "greet_task python3 worker.py --server http://c/api --auth-key k --auth-secret s --zeebe",
             {"server": "http://c/api", "auth_key": "k", "auth_secret": "s", "zeebe": True},
         ),
+        ("greet_task python3 worker.py --zeebe --contract stdio", {"zeebe": True, "contract": "stdio"}),
     ],
 )
 def test_flags_may_stand_anywhere(
