@@ -60,6 +60,16 @@ class Release:
             raise AssertionError(f"{error}\n{self.describe()}") from error
         wait_for("the former pods to be gone", lambda: not any(map(_is_leaving, self.find_pods(""))), SECONDS)
 
+    def fail(self, values: Values, *options: str, seconds: int = 15) -> str:
+        """Upgrade to what is not ready in time; returns what Helm says."""
+        command = ["upgrade", RELEASE, str(CHART), "--namespace", NAMESPACE, "--wait", "--timeout", f"{seconds}s"]
+        command += ["--take-ownership", "--force-conflicts", *options]
+        try:
+            helm(*command, values={**self._images, **values}, kubeconfig=self._kubeconfig)
+        except HelmError as error:
+            return str(error)
+        raise AssertionError("the upgrade did not fail")
+
     def remove(self) -> None:
         """Uninstall, wait until it is gone, and be content when there is none."""
         where = ("--namespace", NAMESPACE, "--ignore-not-found", "--wait", "--timeout", f"{SECONDS}s")
@@ -91,9 +101,10 @@ class Release:
             parts.append(f"{name}: {pod['status'].get('containerStatuses')}\n{log}")
         return "\n".join(parts)
 
-    def find_remains(self) -> set[str]:
-        """``kind/name`` of everything in the cluster that bears the release's labels."""
+    def find_remains(self, component: str = "") -> set[str]:
+        """``kind/name`` of everything in the cluster that bears the labels of the release, or of one component."""
         query = f"?labelSelector=app.kubernetes.io/instance={RELEASE}"
+        query += f",app.kubernetes.io/component={component}" if component else ""
         return {
             f"{kind}/{item['metadata']['name']}" for kind, path in _KINDS.items() for item in self._list(path + query)
         }

@@ -10,6 +10,7 @@ import pytest
 
 from clusterlab.apiprocess import HELLO, Caller, Reply, log_in
 from clusterlab.space import Space
+from docpages import ROOT, read_blocks
 from e2e.release import NAMESPACE, SETTINGS, Release, find_kubectl
 from kubeapi import wait_for
 from scriptrun.api.tokens import ApiToken, create_token, hash_token
@@ -17,6 +18,7 @@ from scriptrun.api.tokens import ApiToken, create_token, hash_token
 pytestmark = pytest.mark.e2e
 pytest_plugins = ["e2e.fixtures"]
 
+DOCS = ROOT / "docs" / "operations.md"
 SECONDS = 180
 WAIT_SECONDS = 30
 SECRETS = f"/api/v1/namespaces/{NAMESPACE}/secrets"
@@ -83,6 +85,28 @@ def test_runs_are_made_kept_and_looked_up_through_the_service(
     [pod] = installed.find_pods("api")
     [status] = pod["status"]["containerStatuses"]
     assert (status["ready"], status["restartCount"]) == (True, 0)
+
+
+# Its pod never starts: the Secret is not there.
+STUCK = {**SETTINGS, "api": {"create": True, "tokensSecret": "no-such-secret"}}
+
+
+def test_a_failed_upgrade_that_is_rolled_back_leaves_nothing(installed: Release) -> None:
+    assert "rolled back" in installed.fail(STUCK, "--rollback-on-failure")
+    wait_for("nothing of the API", lambda: not installed.find_remains("api"), SECONDS)
+
+
+def test_what_a_failed_upgrade_left_is_removed_as_the_docs_say(installed: Release, kubeconfig: Path) -> None:
+    """Helm itself forgets it: the next upgrade is compared with the last one that went well."""
+    installed.fail(STUCK)
+    installed.apply(SETTINGS)
+    assert {"deployment/scriptrun-api", "clusterrole/scriptrun-api"} <= installed.find_remains("api")
+    [commands] = [block.text for block in read_blocks(DOCS, "console") if "component=api" in block.text]
+    path = f"{find_kubectl().parent}:/usr/bin:/bin"
+    environment = {"PATH": path, "KUBECONFIG": str(kubeconfig), "HOME": "/nonexistent"}
+    done = subprocess.run(["bash", "-euc", commands], env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    wait_for("nothing of the API", lambda: not installed.find_remains("api"), SECONDS)
 
 
 def _wait_kept(caller: Caller, name: str) -> Reply:
