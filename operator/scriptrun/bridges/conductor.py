@@ -6,6 +6,8 @@
   whose workflow has ended. What was reported is therefore read back.
 - A poll and the end of a workflow don't know of each other: a task that is handed out while its workflow is terminated
   may stay IN_PROGRESS for ever, and can be extended (seen with 3.32). So an open task's workflow is looked at, too.
+  With each extension, not only after the poll: an extension reads the task and writes all of it back
+  (``ExecutionDAOFacade.extendLease``), which may undo the cancellation that came in between.
 """
 
 import time
