@@ -25,7 +25,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         if run in READ_ONLY:
             return run(settings, arguments)
-        with lifecycle.locked(settings):
+        with lifecycle.own_cluster(settings):
             return run(settings, arguments)
     except LocalClusterError as error:
         say(f"error: {error}")

@@ -1,10 +1,8 @@
 """Up, down and status of the local cluster."""
 
-import fcntl
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from .api import Api, wait_until
 from .cleanup import MARKER, remove_everything
 from .errors import LocalClusterError
 from .gobuild import KUBE, PAUSE, compute_key, compute_program_key, ensure_program
+from .locks import locked
 from .network import MASQUERADE, create_network
 from .oci import import_pause_image
 from .packages import CLUSTER_PACKAGES, ensure_packages
@@ -51,13 +50,9 @@ class Status:
         return self.serving and self.current and len(self.running) == len(COMPONENTS)
 
 
-@contextmanager
-def locked(settings: Settings) -> Iterator[None]:
+def own_cluster(settings: Settings) -> AbstractContextManager[None]:
     """Lets one driver at a time change the cluster; others wait."""
-    settings.cache.mkdir(parents=True, exist_ok=True)
-    with (settings.cache / "localcluster.lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+    return locked(settings.cache / "localcluster.lock")
 
 
 def observe(settings: Settings) -> Status:

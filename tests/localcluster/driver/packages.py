@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .errors import LocalClusterError
+from .locks import locked
 from .progress import step
 from .settings import Settings
 from .shell import run_logged, succeeds
@@ -38,9 +39,12 @@ def list_missing(packages: Mapping[str, str]) -> list[str]:
 
 
 def ensure_packages(settings: Settings, packages: Mapping[str, str]) -> None:
-    """Installs what is missing."""
-    if missing := list_missing(packages):
-        install_packages(settings, missing)
+    """Installs what is missing; one process at a time, as apt-get would refuse the others."""
+    if not list_missing(packages):
+        return
+    with locked(settings.cache / "packages.lock"):
+        if missing := list_missing(packages):
+            install_packages(settings, missing)
 
 
 def install_packages(settings: Settings, missing: Sequence[str]) -> None:

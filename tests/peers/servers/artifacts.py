@@ -1,14 +1,13 @@
 """Maven artifacts, fetched by Maven itself: its settings (mirrors, proxies) are the machine's own."""
 
-import fcntl
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from localcluster.driver.errors import LocalClusterError
+from localcluster.driver.locks import locked
 from localcluster.driver.packages import ensure_packages
 from localcluster.driver.progress import step
 from localcluster.driver.settings import Settings
@@ -54,15 +53,6 @@ def ensure_artifact(settings: Settings, artifact: Artifact, unpack: Unpack) -> P
         if not folder.exists():
             _fetch(settings, artifact, unpack, folder)
     return folder
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Lets one process at a time fetch; others wait and find it done."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 def _fetch(settings: Settings, artifact: Artifact, unpack: Unpack, folder: Path) -> None:

@@ -5,11 +5,10 @@ import shutil
 import sys
 from pathlib import Path
 
+from localcluster.driver.locks import locked
 from localcluster.driver.progress import step
 from localcluster.driver.settings import Settings
 from localcluster.driver.shell import run_logged
-
-from .artifacts import locked
 
 MINIMUM = 21
 # Temurin in a wheel: Debian 12 has nothing newer than 17.
