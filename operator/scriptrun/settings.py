@@ -46,6 +46,14 @@ class ProcessSettings(BaseSettings):
         """The namespaces to work in; empty means all of them."""
         return tuple(name for name in (part.strip() for part in self.watch_namespaces.split(",")) if name)
 
+    def count_connections(self, watched_kinds: int) -> int:
+        """Count the connections to the API server: one for each request at a time, and one for each watch.
+
+        A watch keeps its connection for as long as it lives, and there is one for each kind in each namespace. Counted
+        among the requests, those of a few dozen namespaces would leave none to make a request with.
+        """
+        return self.max_connections + watched_kinds * max(1, len(self.namespaces))
+
 
 class WorkerSettings(ProcessSettings):
     """What a process with worker processes may be told of them."""

@@ -54,6 +54,8 @@ def listed(
         **operator_settings,
         "LEASE_NAMESPACE": account[0],
         "WATCH_NAMESPACES": ", ".join(space.name for space in spaces[:2]),
+        # Fewer than it has watches, which must not keep it from making requests.
+        "MAX_CONNECTIONS": "4",
     }
     operator = OperatorProcess(config, settings).start_and_lead()
     yield operator

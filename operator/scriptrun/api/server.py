@@ -53,6 +53,7 @@ from scriptrun.scheduler.settings import SchedulerSettings
 __all__ = ["run_api"]
 
 _log = structlog.get_logger(__name__)
+_WATCHED_KINDS = 2  # runs and Scripts
 _PREPARE_AGAIN_SECONDS = 5.0
 _HISTORY_MANAGER = "scriptrun-history"
 _KEEP_ALIVE_SECONDS = 75
@@ -78,7 +79,7 @@ async def run_api(
     Raises:
         ScriptRunError: this cluster or these settings can't be worked with.
     """
-    connections = settings.max_connections + settings.max_streams
+    connections = settings.count_connections(_WATCHED_KINDS) + settings.max_streams
     steps = Steps()
     steps.install()
     pool = WorkerPool(build_limits(settings), COMPUTED + HIDDEN_BY)

@@ -38,6 +38,7 @@ __all__ = ["FIELD_MANAGER", "limit_polls", "run_bridges"]
 FIELD_MANAGER = "scriptrun-bridge"
 
 _log = structlog.get_logger(__name__)
+_WATCHED_KINDS = 2  # Bridges and runs
 
 
 def _now() -> datetime:
@@ -165,7 +166,8 @@ async def run_bridges(
         ClusterUnsuitable: this cluster can't be worked with.
         ScriptRunError: a part that must go on for ever has ended; start the process anew.
     """
-    async with open_connection(kubeconfig, context, settings.max_connections) as connection:
+    connections = settings.count_connections(_WATCHED_KINDS)
+    async with open_connection(kubeconfig, context, connections) as connection:
         verbs = {**BRIDGE_VERBS, **CREDENTIALS_VERBS, **LEASE_VERBS}
         client = Client(connection, verbs, metrics.observe_request, FIELD_MANAGER)
         version = await check_cluster(client, settings.namespaces, (BRIDGES, SCRIPTRUNS), "the bridge")

@@ -51,6 +51,7 @@ __all__ = ["run_operator"]
 
 _log = structlog.get_logger(__name__)
 _AGAIN_SECONDS = 1.0
+_WATCHED_KINDS = 3  # Jobs, pods and outputs; kopf's watches of Scripts and runs are in a pool of their own
 
 
 def _now() -> datetime:
@@ -284,7 +285,8 @@ async def run_operator(settings: Settings, kubeconfig: str = "", context: str = 
         ClusterUnsuitable: this cluster can't be worked with.
         ScriptRunError: a part that must go on for ever has ended; start the process anew.
     """
-    async with open_connection(kubeconfig, context, settings.max_connections) as connection:
+    connections = settings.count_connections(_WATCHED_KINDS)
+    async with open_connection(kubeconfig, context, connections) as connection:
         client = Client(connection, {**OPERATOR_VERBS, **LEASE_VERBS}, metrics.observe_request)
         version = await check_cluster(client, settings.namespaces)
         _log.info("starting", version=__version__, kubernetes=version, namespaces=settings.namespaces or "all")
