@@ -37,6 +37,8 @@ class Watch:
         configuration = client.Configuration()
         config.load_kube_config(str(kubeconfig), client_configuration=configuration)
         self._host = configuration.host
+        token = configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        self._headers = {"Authorization": token} if token else {}
         self._client = client.ApiClient(configuration)
         self._thread = threading.Thread(target=self._follow, name=f"watch {path}", daemon=True)
         self._thread.start()
@@ -101,7 +103,7 @@ class Watch:
         url = f"{self._host}{self._path}?{query}"
         timeout = urllib3.Timeout(connect=5, read=_WATCH_SECONDS)
         pool: urllib3.PoolManager = self._client.rest_client.pool_manager
-        return pool.request("GET", url, preload_content=False, timeout=timeout)
+        return pool.request("GET", url, headers=self._headers, preload_content=False, timeout=timeout)
 
     def _list(self) -> str:
         answer = self._request("")

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,6 +11,7 @@ import aiohttp
 from scriptrun.errors import Unavailable, UndeclaredAccess
 from scriptrun.kube.access import Verbs
 from scriptrun.kube.connection import Connection
+from scriptrun.kube.decoding import decode, split_lines
 from scriptrun.kube.failures import error_of_answer
 from scriptrun.kube.resources import PODS, Resource
 from scriptrun.policies.text import escape_json
@@ -104,7 +105,7 @@ class Client:
         path = _with_query(resource.path(namespace), {"watch": "true", "allowWatchBookmarks": "true", **query})
         async for line in self.stream("watch", resource, path, accept=accept):
             try:
-                event = json.loads(line)
+                event = decode(line)
             except ValueError as error:
                 raise Unavailable(f"watch {resource.plural}: the stream was cut off within an event") from error
             yield event
@@ -130,7 +131,7 @@ class Client:
             if status >= 400:
                 raise error_of_answer(status, await answer.read())
             try:
-                async for line in _split_lines(answer.content.iter_chunked(_READ_CHUNK)):
+                async for line in split_lines(answer.content.iter_chunked(_READ_CHUNK)):
                     yield line
             finally:
                 answer.close()
@@ -167,7 +168,7 @@ class Client:
             self._observer(verb, _label(resource, subresource), status, time.monotonic() - started)
         if status >= 400:
             raise error_of_answer(status, raw)
-        document: dict[str, Any] = json.loads(raw)
+        document: dict[str, Any] = decode(raw)
         return document
 
     async def _send(
@@ -191,19 +192,6 @@ class Client:
 def _dump(body: Mapping[str, Any]) -> bytes:
     # What is applied, the API server reads as YAML, with which JSON does not agree on every character.
     return escape_json(json.dumps(body, ensure_ascii=False, separators=(",", ":"))).encode()
-
-
-async def _split_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Split at line ends; a line may be longer than any buffer (an output of 900 kB is one line)."""
-    parts: list[bytes] = []
-    async for chunk in chunks:
-        first, *others = chunk.split(b"\n")
-        parts.append(first)
-        for part in others:
-            yield b"".join(parts) + b"\n"
-            parts = [part]
-    if any(parts):
-        yield b"".join(parts)
 
 
 def _with_query(path: str, query: Mapping[str, str]) -> str:

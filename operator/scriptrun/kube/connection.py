@@ -18,6 +18,7 @@ from kubernetes.aio.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION
 from yaml import YAMLError
 
 from scriptrun.errors import ClusterUnsuitable
+from scriptrun.kube.decoding import Response
 
 __all__ = ["Connection", "open_connection"]
 
@@ -115,6 +116,7 @@ async def open_connection(
     configuration.connection_pool_maxsize = max_connections
     configuration.client_session_kwargs = {
         "middlewares": (authenticate,),
+        "response_class": Response,
         "trust_env": False,
         "proxy": configuration.proxy or _find_proxy(configuration.host),
     }

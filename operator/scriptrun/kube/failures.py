@@ -42,6 +42,6 @@ def error_of_answer(status: int, body: bytes) -> KubeError:
     try:
         document = json.loads(body)
         reason, message = str(document.get("reason") or ""), str(document.get("message") or message)
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         pass  # a proxy's page, not the API server's Status: shown as it is
     return _pick(status, reason, message)(message or f"HTTP {status}", status, reason)
