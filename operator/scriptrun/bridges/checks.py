@@ -1,6 +1,5 @@
 """May this task be run, and does it fit? Pure; the messages are for an analyst in the orchestrator's user interface."""
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,6 +9,7 @@ from scriptrun.models.bridge import BridgeSpec
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.acceptance import INPUT_LIMIT_BYTES
 from scriptrun.policies.documents import parse_document
+from scriptrun.policies.wildcards import matches_wildcards
 
 __all__ = ["RUN_LIMIT_BYTES", "build_task", "check_script", "check_size", "explain_missing_script"]
 
@@ -18,7 +18,7 @@ RUN_LIMIT_BYTES = 1_300_000
 
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:
-    return any(re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), name) for pattern in patterns)
+    return any(matches_wildcards(pattern, name) for pattern in patterns)
 
 
 def check_script(task: Task, bridge: str, spec: BridgeSpec) -> str | TaskFailure:

@@ -1,22 +1,17 @@
 """What is kept of a run, and how it is asked for. Pure."""
 
-import re
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
+
+from scriptrun.policies.wildcards import matches_wildcards
 
 __all__ = ["Contents", "Group", "Position", "Query", "RunRecord", "Summary", "matches_name"]
 
 
 def matches_name(pattern: str, name: str) -> bool:
     """Whether a name is one that a pattern stands for: ``*`` is any characters, ``?`` one."""
-    return _compile(pattern).fullmatch(name) is not None
-
-
-@lru_cache(maxsize=1024)
-def _compile(pattern: str) -> re.Pattern[str]:
-    return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
+    return matches_wildcards(pattern, name, single=True)
 
 
 @dataclass(frozen=True, slots=True)
