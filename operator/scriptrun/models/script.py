@@ -164,10 +164,11 @@ class ScriptSpec(Model):
         description="Runs of this Script at one time; further ones wait as Queued, oldest first. Default: no limit.",
     )
     variables_schema: JsonObject = Field(
-        default_factory=dict, description="JSON Schema 2020-12 that a run's variables must match. Default: none."
+        default_factory=dict,
+        description="JSON Schema (draft 4 to 2020-12) that a run's variables must match. Default: none.",
     )
     output_schema: JsonObject = Field(
-        default_factory=dict, description="JSON Schema 2020-12 that the output must match. Default: none."
+        default_factory=dict, description="JSON Schema (draft 4 to 2020-12) that the output must match. Default: none."
     )
     output: Output = Field(default=Output(), description="How the output comes back.")
     env: list[EnvVar] = Field(

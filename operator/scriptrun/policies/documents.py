@@ -4,9 +4,9 @@ import json
 import math
 from typing import Any
 
-__all__ = ["parse_document"]
+__all__ = ["DEEPEST", "measure_depth", "parse_document"]
 
-_DEEPEST = 200
+DEEPEST = 200
 """Levels. Far from where Python gives up (1000, its own frames included), so what was read can also be written."""
 
 
@@ -28,12 +28,11 @@ def _parse_int(text: str) -> int:
     return int(text)
 
 
-def _is_too_deep(document: object) -> bool:
+def measure_depth(document: object, at_most: int = DEEPEST) -> int:
+    """Count the levels of a document: 1 for a text or number, 2 for a list of those; ``at_most + 1`` for any more."""
     level, depth = [document], 0
-    while level:
+    while level and depth <= at_most:
         depth += 1
-        if depth > _DEEPEST:
-            return True
         children: list[object] = []
         for value in level:
             if isinstance(value, dict):
@@ -41,7 +40,7 @@ def _is_too_deep(document: object) -> bool:
             elif isinstance(value, list):
                 children.extend(value)
         level = children
-    return False
+    return depth
 
 
 def parse_document(raw: str | bytes) -> Any:
@@ -58,9 +57,9 @@ def parse_document(raw: str | bytes) -> Any:
     try:
         document = json.loads(text, parse_constant=_refuse_constant, parse_float=_parse_float, parse_int=_parse_int)
     except RecursionError:
-        raise ValueError(f"it is nested more than {_DEEPEST} levels deep") from None
-    if text.count("[") + text.count("{") > _DEEPEST and _is_too_deep(document):
-        raise ValueError(f"it is nested more than {_DEEPEST} levels deep")
+        raise ValueError(f"it is nested more than {DEEPEST} levels deep") from None
+    if text.count("[") + text.count("{") > DEEPEST and measure_depth(document) > DEEPEST:
+        raise ValueError(f"it is nested more than {DEEPEST} levels deep")
     if "\\ud" in text.lower():
         try:
             json.dumps(document, ensure_ascii=False).encode()

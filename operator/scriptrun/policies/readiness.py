@@ -1,7 +1,6 @@
 """Is a Script fit to be run?"""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,10 +10,7 @@ from scriptrun.policies.acceptance import Missing, check_digest
 from scriptrun.policies.schema import check_schema
 from scriptrun.policies.text import escape_controls
 
-__all__ = ["SCHEMA_LIMIT_BYTES", "NotReady", "decide_readiness"]
-
-SCHEMA_LIMIT_BYTES = 65_536
-"""A schema travels with each Job as an annotation; Kubernetes allows 256 KiB of those in all."""
+__all__ = ["NotReady", "decide_readiness"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +48,4 @@ def decide_readiness(
         wrong_schema = check_schema(schema) if schema_faults is None else schema_faults.get(name)
         if wrong_schema:
             return NotReady("InvalidSchema", f"{name}: {wrong_schema}"), digest
-        if (size := len(json.dumps(schema))) > SCHEMA_LIMIT_BYTES:
-            return NotReady("InvalidSchema", f"{name} is {size} bytes, at most {SCHEMA_LIMIT_BYTES}"), digest
     return None, digest

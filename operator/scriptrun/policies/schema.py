@@ -1,43 +1,54 @@
-"""JSON Schema 2020-12 checks of variables and outputs. Never fetches a remote ``$ref``."""
+"""JSON Schema checks of variables and outputs, draft 4 to 2020-12. Never fetches a remote ``$ref``.
+
+Schemas and documents both come from tenants and scripts. `scriptrun.policies.structure` refuses schemas whose checks
+have no useful bound, and `scriptrun.policies.cost` bounds the time of all others.
+"""
 
 import json
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import Any
 
-from jsonschema import Draft202012Validator, SchemaError
-from jsonschema.exceptions import ValidationError, best_match
-from referencing import Registry
-from referencing.exceptions import Unresolvable
+import jsonschema_rs
+
+from scriptrun.policies.bounded import BoundedCache
+from scriptrun.policies.cost import bound_check
+from scriptrun.policies.documents import DEEPEST, measure_depth
+from scriptrun.policies.patterns import is_regular_expression, pattern_options
+from scriptrun.policies.schema_errors import choose_error, describe_error, shorten
+from scriptrun.policies.structure import (
+    SCHEMA_LIMIT_BYTES,
+    SCHEMA_LIMIT_LEVELS,
+    check_structure,
+    estimate_memory,
+    list_patterns,
+)
+from scriptrun.policies.subschemas import read_graph
+from scriptrun.policies.unique import UniqueItems
 
 __all__ = ["check_against_schema", "check_schema", "has_secrets"]
 
-_REGISTRY: Registry[Any] = Registry()
-_QUOTED_LIMIT = 200
-_WITHOUT_VALUES = ("required", "dependentRequired", "additionalProperties")
+_CACHE_BYTES = 64 * 2**20
+_EXPLAIN_LIMIT_NS = 1_000_000_000
+_EXPLAIN_LIMIT_NESTING = 50
+"""The engine makes errors within errors, and has a limited stack."""
 
 
-def _shorten(text: str) -> str:
-    return text if len(text) <= _QUOTED_LIMIT else f"{text[:_QUOTED_LIMIT]}…"
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """A schema, compiled or refused.
+
+    Attributes:
+        validator: None for a schema that is refused.
+        wrong: why it is.
+        has_secrets: whether anything in it is marked ``writeOnly``.
+    """
+
+    validator: jsonschema_rs.Validator | None
+    wrong: str = ""
+    has_secrets: bool = False
 
 
-def check_schema(schema: dict[str, Any]) -> str:
-    """Check that a schema is one; return what is wrong, or ""."""
-    if not schema:
-        return ""
-    try:
-        return _check_schema_text(json.dumps(schema))
-    except RecursionError:
-        return "it is nested too deeply"
-
-
-@lru_cache(maxsize=256)
-def _check_schema_text(text: str) -> str:
-    """Check a schema once: it takes milliseconds, and each run of a Script asks again."""
-    try:
-        Draft202012Validator.check_schema(json.loads(text))
-    except SchemaError as error:
-        return f"at {error.json_path}: {_shorten(error.message)}"
-    return ""
+_compiled: BoundedCache[str, _Compiled] = BoundedCache(_CACHE_BYTES)
 
 
 def has_secrets(schema: dict[str, Any]) -> bool:
@@ -54,12 +65,53 @@ def has_secrets(schema: dict[str, Any]) -> bool:
     return False
 
 
-def _describe(error: ValidationError, schema: dict[str, Any], root: str) -> str:
-    # Messages quote what does not match, up to the whole document. The secret in it need not be marked where the
-    # error is, so with any secret only those messages are passed on that name keys and no values.
-    shown = error.validator in _WITHOUT_VALUES or not has_secrets(schema)
-    text = _shorten(error.message) if shown else f"does not match {error.validator}"
-    return f"{root}{error.json_path.removeprefix('$')}: {text}"
+def check_schema(schema: dict[str, Any]) -> str:
+    """Check that a schema is one, and one that can be checked in bounded time; return what is wrong, or ""."""
+    return _compile(schema).wrong if schema else ""
+
+
+def _compile(schema: dict[str, Any]) -> _Compiled:
+    """Compile a schema once: it takes milliseconds, and each run of a Script asks again."""
+    try:
+        text = json.dumps(schema)
+    except RecursionError:
+        return _Compiled(None, "it is nested too deeply")
+    if len(text) > SCHEMA_LIMIT_BYTES:
+        return _Compiled(None, f"it is {len(text)} bytes, at most {SCHEMA_LIMIT_BYTES}")
+    return _compiled.get(text, lambda: _compile_text(text))
+
+
+def _compile_text(text: str) -> tuple[_Compiled, int]:
+    """Compile a schema and estimate what it takes of memory, in bytes."""
+    schema = json.loads(text)
+    if measure_depth(schema, SCHEMA_LIMIT_LEVELS) > SCHEMA_LIMIT_LEVELS:
+        return _Compiled(None, f"it is nested too deeply: at most {SCHEMA_LIMIT_LEVELS} levels are allowed"), len(text)
+    graph = read_graph(schema)
+    if wrong := check_structure(graph):
+        return _Compiled(None, wrong), len(text)
+    patterns = sum(len(list_patterns(subschema)) for subschema in graph.subschemas)
+    try:
+        validator = jsonschema_rs.validator_for(
+            text,
+            offline=True,
+            validate_formats=True,
+            formats={"regex": is_regular_expression},
+            keywords={"uniqueItems": UniqueItems},
+            pattern_options=pattern_options(patterns),
+        )
+    except jsonschema_rs.ValidationError as error:
+        return _Compiled(None, _describe_schema_error(error, schema)), len(text)
+    except ValueError as error:
+        return _Compiled(None, shorten(str(error))), len(text)
+    return _Compiled(validator, has_secrets=has_secrets(schema)), estimate_memory(graph, len(text))
+
+
+def _describe_schema_error(error: jsonschema_rs.ValidationError, schema: dict[str, Any]) -> str:
+    if not isinstance(error.kind, jsonschema_rs.ValidationErrorKind.Referencing):
+        return f"at {describe_error(choose_error(error), schema, '$', has_secrets=False)}"
+    if "meta-schema" in error.message:
+        return f"at $.$schema: {shorten(repr(schema.get('$schema')))} is no draft from 4 to 2020-12"
+    return f"it has a $ref that can't be resolved within it: {shorten(error.message)}"
 
 
 def check_against_schema(document: object, schema: dict[str, Any], root: str) -> str:
@@ -72,13 +124,28 @@ def check_against_schema(document: object, schema: dict[str, Any], root: str) ->
     """
     if not schema:
         return ""
-    validator = Draft202012Validator(schema, registry=_REGISTRY)
+    compiled = _compile(schema)
+    if compiled.validator is None:
+        return f"{root}: the schema can't be used: {compiled.wrong}"
+    if measure_depth(document) > DEEPEST:
+        return f"{root}: nested too deeply: at most {DEEPEST} levels are allowed"
     try:
-        error = best_match(validator.iter_errors(document))
-    except Unresolvable as unresolvable:
-        return f"{root}: the schema has a $ref that can't be resolved within it: {_shorten(str(unresolvable))}"
-    except RecursionError:
-        return f"{root}: nested too deeply"
-    except ArithmeticError:
-        return f"{root}: a number is too large to be checked against the schema"
-    return _describe(error, schema, root) if error else ""
+        if compiled.validator.is_valid(document):
+            return ""
+        if _can_explain(document, schema):
+            compiled.validator.validate(document)
+    except jsonschema_rs.ValidationError as error:
+        return describe_error(choose_error(error), document, root, has_secrets=compiled.has_secrets)
+    except ValueError as error:  # what is no JSON value, such as a date
+        return f"{root}: it can't be checked: {shorten(str(error))}"
+    return f"{root}: does not match the schema, which is too complex for a document of this size to say where"
+
+
+def _can_explain(document: object, schema: dict[str, Any]) -> bool:
+    """Whether finding the error is cheap: an error of ``anyOf`` or ``oneOf`` holds copies of all that did not match."""
+    bound = bound_check(schema, measure_depth(document))
+    return (
+        bound is not None
+        and bound.nesting <= _EXPLAIN_LIMIT_NESTING
+        and bound.explain_ns * len(json.dumps(document)) <= _EXPLAIN_LIMIT_NS
+    )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
+from jsonschema_rs import Draft202012Validator
 
 from builders import at, instant, output_facts, pod_facts, result_document, run_facts, script_facts, terminated
 from scriptrun.crdgen import build_crds

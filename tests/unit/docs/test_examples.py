@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import typer
 import yaml
-from jsonschema import Draft202012Validator
+from jsonschema_rs import Draft202012Validator
 
 from docpages import PAGES, ROOT, read_anchors, read_blocks, read_links, read_prose, read_spans
 from scriptrun.cli.main import app
@@ -59,7 +59,9 @@ def _check(text: str, where: str) -> int:
         if not isinstance(document, dict) or document.get("apiVersion") != API_VERSION:
             continue
         ours += 1
-        wrong = [f"{error.json_path}: {error.message}" for error in VALIDATORS[document["kind"]].iter_errors(document)]
+        wrong = [
+            f"{error.instance_path}: {error.message}" for error in VALIDATORS[document["kind"]].iter_errors(document)
+        ]
         assert not wrong, f"{where}: {wrong}"
         MODELS[document["kind"]].model_validate(document)
     return ours

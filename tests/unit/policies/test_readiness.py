@@ -7,7 +7,7 @@ import pytest
 
 from builders import script_spec
 from scriptrun.policies.acceptance import Missing
-from scriptrun.policies.readiness import SCHEMA_LIMIT_BYTES, decide_readiness
+from scriptrun.policies.readiness import decide_readiness
 
 DIGEST = hashlib.sha256(b"x").hexdigest()
 
@@ -46,7 +46,7 @@ def test_a_schema_that_is_none(field: str) -> None:
 
 
 def test_a_schema_that_would_not_fit_a_jobs_annotations() -> None:
-    fitting = {"description": "x" * (SCHEMA_LIMIT_BYTES - len('{"description": ""}'))}
+    fitting = {"description": "x" * (65_536 - len('{"description": ""}'))}
     assert decide_readiness(script_spec(outputSchema=fitting), b"x")[0] is None
     wrong, _ = decide_readiness(script_spec(outputSchema={"description": fitting["description"] + "x"}), b"x")
     assert wrong is not None

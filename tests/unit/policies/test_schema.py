@@ -2,6 +2,7 @@
 
 import socket
 import urllib.request
+from datetime import date
 from typing import Any
 
 import pytest
@@ -99,6 +100,14 @@ def test_long_values_are_shortened() -> None:
         {"properties": {"password": {"writeOnly": True}}, "type": "array"},
         {"properties": {"password": {"writeOnly": True}}, "oneOf": [{"required": ["a"]}, {"required": ["b"]}]},
         {"properties": {"password": {"writeOnly": True}}, "const": {"user": "root"}},
+        {
+            "properties": {"password": {"writeOnly": True}},
+            "additionalProperties": {"$ref": "#/x"},
+            "x": {"not": {}},
+            "minProperties": 5,
+        },
+        {"properties": {"password": {"writeOnly": True, "format": "date"}}},
+        {"properties": {"password": {"writeOnly": True, "pattern": "^[0-9]+$"}}},
     ],
 )
 def test_what_is_marked_write_only_is_never_shown(schema: dict[str, Any]) -> None:
@@ -131,11 +140,16 @@ def test_names_of_missing_and_unexpected_properties_are_no_secret() -> None:
         "other.json",
         "#/$defs/none",
         "#nowhere",
+        "?%20",
     ],
 )
-def test_a_reference_out_of_the_schema_is_refused_and_not_fetched(reference: str, no_network: list[Any]) -> None:
-    said = check_against_schema({"a": 1}, {"properties": {"a": {"$ref": reference}}}, "variables")
-    assert "$ref that can't be resolved" in said
+@pytest.mark.parametrize("base", [{}, {"$id": "http://127.0.0.1:1/base/"}])
+def test_a_reference_out_of_the_schema_is_refused_and_not_fetched(
+    reference: str, base: dict[str, Any], no_network: list[Any]
+) -> None:
+    schema = {**base, "properties": {"a": {"$ref": reference}}}
+    assert "$ref that can't be resolved" in check_schema(schema)
+    assert "$ref that can't be resolved" in check_against_schema({"a": 1}, schema, "variables")
     assert no_network == []
 
 
@@ -151,19 +165,80 @@ def test_a_reference_within_the_schema_is_followed() -> None:
     assert check_against_schema({"a": 1}, schema, "variables") == "variables.a: 1 is not of type 'string'"
 
 
+@pytest.mark.parametrize("levels", [250, 5000])
+def test_a_document_that_is_nested_too_deeply_is_an_answer_and_no_crash(levels: int) -> None:
+    deep: Any = "x"
+    for _ in range(levels):
+        deep = {"a": deep}
+    schema = {"$ref": "#/$defs/n", "$defs": {"n": {"properties": {"a": {"$ref": "#/$defs/n"}}}}}
+    assert check_against_schema(deep, schema, "variables").startswith("variables: nested too deeply")
+
+
+def test_endless_recursion_is_refused() -> None:
+    assert check_schema({"$ref": "#"}) == "at $: it leads back to itself for the same value"
+    assert check_against_schema({"a": 1}, {"$ref": "#"}, "variables").startswith("variables: the schema can't be used")
+
+
+def test_what_is_no_json_is_an_answer_and_no_crash() -> None:
+    said = check_against_schema({"a": date(2026, 1, 1)}, {"properties": {"a": {"type": "string"}}}, "variables")
+    assert said == "variables: it can't be checked: Unsupported type: 'date'"
+
+
 @pytest.mark.parametrize(
     ("document", "schema"),
     [
-        ({"a": 10**400}, {"properties": {"a": {"multipleOf": 0.1}}}),
-        ({"a": 1e308}, {"properties": {"a": {"multipleOf": 1e-308}}}),
+        ({"s": "a" * 40 + "!"}, {"properties": {"s": {"pattern": "^(a+)+$"}}}),
+        ({"slug": "a" * 40 + "!"}, {"properties": {"slug": {"pattern": "^[a-z0-9]+([._-]?[a-z0-9]+)*$"}}}),
+        ({"a" * 40 + "!": 1}, {"patternProperties": {"^(a+)+$": {}}, "additionalProperties": False}),
+        ({"s": "x" * 500_000}, {"properties": {"s": {"pattern": "^(.*)*(x|y)*z$"}}}),
     ],
 )
-def test_numbers_beyond_floating_point_are_an_answer_and_no_crash(document: object, schema: dict[str, Any]) -> None:
+def test_no_pattern_backtracks(document: object, schema: dict[str, Any]) -> None:
+    assert check_schema(schema) == ""
     assert check_against_schema(document, schema, "variables").startswith("variables")
 
 
-def test_endless_recursion_is_an_answer_and_no_crash() -> None:
-    assert check_against_schema({"a": 1}, {"$ref": "#"}, "variables") == "variables: nested too deeply"
+def test_the_error_of_the_branch_that_was_meant_is_told() -> None:
+    circle = {"properties": {"kind": {"const": "circle"}, "radius": {"type": "number"}}}
+    square = {"properties": {"kind": {"const": "square"}, "side": {"type": "number"}}, "required": ["side"]}
+    for keyword in ("anyOf", "oneOf"):
+        said = check_against_schema({"kind": "circle", "radius": "x"}, {keyword: [square, circle]}, "variables")
+        assert said == "variables.radius: 'x' is not of type 'number'"
+    schema = {"anyOf": [{"type": "null"}, {"properties": {"a": {"items": {"type": "integer"}}}}]}
+    assert check_against_schema({"a": [1, "x"]}, schema, "it") == "it.a[1]: 'x' is not of type 'integer'"
+    either = {"anyOf": [{"required": ["a"]}, {"required": ["b"]}]}
+    assert check_against_schema({}, either, "it") == "it: {} is not valid under any of the given schemas"
+    assert "exactly one" in check_against_schema(5, {"oneOf": [{"minimum": 1}, {"minimum": 2}]}, "it")
+
+
+@pytest.mark.parametrize(
+    ("document", "schema", "said"),
+    [
+        ("x", {"const": "y"}, "'x' is not 'y'"),
+        ("x", {"enum": ["y", 1]}, "'x' is not one of ['y', 1]"),
+        (1, {"minimum": 2}, "1 is less than the minimum of 2"),
+        (2, {"exclusiveMinimum": 2}, "2 is less than or equal to the minimum of 2"),
+        (3, {"exclusiveMaximum": 2}, "3 is greater than or equal to the maximum of 2"),
+        (3, {"multipleOf": 2}, "3 is not a multiple of 2"),
+        ("", {"minLength": 1}, "'' is too short (minLength 1)"),
+        ("a\n", {"pattern": "^a$"}, "'a\\n' does not match '^a$'"),
+        ("x", {"format": "date"}, "'x' is not a 'date'"),
+        ([], {"minItems": 1}, "[] has too few items (minItems 1)"),
+        ([1], {"maxItems": 0}, "[1] has too many items (maxItems 0)"),
+        ({}, {"minProperties": 1}, "{} has too few properties (minProperties 1)"),
+        ({"a": 1}, {"maxProperties": 0}, "{'a': 1} has too many properties (maxProperties 0)"),
+        ([1, 1], {"uniqueItems": True}, "[1, 1] has non-unique elements"),
+        ([1], {"contains": {"const": 2}}, "[1] has too few or too many items that match contains"),
+        ([1, 2], {"unevaluatedItems": False}, "[1, 2] has items that are not allowed"),
+        (1, {"not": {"type": "integer"}}, "1 must not match {'type': 'integer'}"),
+        ({"ab": 1}, {"propertyNames": {"maxLength": 1}}, "the name 'ab' is too long (maxLength 1)"),
+        ({"a": 1}, {"unevaluatedProperties": False}, "Unevaluated properties are not allowed ('a' was unexpected)"),
+        ({"a": 1}, {"patternProperties": {"b": {}}, "additionalProperties": False}, "('a' was unexpected)"),
+        ({"a": 1}, {"dependentRequired": {"a": ["b"]}}, "'b' is a required property"),
+    ],
+)
+def test_each_keyword_has_its_words(document: object, schema: dict[str, Any], said: str) -> None:
+    assert check_against_schema(document, schema, "it").endswith(said)
 
 
 @given(
