@@ -33,8 +33,9 @@ ERRORS = [
 
 
 @pytest.mark.parametrize("class_", ERRORS)
-def test_every_error(class_: Callable[[str], Exception]) -> None:
-    assert str(class_(NASTY)) == SHOWN
+def test_every_error(class_: Callable[..., Exception]) -> None:
+    options = {"final": True} if class_ is errors.AddressNotAllowed else {}
+    assert str(class_(NASTY, **options)) == SHOWN
 
 
 def test_what_is_decided() -> None:

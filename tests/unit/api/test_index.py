@@ -17,7 +17,7 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 async def _ask(accept: str) -> Reply:
     nobody = cast(Any, None)  # nothing of the cluster is asked for, and no token
-    app = build_app(Context(nobody, nobody, nobody, nobody, ApiSettings()))
+    app = build_app(Context(nobody, nobody, nobody, nobody, ApiSettings(), nobody))
     return await ask(app, "GET", "/", headers=((b"accept", accept.encode()),) if accept else ())
 
 

@@ -140,9 +140,9 @@ def test_completed() -> None:
 
 
 @pytest.mark.parametrize("reason", [reason for reason in Reason if reason is not Reason.COMPLETED])
-def test_a_callers_mistake_is_not_tried_again(reason: Reason) -> None:
+def test_what_another_try_can_t_mend_is_not_tried_again(reason: Reason) -> None:
     facts = REASONS[reason]
-    final = facts.blame == "caller" and not facts.retryable
+    final = facts.blame != "script" and not facts.retryable
     sent = update(failed("no", reason))
     assert sent["status"] == ("FAILED_WITH_TERMINAL_ERROR" if final else "FAILED")
     assert sent["reasonForIncompletion"] == ("no" if reason is Reason.SCRIPT_FAILED else f"{reason}: no")
