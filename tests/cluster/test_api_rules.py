@@ -1,8 +1,6 @@
 """What the API server itself refuses, in words that say what to change; and what kubectl shows."""
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +9,6 @@ from typing import Any
 import pytest
 
 from clusterlab.space import GROUP, Space, Watches, build_run, build_script
-from helm import ROOT
 from scriptrun.bridges.desk import observe_bridge
 from scriptrun.controller.observe import observe_run
 from scriptrun.desired.bridge import Standing, Work, build_bridge_status
@@ -103,21 +100,6 @@ def place(make_space: Callable[[], Space]) -> Space:
     space = make_space()
     space.add_run("fixed", "absent", variables={"name": "Ada"})
     return space
-
-
-@pytest.fixture(scope="module")
-def kubectl(kubeconfig: Path) -> Callable[..., str]:
-    """Runs kubectl and returns what it printed."""
-    find = [sys.executable, str(ROOT / "tests" / "localcluster"), "tool", "kubectl"]
-    program = subprocess.run(find, check=True, capture_output=True, text=True).stdout.strip()
-
-    def run(*arguments: str) -> str:
-        command = [program, "--kubeconfig", str(kubeconfig), *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    return run
 
 
 @pytest.mark.parametrize("case", SCRIPTS)

@@ -1,6 +1,8 @@
 """Fixtures of the tests that run scripts: one operator for all of them, a namespace for each."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 from clusterlab.chart import NAMESPACE, OPERATOR, ensure_runner_image, install_without_operator
 from clusterlab.process import OperatorProcess, write_kubeconfig
 from clusterlab.space import Space, Watches, create_space
+from helm import ROOT
 from kubeapi import Api
 
 pytest_plugins = ["clusterfixtures"]
@@ -26,6 +29,21 @@ def chart(kubeconfig: Path) -> Iterator[None]:
 def admin(kubeconfig: Path, chart: None) -> Api:
     """The cluster's administrator."""
     return Api.from_kubeconfig(kubeconfig)
+
+
+@pytest.fixture(scope="session")
+def kubectl(kubeconfig: Path) -> Callable[..., str]:
+    """Runs kubectl and returns what it printed."""
+    find = [sys.executable, str(ROOT / "tests" / "localcluster"), "tool", "kubectl"]
+    program = subprocess.run(find, check=True, capture_output=True, text=True).stdout.strip()
+
+    def run(*arguments: str) -> str:
+        command = [program, "--kubeconfig", str(kubeconfig), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
 
 
 @pytest.fixture(scope="session")

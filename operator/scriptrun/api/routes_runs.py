@@ -11,7 +11,7 @@ from scriptrun.api.context import CallerOf, Context, ContextOf, Namespace
 from scriptrun.api.logs import PLACE, LogFollower, Place, cut_kept, parse_place, read_log
 from scriptrun.api.problems import Problem, describe
 from scriptrun.api.service import Found
-from scriptrun.api.show import show_run
+from scriptrun.api.show import needs_output, show_run
 from scriptrun.api.strict import StrictRoute
 from scriptrun.api.views import (
     CURSOR,
@@ -76,7 +76,7 @@ def _path_of(run: dict[str, Any]) -> str:
 
 
 async def _show(context: Context, found: Found) -> Run:
-    output = None if found.in_cluster else await context.runs.read_output(found)
+    output = await context.runs.read_output(found) if needs_output(found) else None
     return await show_run(found, context.hiding, output)
 
 

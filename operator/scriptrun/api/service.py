@@ -27,7 +27,7 @@ from scriptrun.kube.resources import SCRIPTRUNS, SCRIPTS
 from scriptrun.models.base import GROUP
 from scriptrun.models.facts import RunFacts
 from scriptrun.models.script import ScriptSpec
-from scriptrun.policies.acceptance import check_limits
+from scriptrun.policies.acceptance import check_config, check_limits
 from scriptrun.policies.masking import Secrets
 from scriptrun.policies.schema import has_secrets
 from scriptrun.runtime.checks import Checks
@@ -228,7 +228,7 @@ class RunService:
         # Only what these checks look at.
         facts = RunFacts((namespace, ""), "", 0, _NO_INSTANT, name, spec=spec)
         limits = self._read_spec(script)
-        verdict = check_limits(facts, limits)
+        verdict = check_limits(facts, limits) or check_config(limits) or await self._checks.check_exact(namespace, spec)
         if verdict is None and not spec.get("variablesFrom"):
             verdict = await self._checks.check_variables(namespace, spec.get("variables") or {}, limits)
         if verdict is not None:

@@ -5,15 +5,23 @@ from typing import Any
 
 from scriptrun.api.service import REQUESTED_BY, Found
 from scriptrun.api.views import Attempt, Run, summary_fields
+from scriptrun.desired.status import INLINE_LIMIT_BYTES
 from scriptrun.history.gather import summarize
 from scriptrun.policies.attempts import parse_instant
 from scriptrun.policies.documents import parse_document
+from scriptrun.policies.exactness import is_rounded
 from scriptrun.runtime.hiding import Hiding
 
-__all__ = ["show_run"]
+__all__ = ["needs_output", "show_run"]
 
 _TASK_FIELDS = ("source", "id", "type", "workflowId", "domain")
-_INLINE_LIMIT_BYTES = 8192
+
+
+def needs_output(found: Found) -> bool:
+    """Whether an answer has to look for the output elsewhere: the ScriptRun has none that it could have."""
+    status = found.run.get("status") or {}
+    size = (status.get("outputRef") or {}).get("bytes", INLINE_LIMIT_BYTES + 1)
+    return not found.in_cluster or ("output" not in status and size <= INLINE_LIMIT_BYTES)
 
 
 async def show_run(found: Found, hiding: Hiding, output: str | None = None) -> Run:
@@ -22,7 +30,7 @@ async def show_run(found: Found, hiding: Hiding, output: str | None = None) -> R
     Args:
         found: the run.
         hiding: hides what is secret of it.
-        output: of one that only the history knows: its output as JSON text.
+        output: its output as JSON text, where the ScriptRun itself does not have it.
     """
     run = found.run
     spec, status = run["spec"], run.get("status") or {}
@@ -56,12 +64,21 @@ async def _read_output(
 ) -> tuple[Any, int | None]:
     if output is not None:
         length = len(output.encode())
-        return (parse_document(output) if length <= _INLINE_LIMIT_BYTES else None), length
+        return (_parse_exactly(output) if length <= INLINE_LIMIT_BYTES else None), length
     size = (status.get("outputRef") or {}).get("bytes")
     if "output" not in status:
         return None, size
     shown = await hiding.hide_output(found.key[0], found.secrets, _dump(status["output"]))
     return parse_document(shown or "null"), size if size is not None else len(_dump(status["output"]).encode())
+
+
+def _parse_exactly(output: str) -> Any:
+    """Parse an output that nobody may have checked; None for one that the answer could not show as it is."""
+    try:
+        document = parse_document(output)
+    except ValueError:
+        return None
+    return None if is_rounded(output) else document
 
 
 def _dump(value: Any) -> str:

@@ -183,7 +183,11 @@ class Run(RunSummary):
     queued_at: datetime | None = Field(default=None, description="When it began to wait for its turn.")
     attempts: list[Attempt] = Field(default_factory=list, description="Its attempts.")
     script_sha256: str = Field(default="", description="SHA-256 of the source it ran; only the history tells.")
-    output: Any = Field(default=None, description="Its output, when that is at most 8 KiB; else see `…/output`.")
+    output: Any = Field(
+        default=None,
+        description="Its output, when that is at most 8 KiB and no number in it has more digits than a double; "
+        "else see `…/output`.",
+    )
     output_bytes: int | None = Field(default=None, description="Size of its output; null where it has none.")
     result_status: str | None = Field(default=None, description="COMPLETED, FAILED or IN_PROGRESS, by the script.")
     task: dict[str, Any] = Field(default_factory=dict, description="The orchestrator's task that it answers.")

@@ -7,8 +7,9 @@ from scriptrun.bridges.adapter import Task, TaskFailure
 from scriptrun.desired.input import dump_json
 from scriptrun.models.bridge import BridgeSpec
 from scriptrun.models.reasons import Reason
-from scriptrun.policies.acceptance import INPUT_LIMIT_BYTES
+from scriptrun.policies.acceptance import INPUT_LIMIT_BYTES, check_exact
 from scriptrun.policies.documents import parse_document
+from scriptrun.policies.exactness import may_be_inexact
 from scriptrun.policies.wildcards import matches_wildcards
 
 __all__ = ["RUN_LIMIT_BYTES", "build_task", "check_script", "check_size", "explain_missing_script"]
@@ -68,7 +69,7 @@ def build_task(task: Task, spec: BridgeSpec) -> dict[str, Any]:
 
 
 def check_size(body: dict[str, Any]) -> TaskFailure | None:
-    """Check that a run can be kept by the API server: how large it is, and that it is JSON that survives."""
+    """Check that a run can be kept by the API server: how large it is, and that it is JSON that survives unchanged."""
     variables = body["spec"]["variables"]
     try:
         text = dump_json(body["spec"])
@@ -76,6 +77,8 @@ def check_size(body: dict[str, Any]) -> TaskFailure | None:
         parse_document(text)
     except (ValueError, RecursionError) as error:
         return TaskFailure(Reason.INVALID_VARIABLES, f"the task's variables can't be kept: {error}")
+    if may_be_inexact(text) and (wrong := check_exact(body["spec"])):
+        return TaskFailure(wrong.reason, wrong.message)
     if own > INPUT_LIMIT_BYTES:
         return TaskFailure(
             Reason.INPUT_TOO_LARGE,

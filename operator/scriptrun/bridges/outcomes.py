@@ -59,15 +59,15 @@ async def gather_outcome(post: Post, record: Record) -> Outcome:
         name = reference["configMap"] if reference else output_name(attempts[-1]["pod"])
         data = await _read_output(post, record, name)
         logs = tuple(data.get("log", "").splitlines()) if post.spec.conductor else ()
-        if "output" not in status and reference:
-            raw = data.get(reference["key"], "").encode()
-            if sha256(raw).hexdigest() != reference["sha256"]:
-                lost = {
-                    "reason": Reason.OUTPUT_LOST,
-                    "message": f"the output (ConfigMap {name}) is gone or was changed",
-                }
-                return decide_outcome(lost, None, logs, post.spec.retry_back_off_seconds)
+        raw = data.get(reference["key"], "").encode() if reference else b""
+        if reference and sha256(raw).hexdigest() == reference["sha256"]:
             output = _parse(raw)
+        elif "output" not in status and reference:
+            lost = {
+                "reason": Reason.OUTPUT_LOST,
+                "message": f"the output (ConfigMap {name}) is gone or was changed",
+            }
+            return decide_outcome(lost, None, logs, post.spec.retry_back_off_seconds)
     return decide_outcome(status, output, logs, post.spec.retry_back_off_seconds)
 
 

@@ -19,6 +19,8 @@ from scriptrun.cli.waiting import await_end
 from scriptrun.desired.request import Request, build_rerun, build_run
 from scriptrun.errors import NotFound, UsageError
 from scriptrun.kube.resources import SCRIPTRUNS
+from scriptrun.policies.acceptance import check_exact
+from scriptrun.policies.exactness import find_inexact
 
 __all__ = ["Flags", "Wishes", "launch", "launch_local", "relaunch"]
 
@@ -83,7 +85,10 @@ def relaunch(name: str, new_name: str, flags: Flags, target: Target) -> int:
             if not is_configured():
                 raise
             run = await find_past_run(name, replace(target, namespace=session.namespace))
-        return build_rerun(run, new_name)
+        manifest = build_rerun(run, new_name)
+        if wrong := check_exact(manifest["spec"]):
+            raise UsageError(f"{name} can't be run again as it was: {wrong.message}")
+        return manifest
 
     return _start(build, flags, target)
 
@@ -165,7 +170,10 @@ def _read_variables(wishes: Wishes) -> dict[str, Any]:
     merged: dict[str, Any] = {}
     for path in wishes.vars:
         merged |= parse_object(_read_text(path), "stdin" if path == "-" else path)
-    return merged | parse_assignments(wishes.var)
+    variables = merged | parse_assignments(wishes.var)
+    if wrong := find_inexact(variables, "variables"):
+        raise UsageError(wrong)
+    return variables
 
 
 def _read_text(path: str) -> str:

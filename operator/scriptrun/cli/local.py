@@ -22,7 +22,7 @@ from scriptrun.models.base import API_VERSION
 from scriptrun.models.facts import OutputFacts, PodFacts, RunFacts
 from scriptrun.models.reasons import Reason
 from scriptrun.models.script import ScriptSpec
-from scriptrun.policies.acceptance import check_input_size, check_variables
+from scriptrun.policies.acceptance import check_config, check_input_size, check_variables
 from scriptrun.policies.attempts import Attempt, judge_attempt, parse_result
 from scriptrun.policies.outcome import check_output
 from scriptrun.policies.verdict import Verdict
@@ -77,7 +77,7 @@ def execute_locally(request: LocalRun, sink: Sink) -> tuple[dict[str, Any], str 
         spec={"scriptRef": {"name": decide_name(request.file.name, overrides)}, "variables": request.variables},
     )
     config_map = build_input(run, spec, source, request.variables)
-    verdict = check_variables(request.variables, spec) or check_input_size(config_map)
+    verdict = check_config(spec) or check_variables(request.variables, spec) or check_input_size(config_map)
     if verdict:
         return _build_object(run, build_end(run, verdict, [], None, "", datetime.now(UTC))["status"]), None
     result, interrupted = _execute(config_map, spec, sink)
@@ -127,7 +127,8 @@ def _judge(run: RunFacts, spec: ScriptSpec, result: Result, *, interrupted: bool
     if interrupted and verdict.reason is not Reason.COMPLETED:
         verdict = Verdict(Reason.CANCELED, "stopped by a signal")
     if verdict.reason is Reason.COMPLETED and output:
-        verdict = check_output(output.raw, spec.output_schema) or verdict
+        inline = spec.output.transport == "TerminationMessage"
+        verdict = check_output(output.raw, spec.output_schema, inline=inline) or verdict
     attempt = Attempt(1, pod, attempt.result, verdict)
     status = build_end(run, verdict, [attempt], attempt, run.key[1], now)["status"]
     if "output" in status:

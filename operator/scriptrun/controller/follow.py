@@ -161,7 +161,9 @@ class Follower:
         result = settle.attempt.result if settle.attempt else None
         if settle.verdict.reason is not Reason.COMPLETED or result is None or result.output is None:
             return settle
-        wrong = await self._checks.check_output(job.key[0], result.output.raw, job.snapshot.output_schema)
+        output = result.output
+        inline = not output.config_map
+        wrong = await self._checks.check_output(job.key[0], output.raw, job.snapshot.output_schema, inline=inline)
         return replace(settle, verdict=wrong) if wrong else settle
 
     async def stop(self, key: Key, uid: str, verdict: Verdict, attempts: Sequence[Attempt] = ()) -> None:

@@ -18,6 +18,7 @@ from scriptrun.models.facts import JobFacts, RunFacts, ScriptFacts
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.acceptance import (
     Missing,
+    check_config,
     check_input_size,
     check_limits,
     decide_missing_script,
@@ -102,7 +103,9 @@ class Starter:
         script = self._cache.scripts.get((run.key[0], run.script))
         if script is None:
             return decide_missing_script(run, self._settings.script_grace_seconds, now)
-        if wrong := check_script(script) or check_limits(run, script.spec):
+        if wrong := check_script(script) or check_limits(run, script.spec) or check_config(script.spec):
+            return wrong
+        if wrong := await self._checks.check_exact(run.key[0], run.spec):
             return wrong
         inputs = await observe_inputs(self._client, run, script.spec)
         if isinstance(inputs, Missing):

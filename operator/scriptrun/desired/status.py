@@ -13,6 +13,7 @@ from scriptrun.models.facts import RunFacts, ScriptFacts
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import Attempt
 from scriptrun.policies.documents import parse_document
+from scriptrun.policies.exactness import find_unkept
 from scriptrun.policies.readiness import NotReady
 from scriptrun.policies.text import shorten
 from scriptrun.policies.verdict import Verdict
@@ -126,7 +127,7 @@ def build_progress(
 
 
 def _build_output(attempt: Attempt) -> dict[str, Any]:
-    """Build ``output`` (when small) and ``outputRef`` (when it is in a ConfigMap)."""
+    """Build ``output`` (when small, and kept exactly) and ``outputRef`` (when it is in a ConfigMap)."""
     result = attempt.result
     if result is None or result.output is None:
         return {}
@@ -134,7 +135,9 @@ def _build_output(attempt: Attempt) -> dict[str, Any]:
     if len(result.output.raw) <= INLINE_LIMIT_BYTES:
         # Of a run that failed nobody has checked the output, and a script may have written anything.
         with suppress(ValueError):
-            entry["output"] = parse_document(result.output.raw)
+            output = parse_document(result.output.raw)
+            if not find_unkept(result.output.raw.decode(), "output"):
+                entry["output"] = output
     if result.output.config_map:
         entry["outputRef"] = {
             "configMap": output_name(attempt.pod.name),

@@ -226,7 +226,7 @@ class ScriptStatus(Model):
 
     conditions: list[Condition] = Field(
         default_factory=list,
-        description="Ready: True, or False with reason SourceMissing, DigestMismatch, InvalidSchema or "
+        description="Ready: True, or False with reason SourceMissing, DigestMismatch, InvalidSchema, InvalidConfig or "
         "OperatorCrashed.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )

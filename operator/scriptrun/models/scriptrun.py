@@ -181,7 +181,9 @@ class ScriptRunStatus(Model):
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["pod"]},
     )
     attempt_count: int | None = Field(default=None, description="How many attempts there were so far.")
-    output: AnyJson | None = Field(default=None, description="The output, when it is at most 8 KiB.")
+    output: AnyJson | None = Field(
+        default=None, description="The output, when it is at most 8 KiB and Kubernetes rounds no number in it."
+    )
     output_ref: OutputReference | None = Field(default=None, description="Where the whole output is.")
     result_status: str | None = Field(
         default=None, description="What the script said of itself: COMPLETED, FAILED or IN_PROGRESS."

@@ -9,6 +9,7 @@ from typing import Any
 from scriptrun.models.facts import RunFacts
 from scriptrun.models.reasons import Reason
 from scriptrun.models.script import ScriptSpec
+from scriptrun.policies.exactness import find_inexact
 from scriptrun.policies.schema import check_against_schema, check_schema
 from scriptrun.policies.verdict import Verdict, Wait
 
@@ -16,13 +17,16 @@ __all__ = [
     "INPUT_LIMIT_BYTES",
     "Inputs",
     "Missing",
+    "check_config",
     "check_digest",
+    "check_exact",
     "check_input_size",
     "check_limits",
     "check_variables",
     "decide_broken_schema",
     "decide_missing_script",
     "decide_missing_source",
+    "list_given",
     "merge_variables",
 ]
 
@@ -113,6 +117,31 @@ def merge_variables(parts: list[dict[str, Any]], own: dict[str, Any]) -> dict[st
     for part in parts:
         merged.update(part)
     return merged | own
+
+
+def list_given(spec: dict[str, Any]) -> dict[str, Any]:
+    """List what a run's own spec brings along, by what it is called in messages; what is in ConfigMaps is not in it."""
+    task = spec.get("task") or {}
+    given = {"variables": spec.get("variables"), **{f"task.{key}": task.get(key) for key in ("headers", "payload")}}
+    return {name: document for name, document in given.items() if document}
+
+
+def check_exact(spec: dict[str, Any]) -> Verdict | None:
+    """Check that Kubernetes rounds no number of a run's own spec. Those from ConfigMaps may have any size.
+
+    Args:
+        spec: of a ScriptRun that is to be created, or that the API server has.
+    """
+    for name, document in list_given(spec).items():
+        if wrong := find_inexact(document, name):
+            return Verdict(Reason.INVALID_VARIABLES, wrong)
+    return None
+
+
+def check_config(script: ScriptSpec) -> Verdict | None:
+    """Check that Kubernetes rounds no number of a Script's config."""
+    wrong = find_inexact(script.config, "config")
+    return Verdict(Reason.SCRIPT_NOT_ALLOWED, f"the Script's {wrong}") if wrong else None
 
 
 def check_variables(variables: dict[str, Any], script: ScriptSpec) -> Verdict | None:

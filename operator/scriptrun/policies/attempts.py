@@ -8,6 +8,7 @@ from typing import Any
 from scriptrun.models.facts import OutputFacts, PodFacts, ResultFacts
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.verdict import Verdict
+from scriptrun_runner.strict_json import cut_member
 
 __all__ = ["Attempt", "judge_attempt", "parse_instant", "parse_result", "parse_termination_message"]
 
@@ -94,12 +95,19 @@ def parse_termination_message(message: str) -> ResultFacts | None:
             return None
         output = None
         if "output" in document:
-            # What of it is no JSON that can be kept is said when the output is checked.
-            text = json.dumps(document["output"], ensure_ascii=False, separators=(",", ":"))
-            output = OutputFacts(text.encode(errors="surrogatepass"))
+            output = OutputFacts(_cut_output(message, document).encode(errors="surrogatepass"))
     except (ValueError, RecursionError):
         return None
     return parse_result(document, output)
+
+
+def _cut_output(message: str, document: dict[str, Any]) -> str:
+    """Cut the output out of a termination message, as the script wrote it."""
+    try:
+        return cut_member(message, "output") or ""
+    except ValueError:
+        # Python reads more than JSON allows (NaN). What of it can't be kept is said when the output is checked.
+        return json.dumps(document["output"], ensure_ascii=False, separators=(",", ":"))
 
 
 def _judge_result(result: ResultFacts) -> Verdict | None:

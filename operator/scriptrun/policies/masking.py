@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from scriptrun.policies.documents import parse_document
+from scriptrun.policies.documents import dump_document, parse_document
 from scriptrun.policies.text import escape_controls
 
 __all__ = ["MASK", "Path", "Secrets", "find_secrets", "hide_text", "hide_values", "list_values", "mask"]
@@ -213,11 +213,11 @@ class Secrets:
         if text is None or not (self.values or self.output_schema):
             return text
         try:
-            document = parse_document(text)
+            document = parse_document(text, keep_digits=True)
         except ValueError:
             return hide_text(text, self.values)
         shown = self.hide(mask(document, find_secrets(document, self.output_schema or {})))
-        return text if shown == document else json.dumps(shown, ensure_ascii=False)
+        return text if shown == document else dump_document(shown)
 
     def hide(self, document: Any) -> Any:
         """Hide secret values in any JSON document."""

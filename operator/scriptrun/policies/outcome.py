@@ -157,7 +157,13 @@ def decide_lost_job(run: RunFacts, attempts: Sequence[Attempt]) -> Settle:
     return Settle(Verdict(Reason.OUTPUT_LOST, f'Job "{run.key[1]}" was deleted before the run had ended'), last)
 
 
-def check_output(raw: bytes, schema: dict[str, Any]) -> Verdict | None:
-    """Check an output: that it is JSON, and matches the schema its Script asked for when the run started."""
-    wrong = find_output_fault(raw, schema)
+def check_output(raw: bytes, schema: dict[str, Any], *, inline: bool) -> Verdict | None:
+    """Check an output: that it is JSON, and matches the schema its Script asked for when the run started.
+
+    Args:
+        raw: the output.
+        schema: the Script's outputSchema.
+        inline: the status is the only place it can be in, so that has to keep it as it is.
+    """
+    wrong = find_output_fault(raw, schema, inline)
     return Verdict(Reason.INVALID_OUTPUT, wrong) if wrong else None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from scriptrun.models.reasons import Reason
 from scriptrun.models.script import ScriptSpec
 from scriptrun.policies.acceptance import Missing, check_digest
+from scriptrun.policies.exactness import find_inexact
 from scriptrun.policies.schema import check_schema
 from scriptrun.policies.text import escape_controls
 
@@ -15,7 +16,7 @@ __all__ = ["NotReady", "decide_readiness"]
 
 @dataclass(frozen=True, slots=True)
 class NotReady:
-    """Why a Script is not ready: SourceMissing, DigestMismatch or InvalidSchema."""
+    """Why a Script is not ready: SourceMissing, DigestMismatch, InvalidSchema or InvalidConfig."""
 
     reason: str
     message: str
@@ -48,4 +49,6 @@ def decide_readiness(
         wrong_schema = check_schema(schema) if schema_faults is None else schema_faults.get(name)
         if wrong_schema:
             return NotReady("InvalidSchema", f"{name}: {wrong_schema}"), digest
+    if inexact := find_inexact(script.config, "config"):
+        return NotReady("InvalidConfig", inexact), digest
     return None, digest

@@ -11,9 +11,10 @@ from scriptrun.desired.input import dump_json
 from scriptrun.errors import WorkTooLarge
 from scriptrun.models.reasons import Reason
 from scriptrun.models.script import ScriptSpec
-from scriptrun.policies.acceptance import decide_broken_schema
+from scriptrun.policies.acceptance import check_exact, decide_broken_schema, list_given
 from scriptrun.policies.effort import is_quick_check, is_quick_schema
-from scriptrun.policies.faults import find_output_fault, find_schema_fault, find_variables_fault
+from scriptrun.policies.exactness import may_be_inexact
+from scriptrun.policies.faults import find_inexact_fault, find_output_fault, find_schema_fault, find_variables_fault
 from scriptrun.policies.schema import check_against_schema
 from scriptrun.policies.verdict import Verdict
 from scriptrun.runtime.worker_pool import WorkerPool
@@ -23,7 +24,7 @@ __all__ = ["COMPUTED", "Checks"]
 P = ParamSpec("P")
 R = TypeVar("R")
 
-COMPUTED = (find_output_fault, find_schema_fault, find_variables_fault)
+COMPUTED = (find_inexact_fault, find_output_fault, find_schema_fault, find_variables_fault)
 """What worker processes are asked for."""
 
 _KNOWN_SCHEMAS = 1024
@@ -76,13 +77,41 @@ class Checks:
                 wrong = f"checking the variables against variablesSchema {error}: simplify the schema, or pass less"
         return Verdict(Reason.INVALID_VARIABLES, wrong) if wrong else None
 
-    async def check_output(self, namespace: str, raw: bytes, schema: dict[str, Any]) -> Verdict | None:
-        """Check an output: that it is JSON, and matches the schema its Script asked for when the run started."""
+    async def check_exact(self, namespace: str, spec: dict[str, Any]) -> Verdict | None:
+        """Check that Kubernetes rounds no number of a run's own spec.
+
+        Args:
+            namespace: of the run.
+            spec: of a ScriptRun that is to be created, or that the API server has.
+        """
+        text = dump_json(list_given(spec))
+        if not may_be_inexact(text):
+            return None
+        if is_quick_check({}, len(text)):
+            return check_exact(spec)
+        try:
+            wrong = await self._compute(namespace, find_inexact_fault, text)
+        except WorkTooLarge as error:
+            wrong = f"checking the numbers in variables and task {error}: pass less"
+        return Verdict(Reason.INVALID_VARIABLES, wrong) if wrong else None
+
+    async def check_output(
+        self, namespace: str, raw: bytes, schema: dict[str, Any], *, inline: bool = False
+    ) -> Verdict | None:
+        """Check an output: that it is JSON, and matches the schema its Script asked for when the run started.
+
+        Args:
+            namespace: of the run.
+            raw: the output.
+            schema: the Script's outputSchema.
+            inline: the status is the only place it can be in, so that has to keep it as it is.
+        """
         if is_quick_check(schema, len(raw)):
-            wrong = find_output_fault(raw, schema)
+            wrong = find_output_fault(raw, schema, inline)
         else:
             try:
-                wrong = await self._compute(namespace, find_output_fault, raw.decode(errors="surrogatepass"), schema)
+                text = raw.decode(errors="surrogatepass")
+                wrong = await self._compute(namespace, find_output_fault, text, schema, inline)
             except WorkTooLarge as error:
                 wrong = f"checking the output against outputSchema {error}: simplify the schema, or write less"
         return Verdict(Reason.INVALID_OUTPUT, wrong) if wrong else None

@@ -8,6 +8,7 @@ from typing import Any
 
 from scriptrun.history.orders import Outcome
 from scriptrun.policies.documents import parse_document
+from scriptrun.policies.exactness import find_inexact
 from scriptrun.scheduler.decisions import OUTPUT_CHARACTERS
 
 __all__ = [
@@ -110,7 +111,7 @@ def parse_run_call(body: bytes) -> RunCall:
             script_name=_take_text(data, "script_name", _TEXT_CHARACTERS, needed=True),
             owner=_take_text(data, "owner", _TEXT_CHARACTERS, needed=True),
             org_id=_take_number(data.get("org_id")),
-            context_data=_take_object(data.get("context_data"), _CONTEXT_BYTES),
+            context_data=_take_context(data, "Parameters invalid"),
             script_url=_take_text(data, "script_url", _URL_CHARACTERS),
             api_token=_take_text(data, "temp_api_token", _URL_CHARACTERS),
             limit=None if limit in (-1, None) else _take_number(limit),
@@ -134,7 +135,7 @@ def parse_starter_call(body: bytes) -> StarterCall:
         return StarterCall(
             script_url=_take_text(data, "script_url", _URL_CHARACTERS, needed=True),
             environment=_take_object(data.get("env"), _ENVIRONMENT_BYTES) or {},
-            context_data=_take_object(data.get("context_data"), _CONTEXT_BYTES),
+            context_data=_take_context(data, "Bad Request."),
             report_id=report_id,
         )
     except ValueError as error:
@@ -212,6 +213,19 @@ def _take_object(value: Any, limit_bytes: int) -> dict[str, Any] | None:
     if len(json.dumps(value, ensure_ascii=False).encode()) > limit_bytes:
         raise ValueError(f"the object is larger than {limit_bytes} bytes")
     return value
+
+
+def _take_context(data: Mapping[str, Any], refusal: str) -> dict[str, Any] | None:
+    """Take what becomes the variables of a run.
+
+    Raises:
+        BadCall: Kubernetes would round a number in it; says which.
+        ValueError: it is no object, or too large.
+    """
+    context = _take_object(data.get("context_data"), _CONTEXT_BYTES)
+    if wrong := find_inexact(context, "context_data"):
+        raise BadCall(f"{refusal.rstrip('.')}: {wrong}")
+    return context
 
 
 def _take_seconds(value: Any) -> float | None:

@@ -6,8 +6,8 @@ import pytest
 
 from scriptrun.api.callers import Caller
 from scriptrun.api.problems import Problem
-from scriptrun.api.service import RunService
-from scriptrun.api.views import CreateRun
+from scriptrun.api.service import Found, RunService
+from scriptrun.api.views import CreateRun, Rerun
 from scriptrun.errors import AlreadyExists, NotFound
 from scriptrun.kube.resources import SCRIPTRUNS, Resource
 from scriptrun.runtime.worker_pool import WorkerPool
@@ -60,8 +60,12 @@ class Live:
         """Nothing."""
 
 
+def serve(cluster: Cluster) -> RunService:
+    return RunService(cast(Any, cluster), cast(Any, None), cast(Any, Live()), None, None, WorkerPool(WorkerLimits()))
+
+
 async def ask(cluster: Cluster, name: str | None = "one", key: str = "k") -> tuple[dict[str, Any], bool]:
-    service = RunService(cast(Any, cluster), cast(Any, None), cast(Any, Live()), None, None, WorkerPool(WorkerLimits()))
+    service = serve(cluster)
     asked = CreateRun.model_validate({"script": "hello.py", **({"name": name} if name else {})})
     return await service.create(Caller("ada"), "shop", asked, key)
 
@@ -93,3 +97,24 @@ async def test_runs_that_come_and_go_all_the_time_are_a_conflict() -> None:
     with pytest.raises(Problem) as raised:
         await ask(Cluster(*[first] * 100, deleted=True))
     assert raised.value.kind == "already-exists"
+
+
+ROUNDED = "InvalidVariables: variables.ids\\[1\\]: Kubernetes rounds numbers .* pass it as a string"
+
+
+async def test_a_number_that_kubernetes_would_round_is_refused_before_it_is_sent() -> None:
+    cluster = Cluster()
+    asked = CreateRun.model_validate({"script": "hello.py", "variables": {"ids": [1, 2**64]}})
+    with pytest.raises(Problem, match=ROUNDED) as refused:
+        await serve(cluster).create(Caller("ada"), "shop", asked, None)
+    assert (refused.value.kind, cluster.created) == ("invalid", [])
+
+
+@pytest.mark.parametrize("given", [{}, {"ids": [0, -(2**63) - 1]}])
+async def test_a_rerun_with_one_is_refused_too(given: dict[str, Any]) -> None:
+    cluster = Cluster()
+    spec = {"scriptRef": {"name": "hello.py"}, "variables": {"ids": [1, 18446744073709552000]}}
+    found = Found({"metadata": {"namespace": "shop", "name": "old", "uid": "u"}, "spec": spec, "status": {}})
+    with pytest.raises(Problem, match=ROUNDED):
+        await serve(cluster).rerun(Caller("ada"), found, Rerun(variables=given), None)
+    assert cluster.created == []

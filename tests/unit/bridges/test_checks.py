@@ -90,6 +90,23 @@ def test_variables_that_kubernetes_can_not_keep(variables: dict[str, Any], words
     assert words in failure.message
 
 
+@pytest.mark.parametrize(
+    ("run", "path"),
+    [
+        (body({"id": 2**64 - 1}), "variables.id"),
+        (body({"id": 6.022e23}), "variables.id"),
+        (body({}, headers={"id": -(2**63) - 1}), "task.headers.id"),
+        (body({}, payload={"outputData": {"id": [2**63]}}), "task.payload.outputData.id[0]"),
+    ],
+)
+def test_a_number_that_kubernetes_would_round(run: dict[str, Any], path: str) -> None:
+    failure = check_size(run)
+    assert failure is not None
+    assert failure.reason is Reason.INVALID_VARIABLES
+    assert failure.message.startswith(f"{path}: Kubernetes rounds")
+    assert "pass it as a string" in failure.message
+
+
 def test_variables_that_are_nested_too_deep() -> None:
     deep: list[Any] = []
     for _ in range(5000):

@@ -91,6 +91,21 @@ async def test_a_small_output_is_not_read_again() -> None:
     assert cluster.reads == 0
 
 
+async def test_what_is_read_anyway_has_the_scripts_own_digits() -> None:
+    text = '{"a": 1.0}'
+    cluster = Cluster(run_0_aaaaa_output={"output.json": text, "log": ""})
+    status = {**GOOD, "attempts": [{"pod": "run-0-aaaaa"}], "output": {"a": 1}, "outputRef": reference(text)}
+    assert repr((await gather(cluster, CONDUCTOR, status)).output) == "{'a': 1.0}"
+    assert repr((await gather(Cluster(), CONDUCTOR, status)).output) == "{'a': 1}", "its ConfigMap is gone"
+
+
+@pytest.mark.parametrize("number", ["18446744073709551615", "-9223372036854775809", "6.022e+23"])
+async def test_a_number_that_the_status_can_not_hold_is_read_exactly(number: str) -> None:
+    text = f'{{"n": {number}}}'
+    cluster = Cluster(run_0_aaaaa_output={"output.json": text})
+    assert json.dumps((await gather(cluster, ZEEBE, {**GOOD, "outputRef": reference(text)})).output) == text
+
+
 async def test_a_large_one_is_read_whole() -> None:
     cluster = Cluster(run_0_aaaaa_output={"output.json": TEXT})
     assert (await gather(cluster, ZEEBE, {**GOOD, "outputRef": reference(TEXT)})).output == {"rows": [1, 2]}

@@ -254,6 +254,16 @@ def test_rerun(api: ApiStub, scriptrun: Scriptrun) -> None:
     assert created.body["metadata"] == {"generateName": "hello-py-", "namespace": "team"}
 
 
+def test_variables_that_kubernetes_has_rounded_are_not_used_again(api: ApiStub, scriptrun: Scriptrun) -> None:
+    old = _make_end("InvalidVariables", "Failed")
+    old["spec"] |= {"variables": {"id": 1.8446744073709552e29}}
+    api.on(f"GET {RUNS}/hello-0", Reply(old))
+    done = scriptrun("rerun", "hello-0")
+    assert (done.code, done.stdout) == (2, "")
+    assert "hello-0 can't be run again as it was: variables.id: Kubernetes rounds numbers" in done.stderr
+    assert not api.find("POST", RUNS)
+
+
 @pytest.mark.parametrize(
     ("reply", "message"),
     [

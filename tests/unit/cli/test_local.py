@@ -130,6 +130,16 @@ def test_output_that_is_no_json(scriptrun: Scriptrun, tmp_path: Path) -> None:
     assert "InvalidOutput" in done.stderr
 
 
+def test_an_output_for_which_only_the_status_has_room_must_fit_there(scriptrun: Scriptrun, tmp_path: Path) -> None:
+    script = _write(tmp_path / "big.sh", """echo '{"n": 18446744073709551616}' > "$2"\n""")
+    done = scriptrun("run", "--local", script)
+    assert (done.code, done.stdout) == (0, '{"n": 18446744073709551616}\n')
+    (tmp_path / "scripts.yaml").write_text(json.dumps({"big.sh": {"output": {"transport": "TerminationMessage"}}}))
+    done = scriptrun("run", "--local", script)
+    assert (done.code, done.stdout) == (1, "")
+    assert "InvalidOutput: output.n: Kubernetes would round this number in the run's status" in done.stderr
+
+
 def test_a_large_output_is_whole(scriptrun: Scriptrun, tmp_path: Path) -> None:
     script = _write(tmp_path / "large.py", "import json, sys; json.dump({'x': 'é' * 40000}, open(sys.argv[2], 'w'))")
     done = scriptrun("run", "--local", script)
@@ -177,6 +187,7 @@ def test_nothing_is_left_behind(scriptrun: Scriptrun, tmp_path: Path, monkeypatc
         (["--vars", "no-such-file"], "no-such-file can't be read: No such file"),
         (["--var", "x"], "--var x: write NAME=TEXT"),
         (["--config", "no-such-file"], "no-such-file can't be read"),
+        (["--var", "n:=18446744073709551616"], "variables.n: Kubernetes rounds numbers beyond 64-bit integers"),
     ],
 )
 def test_wrong_usage(scriptrun: Scriptrun, greet: Path, arguments: list[str], message: str) -> None:

@@ -221,6 +221,21 @@ class TestOutput:
     def test_bytes_are_counted_and_not_characters(self) -> None:
         assert "output" not in end(last=attempt('"' + "ä" * (INLINE_LIMIT_BYTES // 2) + '"'))
 
+    @pytest.mark.parametrize("number", ["9223372036854775807", "1.0", "-0.0", "0.1", "1e3"])
+    def test_numbers_that_kubernetes_keeps_are_shown(self, number: str) -> None:
+        assert end(last=attempt(f'{{"n": {number}}}'))["output"] == {"n": json.loads(number)}
+
+    @pytest.mark.parametrize(
+        "number", ["9223372036854775808", "1180591620717411303424", "0.12345678901234567890", "1e21"]
+    )
+    def test_numbers_that_it_rounds_are_named_and_not_shown(self, number: str) -> None:
+        status = end(last=attempt(f'{{"n": [{number}]}}'))
+        assert "output" not in status
+        assert status["outputRef"]["bytes"] == len(number) + 9
+
+    def test_so_are_keys_that_it_does_not_read(self) -> None:
+        assert "output" not in end(last=attempt(json.dumps({"k" * 1023: 1})))
+
     def test_an_output_in_a_termination_message_is_shown_and_is_nowhere_else(self) -> None:
         message = json.dumps({**result_document(), "output": {"a": 1}})
         last = judge_attempt(1, pod_facts(state={"terminated": terminated(0, message=message)}), None)

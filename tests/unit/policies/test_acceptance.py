@@ -13,7 +13,9 @@ from scriptrun.models.reasons import Reason
 from scriptrun.policies.acceptance import (
     INPUT_LIMIT_BYTES,
     Missing,
+    check_config,
     check_digest,
+    check_exact,
     check_input_size,
     check_limits,
     check_variables,
@@ -133,6 +135,38 @@ class TestVariables:
         parts = [{"a": 1, "b": 1, "c": 1}, {"b": 2, "c": 2}]
         assert merge_variables(parts, {"c": 3, "d": 3}) == {"a": 1, "b": 2, "c": 3, "d": 3}
         assert parts == [{"a": 1, "b": 1, "c": 1}, {"b": 2, "c": 2}]
+
+
+class TestExactness:
+    @pytest.mark.parametrize(
+        ("spec", "path"),
+        [
+            ({"variables": {"n": 2**64 - 1}}, "variables.n"),
+            ({"variables": {"n": 1.2345678901234568e29}}, "variables.n"),
+            ({"task": {"headers": {"n": 2**63}}}, "task.headers.n"),
+            ({"variables": {"n": 1}, "task": {"payload": {"inputData": {"n": 2**63}}}}, "task.payload.inputData.n"),
+        ],
+    )
+    def test_a_number_that_kubernetes_rounds_is_refused(self, spec: dict[str, Any], path: str) -> None:
+        refused = check_exact(spec)
+        assert refused is not None
+        assert refused.reason is Reason.INVALID_VARIABLES
+        assert refused.message.startswith(f"{path}: Kubernetes rounds")
+        assert refused.message.endswith("pass it as a string")
+
+    def test_others_pass(self) -> None:
+        assert check_exact({"scriptRef": {"name": "x"}}) is None
+        assert check_exact({"variables": {"n": [2**63 - 1, 0.1, True]}, "task": {"payload": {"a": "b"}}}) is None
+
+    def test_variables_from_config_maps_may_have_any_size(self) -> None:
+        assert check_variables({"n": 10**100}, script_spec()) is None
+
+    def test_a_scripts_config_is_held_to_it_too(self) -> None:
+        assert check_config(script_spec(config={"n": 2**63 - 1})) is None
+        refused = check_config(script_spec(config={"n": 2**63}))
+        assert refused is not None
+        assert refused.reason is Reason.SCRIPT_NOT_ALLOWED
+        assert refused.message.startswith("the Script's config.n: Kubernetes rounds")
 
 
 class TestInputSize:

@@ -163,7 +163,7 @@ class TestTerminationMessages:
         assert attempt.verdict is not None
         assert attempt.verdict.reason is Reason.COMPLETED
         assert attempt.result is not None
-        assert attempt.result.output == OutputFacts(b'{"a":1}')
+        assert attempt.result.output == OutputFacts(b'{"a": 1}')
 
     def test_the_config_map_wins_over_it(self) -> None:
         pod = ended(1, message=result_document("FAILED", reason="Timeout"))
@@ -201,12 +201,19 @@ class TestTerminationMessages:
         assert parse_termination_message(message) is None
         assert reason_of(ended(5, message=message)) == "ScriptFailed"
 
+    @pytest.mark.parametrize("output", ['{"a" : 1.50, "b": 0.12345678901234567890}', "1e2", '"\\u00e9"', "[ ]"])
+    def test_an_output_stays_as_the_script_wrote_it(self, output: str) -> None:
+        message = json.dumps({**result_document(), "message": '"output": 7'})[:-1] + f', "output":{output}}}'
+        result = parse_termination_message(message)
+        assert result is not None
+        assert result.output == OutputFacts(output.encode())
+
     @pytest.mark.parametrize("output", ["NaN", "1e999", "-Infinity", "9" * 400, '"\\ud800"', '{"\\udfff": 1}'])
     def test_an_output_that_can_not_be_kept_is_an_output_all_the_same(self, output: str) -> None:
         result = parse_termination_message(f'{{"status": "COMPLETED", "output": {output}}}')
         assert result is not None
         assert result.output is not None
-        wrong = check_output(result.output.raw, {})
+        wrong = check_output(result.output.raw, {}, inline=True)
         assert wrong is not None
         assert wrong.reason is Reason.INVALID_OUTPUT
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scriptrun.policies.documents import parse_document
+from scriptrun.policies.documents import dump_document, parse_document
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -26,7 +26,8 @@ JSON = st.recursive(
         ('"\\\\ud800"', "\\ud800"),
         (b'"\xc3\xa9"', "é"),
         ("1e308", 1e308),
-        ("9" * 300, int("9" * 300)),
+        ("9" * 4300, int("9" * 4300)),
+        ("-" + "9" * 4299, -int("9" * 4299)),
         ("[" * 200 + "]" * 200, json.loads("[" * 200 + "]" * 200)),
     ],
 )
@@ -43,8 +44,8 @@ def test_json_passes(raw: str | bytes, expected: object) -> None:
         ("NaN", "NaN is no JSON number"),
         ('{"a": -Infinity}', "-Infinity is no JSON number"),
         ("[1e999]", "the number 1e999 is larger"),
-        ("9" * 400, "is larger"),
-        ("9" * 5000, "is larger"),
+        ("9" * 4301, "more than 4300 digits: pass it as a string"),
+        ("[" + "9" * 900_000 + "]", "more than 4300 digits"),
         ('"\\uD800"', "surrogate"),
         ('{"\\udc00": 1}', "surrogate"),
         ("[" * 201 + "]" * 201, "200 levels"),
@@ -58,6 +59,28 @@ def test_json_passes(raw: str | bytes, expected: object) -> None:
 def test_what_can_not_be_kept_is_refused_in_words(raw: str | bytes, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         parse_document(raw)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": [1.50, 0.12345678901234567890, -0.0, 1E3], "b": 18446744073709551616}',
+        "1.10",
+        '{"é\\n": {}}',
+        "[[], true, null]",
+    ],
+)
+def test_digits_can_be_kept(text: str) -> None:
+    document = parse_document(text, keep_digits=True)
+    assert document == parse_document(text)
+    assert dump_document(document) == text
+
+
+@given(JSON)
+def test_what_was_parsed_is_written_as_python_would(document: object) -> None:
+    text = json.dumps(document, ensure_ascii=False)
+    assert dump_document(parse_document(text)) == text
+    assert dump_document(parse_document(text, keep_digits=True)) == text
 
 
 @given(JSON)

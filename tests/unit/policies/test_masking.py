@@ -88,6 +88,12 @@ def test_an_outputs_schema_marks_secrets_too() -> None:
     assert json.loads(secrets.hide_output('{"token": "x", "n": 1}') or "") == {"token": MASK, "n": 1}
 
 
+def test_what_is_beside_a_secret_keeps_its_digits() -> None:
+    secrets = Secrets.of({}, {"outputSchema": {"properties": {"token": SECRET}}})
+    text = '{"n": [1.50, 0.12345678901234567890, 18446744073709551616], "token": "x"}'
+    assert secrets.hide_output(text) == text.replace('"x"', f'"{MASK}"')
+
+
 def test_short_values_do_not_tear_holes_into_everything() -> None:
     secrets = Secrets.of({"p": "a"}, {"variablesSchema": {"properties": {"p": SECRET}}})
     assert secrets.mask({"p": "a"}) == {"p": MASK}

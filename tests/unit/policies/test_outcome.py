@@ -262,20 +262,32 @@ class TestLostJob:
 
 class TestOutput:
     def test_it_must_be_json(self) -> None:
-        wrong = check_output(b'{"a": 1,}', {})
+        wrong = check_output(b'{"a": 1,}', {}, inline=False)
         assert wrong is not None
         assert wrong.reason is Reason.INVALID_OUTPUT
         assert "line 1 column 9" in wrong.message
 
     def test_it_must_match_the_schema(self) -> None:
         schema = {"properties": {"rows": {"items": {"type": "integer"}}}}
-        wrong = check_output(b'{"rows": [1, "two"]}', schema)
+        wrong = check_output(b'{"rows": [1, "two"]}', schema, inline=False)
         assert wrong is not None
         assert (wrong.reason, wrong.message) == (
             Reason.INVALID_OUTPUT,
             "output.rows[1]: 'two' is not of type 'integer'",
         )
-        assert check_output(b'{"rows": [1, 2]}', schema) is None
+        assert check_output(b'{"rows": [1, 2]}', schema, inline=False) is None
+
+    @pytest.mark.parametrize("number", ["18446744073709551616", "0.12345678901234567890"])
+    def test_where_the_status_is_its_only_place_that_has_to_keep_it(self, number: str) -> None:
+        raw = f'{{"rows": [1, {number}]}}'.encode()
+        assert check_output(raw, {}, inline=False) is None
+        wrong = check_output(raw, {}, inline=True)
+        assert wrong is not None
+        assert (wrong.reason, wrong.message) == (
+            Reason.INVALID_OUTPUT,
+            "output.rows[1]: Kubernetes would round this number in the run's status: write it as a string, "
+            "or use the Script's output.transport ConfigMap",
+        )
 
 
 @pytest.mark.parametrize(("failures", "final"), [(0, False), (1, True)])

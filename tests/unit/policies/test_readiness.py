@@ -51,3 +51,10 @@ def test_a_schema_that_would_not_fit_a_jobs_annotations() -> None:
     wrong, _ = decide_readiness(script_spec(outputSchema={"description": fitting["description"] + "x"}), b"x")
     assert wrong is not None
     assert (wrong.reason, "65537 bytes, at most 65536" in wrong.message) == ("InvalidSchema", True)
+
+
+def test_a_config_with_a_number_that_kubernetes_rounds() -> None:
+    wrong, _ = decide_readiness(script_spec(config={"limits": {"n": 2**64}}), b"x")
+    assert wrong is not None
+    assert wrong.reason == "InvalidConfig"
+    assert wrong.message.startswith("config.limits.n: Kubernetes rounds")

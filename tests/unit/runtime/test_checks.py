@@ -67,6 +67,33 @@ async def test_small_documents_are_checked_at_once_and_without_any_worker_proces
     assert await checks.find_schema_faults("space", script_spec(outputSchema={"type": 7})) != {}
 
 
+async def test_numbers_that_kubernetes_rounds_are_found_at_once_in_small_documents() -> None:
+    checks = quick_checks()
+    assert await checks.check_exact("space", {"variables": {"n": 2**63 - 1, "t": "1" * 30}}) is None
+    verdict = await checks.check_exact("space", {"variables": {"n": 1}, "task": {"payload": {"n": [2**63]}}})
+    assert verdict is not None
+    assert verdict.reason is Reason.INVALID_VARIABLES
+    assert verdict.message.startswith("task.payload.n[0]: Kubernetes rounds")
+
+
+async def test_and_in_a_worker_in_large_ones_that_may_have_some(checks: Checks, aside: _Aside) -> None:
+    assert await checks.check_exact("space", {"variables": {"n": list(range(200_000))}}) is None
+    assert aside.count == 0, "a look at the text says enough"
+    assert await checks.check_exact("space", {"variables": {"n": list(range(200_000)), "t": "1" * 30}}) is None
+    verdict = await checks.check_exact("space", {"variables": {"n": [*range(200_000), 1e29]}})
+    assert verdict is not None
+    assert verdict.message.startswith("variables.n[200000]: Kubernetes rounds")
+    assert aside.count == 2
+
+
+async def test_an_output_for_which_only_the_status_has_room() -> None:
+    output = b'{"n": 18446744073709551616}'
+    assert await quick_checks().check_output("space", output, {}) is None
+    verdict = await quick_checks().check_output("space", output, {}, inline=True)
+    assert verdict is not None
+    assert verdict.message.startswith("output.n: Kubernetes would round this number in the run's status")
+
+
 async def test_without_a_schema_variables_of_any_size_are_fine() -> None:
     assert await quick_checks().check_variables("space", {"text": "x" * 900_000}, script_spec()) is None
 

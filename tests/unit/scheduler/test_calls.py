@@ -52,6 +52,23 @@ def test_all_of_it() -> None:
     assert "secret" not in repr(call)
 
 
+def test_context_with_a_number_that_kubernetes_would_round() -> None:
+    context = {"rows": [{"id": 2**64}]}
+    for parse, data, text in (
+        (parse_run_call, {**NEEDED, "context_data": context}, "Parameters invalid: context_data.rows[0].id: "),
+        (
+            parse_starter_call,
+            {"script_url": "https://x", "context_data": context},
+            "Bad Request: context_data.rows[0].id: ",
+        ),
+    ):
+        with pytest.raises(BadCall) as refusal:
+            parse(json.dumps(data).encode())
+        assert refusal.value.status == 400
+        assert refusal.value.text.startswith(text)
+        assert refusal.value.text.endswith("pass it as a string")
+
+
 @pytest.mark.parametrize("limit", [-1, None])
 def test_no_limit(limit: int | None) -> None:
     assert parse_run_call(dump(scripts_running_limit=limit)).limit is None
