@@ -139,7 +139,8 @@ def test_a_number_that_no_double_can_hold_is_refused(raw: Raw, number: str) -> N
 
 def test_a_merge_patch_takes_nulls_for_what_is_to_go(raw: Raw) -> None:
     """So nothing that a stranger wrote is ever merged."""
-    path = f"{raw.place.run_path('applied')}/status"
+    raw.place.add_run("merged", "absent")
+    path = f"{raw.place.run_path('merged')}/status"
     status, run = raw.send("PATCH", path, '{"status":{"output":{"a":null,"b":[null]}}}', "application/merge-patch+json")
     assert (status, run["status"]["output"]) == (200, {"b": [None]})
 

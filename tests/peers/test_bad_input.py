@@ -54,6 +54,9 @@ CASES = {
     "an unknown Script": Case("nowhere.py", 'there is no Script "nowhere.py" in namespace'),
     "a forbidden Script": Case("secret.sh", 'Bridge main does not allow Script "secret.sh", only: *.py (spec.scripts)'),
     "large variables": Case("hello.py", "at most 900000 are allowed", {"text": "x" * 1_500_000}),
+    "a number that Kubernetes rounds": Case(
+        "hello.py", "InvalidVariables: variables.task.id: Kubernetes rounds numbers beyond 64-bit", {"id": 2**64 - 1}
+    ),
     "an output over the limit": Case("huge.py", "OutputTooLarge: "),
     "an output that is no object": Case(
         "list.py", "InvalidOutput: output file /scriptrun/work/.scriptrun/output.json must be a JSON object"

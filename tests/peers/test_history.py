@@ -13,6 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, insert, inspect, select, text
 
+from jsondocuments import WIDE_DOCUMENTS, assert_same, make
 from peers.databases import KINDS, Database
 from scriptrun.errors import HistoryUnavailable
 from scriptrun.history.database import build_config, migrate
@@ -91,6 +92,17 @@ async def test_any_text_can_be_kept(store: Store, wild: str) -> None:
     found = await store.get("team", "run-1")
     assert found is not None
     assert found.contents.document["message"].replace("\x00", "\ufffd") == shown
+
+
+async def test_every_document_comes_out_as_it_was(store: Store) -> None:
+    """No database reads the JSON, so none of them bends a number."""
+    documents = [*make(WIDE_DOCUMENTS, 300), 7**5000, -0.0, 1.0]
+    output = json.dumps([*documents, "<n>"], ensure_ascii=False).replace('"<n>"', "0.12345678901234567890, 1.50, 1E400")
+    assert await store.put(RunRecord(build_record(1).summary, Contents({"variables": documents}, output)))
+    assert await store.read_output("uid-0001") == output
+    found = await store.get("team", "run-1")
+    assert found is not None
+    assert_same(found.contents.document["variables"], documents)
 
 
 async def test_the_largest_output_can_be_kept(store: Store) -> None:
