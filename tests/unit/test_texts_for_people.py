@@ -16,6 +16,7 @@ from scriptrun.bridges.http import Answer
 from scriptrun.bridges.zeebe_job import build_reports
 from scriptrun.cli.tables import Row, decide_layout, format_row
 from scriptrun.desired.event import build_failure_event
+from scriptrun.desired.report import Report
 from scriptrun.desired.status import build_end
 from scriptrun.models.facts import PodFacts
 from scriptrun.models.reasons import Reason
@@ -43,6 +44,7 @@ def test_what_is_decided() -> None:
     assert Wait("PodPending", NASTY).message == SHOWN
     assert NotReady("SourceMissing", NASTY).message == SHOWN
     assert TaskFailure(Reason.SCRIPT_FAILED, NASTY).message == SHOWN
+    assert Report("Delivered", 1, f"BPMN error {NASTY} thrown").message == f"BPMN error {SHOWN} thrown"
 
 
 def end_of(pod: PodFacts, result: dict[str, Any] | None) -> tuple[Verdict, dict[str, Any]]:

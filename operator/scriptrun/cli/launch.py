@@ -178,6 +178,7 @@ def _read_variables(wishes: Wishes) -> dict[str, Any]:
 
 def _read_text(path: str) -> str:
     try:
-        return sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+        # JSON is UTF-8, whatever the locale says.
+        return (sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()).decode()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} can't be read: {getattr(error, 'strerror', None) or error}") from error

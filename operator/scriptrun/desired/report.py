@@ -7,7 +7,7 @@ from typing import Any, Literal
 from scriptrun.desired.status import build_condition, format_instant
 from scriptrun.models.base import API_VERSION
 from scriptrun.models.facts import Key
-from scriptrun.policies.text import shorten
+from scriptrun.policies.text import escape_controls, shorten
 
 __all__ = ["Report", "build_report"]
 
@@ -29,6 +29,9 @@ class Report:
     attempts: int
     message: str = ""
     next_attempt_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", escape_controls(self.message))
 
 
 def build_report(

@@ -64,6 +64,16 @@ def test_variables_from_files_and_stdin(scriptrun: Scriptrun, tmp_path: Path, mo
     assert json.loads(done.stdout) == {"a": 1, "b": 2, "c": [3], "d": "x"}
 
 
+def test_variables_are_utf_8_in_every_locale(
+    scriptrun: Scriptrun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = _write(tmp_path / "show.sh", 'cp "$SCRIPTRUN_VARIABLES" "$SCRIPTRUN_OUTPUT"\n')
+    with _write(tmp_path / "stdin", '{"a": "Zoë"}').open(encoding="latin-1") as stream:
+        monkeypatch.setattr(sys, "stdin", stream)
+        done = scriptrun("run", "--local", script, "--vars", "-")
+    assert json.loads(done.stdout) == {"a": "Zoë"}
+
+
 @pytest.mark.parametrize("code", [1, 7, 255])
 def test_the_scripts_exit_code(scriptrun: Scriptrun, tmp_path: Path, code: int) -> None:
     script = _write(tmp_path / "fail.sh", f"echo no >&2\nexit {code}\n")
