@@ -1,5 +1,6 @@
 """The application: its paths, and what stands in front of them."""
 
+import asyncio
 import time
 from typing import Any
 
@@ -53,9 +54,9 @@ async def get_readiness(context: ContextOf) -> Response:
 async def get_metrics(context: ContextOf) -> Response:
     """Show what this process measures, for Prometheus."""
     metrics.STREAMS.set(context.streams)
-    text = generate_latest(metrics.REGISTRY)
-    if context.store is not None:
-        text += generate_latest(history_metrics.REGISTRY)
+    registries = [metrics.REGISTRY, *([history_metrics.REGISTRY] if context.store is not None else [])]
+    # In a thread: with many series it takes long, and goes on in small pieces.
+    text = b"".join(await asyncio.to_thread(lambda: [generate_latest(registry) for registry in registries]))
     return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 

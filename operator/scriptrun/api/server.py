@@ -1,7 +1,6 @@
 """An API process from start to end: connect, check, watch, serve, and keep the history."""
 
 import asyncio
-import gc
 import os
 import signal
 import socket
@@ -42,6 +41,7 @@ from scriptrun.kube.connection import Connection, open_connection
 from scriptrun.kube.leader import lead
 from scriptrun.kube.preflight import check_cluster
 from scriptrun.runtime.checks import COMPUTED
+from scriptrun.runtime.garbage import spare_collecting
 from scriptrun.runtime.hiding import HIDDEN_BY, Hiding
 from scriptrun.runtime.loop_lag import watch_loop_lag
 from scriptrun.runtime.steps import Steps
@@ -57,7 +57,6 @@ _WATCHED_KINDS = 2  # runs and Scripts
 _PREPARE_AGAIN_SECONDS = 5.0
 _HISTORY_MANAGER = "scriptrun-history"
 _KEEP_ALIVE_SECONDS = 75
-_COLLECT_AFTER = 10_000
 
 
 async def run_api(
@@ -105,15 +104,8 @@ async def run_api(
                 work["history"] = _keep_history(connection, store, recorder, settings)
             if scheduler is not None:
                 work["scheduler"] = scheduler.reconciler.work()
-            _spare_collecting()
+            spare_collecting()
             await _run_until_one_ends(work)
-
-
-def _spare_collecting() -> None:
-    """Look for garbage more rarely, and not among what stays: it is a tenth of what a request takes otherwise."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_COLLECT_AFTER, 10, 10)
 
 
 async def _run_until_one_ends(work: Mapping[str, Coroutine[Any, Any, None]]) -> None:

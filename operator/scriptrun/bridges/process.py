@@ -29,6 +29,7 @@ from scriptrun.kube.reflector import EVERYTHING, Reflector
 from scriptrun.kube.resources import BRIDGES, SCRIPTRUNS
 from scriptrun.liveness import Liveness
 from scriptrun.models.bridge import BridgeSpec
+from scriptrun.runtime.garbage import spare_collecting
 from scriptrun.runtime.loop_lag import watch_loop_lag
 from scriptrun.runtime.steps import Steps
 from scriptrun.settings import BridgeSettings
@@ -117,6 +118,7 @@ class _BridgeProcess:
             if stopping.done():
                 return
             self._started = True
+            spare_collecting()
             working = asyncio.create_task(self._manager.run(self._stop))
             self._manager.resync()
             _log.info("working", identity=self._identity)

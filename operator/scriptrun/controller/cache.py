@@ -25,6 +25,7 @@ class Cache:
         starting: uids of runs that were given their turn and have no Job yet. Changed by ``begin`` only.
         uncertain: uids of runs that may have a Job which nobody here has seen.
         supplied: uids of runs whose input is known to be there.
+        unfinished_count: how many runs have not ended.
         late: Jobs (their uids) that began another attempt after their run's end, by that run's uid.
     """
 
@@ -40,6 +41,7 @@ class Cache:
         self.starting: set[str] = set()
         self.uncertain: set[str] = set()
         self.supplied: set[str] = set()
+        self.unfinished_count = 0
         self.late: dict[str, str] = {}
         self._gone: dict[Key, int] = {}
         self._long_gone: dict[Key, int] = {}
@@ -58,7 +60,9 @@ class Cache:
         if run.finished:
             self._forget_work(run)
         else:
-            self._unfinished[run.key[0], run.script].add(run.key)
+            siblings = self._unfinished[run.key[0], run.script]
+            self.unfinished_count += run.key not in siblings
+            siblings.add(run.key)
             if run.deleting:
                 self.queued.discard(run.key)
             elif run.status.get("phase") == "Queued":
@@ -85,10 +89,11 @@ class Cache:
         return run.key in self._gone or run.key in self._long_gone
 
     def _forget_work(self, run: RunFacts) -> None:
-        siblings = (run.key[0], run.script)
-        self._unfinished[siblings].discard(run.key)
-        if not self._unfinished[siblings]:
-            del self._unfinished[siblings]
+        siblings = self._unfinished[run.key[0], run.script]
+        self.unfinished_count -= run.key in siblings
+        siblings.discard(run.key)
+        if not siblings:
+            del self._unfinished[run.key[0], run.script]
         for kept in (self.jobs, self.pods, self.outputs, self.results):
             kept.pop(run.key, None)
         for keys in (self.suspect, self.queued):

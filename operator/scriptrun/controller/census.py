@@ -14,7 +14,7 @@ from scriptrun.models.facts import Key
 
 __all__ = ["Census"]
 
-_PAGE = "500"
+_PAGE = "100"
 
 
 class Census:

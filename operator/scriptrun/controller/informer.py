@@ -37,7 +37,7 @@ WorkItem = tuple[str, str, str]
 
 _SCRIPTS = (GROUP, VERSION, "scripts")
 _RUNS = (GROUP, VERSION, "scriptruns")
-_PAGE = 500
+_PAGE = 100  # is parsed in one go: of runs with large variables it may be 100 MB and more
 
 # What succeeded is left out: its output says all there is to say, and thousands of such are kept until their TTL.
 JOBS_OF_RUNS = Selection(RUN_LABEL, "status.successful!=1")

@@ -4,9 +4,10 @@ import asyncio
 import base64
 from typing import Any
 
+from scriptrun.controller.observe import observe_run
 from scriptrun.errors import NotFound
 from scriptrun.kube.client import Client
-from scriptrun.kube.resources import CONFIGMAPS
+from scriptrun.kube.resources import CONFIGMAPS, SCRIPTRUNS
 from scriptrun.models.facts import RunFacts
 from scriptrun.models.reasons import Reason
 from scriptrun.models.script import ScriptSpec
@@ -14,7 +15,16 @@ from scriptrun.policies.acceptance import Inputs, Missing, check_digest, merge_v
 from scriptrun.policies.documents import parse_document
 from scriptrun.policies.verdict import Verdict
 
-__all__ = ["observe_inputs", "observe_source"]
+__all__ = ["observe_inputs", "observe_source", "observe_whole"]
+
+
+async def observe_whole(client: Client, run: RunFacts) -> RunFacts | None:
+    """Observe all of a run of which not all was kept; None when it is gone, or another has its name."""
+    if not run.slim:
+        return run
+    listed = await client.list(SCRIPTRUNS, run.key[0], fieldSelector=f"metadata.name={run.key[1]}")
+    found = [observe_run(item, whole=True) for item in listed.get("items") or ()]
+    return next((whole for whole in found if whole.uid == run.uid), None)
 
 
 async def _get(client: Client, namespace: str, name: str) -> dict[str, Any] | Missing:

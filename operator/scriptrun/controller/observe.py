@@ -23,9 +23,12 @@ from scriptrun.models.reasons import Reason
 from scriptrun.models.script import ScriptSpec
 from scriptrun.models.scriptrun import Attempt as AttemptStatus
 from scriptrun.policies.attempts import parse_instant, parse_result
+from scriptrun.policies.effort import is_at_most
 
 __all__ = ["observe_job", "observe_pod", "observe_recorded_pods", "observe_result", "observe_run", "observe_script"]
 
+_BULK = ("variables", "task")
+_KEPT_BYTES = 4096
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _LARGEST = 2**31 - 1
 
@@ -47,18 +50,28 @@ def _parse_moment(text: object) -> datetime | None:
     return None if moment == _EPOCH else moment
 
 
-def observe_run(body: dict[str, Any]) -> RunFacts:
-    """Observe a ScriptRun; of a finished one hardly anything is kept."""
+def observe_run(body: dict[str, Any], *, whole: bool = False) -> RunFacts:
+    """Observe a ScriptRun; of a finished one hardly anything is kept.
+
+    Args:
+        body: the run.
+        whole: keep its variables and task however large they are.
+    """
     key, uid, version, created, deleting = _head(body)
     spec, status = body["spec"], body.get("status") or {}
     finished_at = parse_instant(status.get("finishedAt"))
     awaited = REPORT_FINALIZER in (body["metadata"].get("finalizers") or ())
+    bulk = [spec[name] for name in _BULK if name in spec]
+    slim = not whole and finished_at is None and not is_at_most(bulk, _KEPT_BYTES)
+    if slim:
+        spec = {name: value for name, value in spec.items() if name not in _BULK}
     return RunFacts(
         key=key,
         uid=uid,
         version=version,
         created=created,
         script=spec["scriptRef"]["name"],
+        slim=slim,
         cancel=bool(spec.get("cancel")) or (deleting and awaited),
         deleting=deleting,
         awaited=awaited,

@@ -39,6 +39,7 @@ from scriptrun.kube.reflector import Reflector
 from scriptrun.kube.resources import CONFIGMAPS, JOBS, PODS
 from scriptrun.liveness import Liveness
 from scriptrun.runtime.checks import COMPUTED, Checks
+from scriptrun.runtime.garbage import spare_collecting
 from scriptrun.runtime.loop_lag import watch_loop_lag
 from scriptrun.runtime.mark_file import MarkFile
 from scriptrun.runtime.steps import Steps
@@ -88,7 +89,7 @@ class _Operator:
         self._interruptions = Interruptions(counting, self._cache, self._mark, time.monotonic)
         self._recorded = asyncio.Event()
         metrics.QUEUE_DEPTH.set_function(lambda: len(self._queue))
-        metrics.RUNS_UNFINISHED.set_function(lambda: sum(not run.finished for run in self._cache.runs.values()))
+        metrics.RUNS_UNFINISHED.set_function(lambda: self._cache.unfinished_count)
 
     def readiness(self) -> str:
         """Say what is not there yet."""
@@ -166,6 +167,7 @@ class _Operator:
                 _log.warning("what is there is not known yet", error=str(error))
                 await asyncio.sleep(_AGAIN_SECONDS)
         self._counted.set()
+        spare_collecting()
         await asyncio.Event().wait()
 
     async def _record(self) -> None:

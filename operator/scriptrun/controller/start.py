@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from scriptrun.controller.cache import Cache
-from scriptrun.controller.inputs import observe_inputs
+from scriptrun.controller.inputs import observe_inputs, observe_whole
 from scriptrun.controller.namespaces import Namespaces
 from scriptrun.controller.observe import observe_job
 from scriptrun.desired.input import build_input, hash_input
@@ -107,12 +107,15 @@ class Starter:
             return wrong
         if wrong := await self._checks.check_exact(run.key[0], run.spec):
             return wrong
-        inputs = await observe_inputs(self._client, run, script.spec)
+        whole = await observe_whole(self._client, run)
+        if whole is None:
+            return Wait("", "", _NAME_SECONDS)  # the news of its end are on their way
+        inputs = await observe_inputs(self._client, whole, script.spec)
         if isinstance(inputs, Missing):
             return decide_missing_source(run, inputs, script.spec.start_deadline_seconds, now)
         if isinstance(inputs, Verdict):
             return inputs
-        config_map = build_input(run, script.spec, inputs.source, inputs.variables)
+        config_map = build_input(whole, script.spec, inputs.source, inputs.variables)
         text = config_map["data"]["variables.json"]
         if wrong := await self._checks.check_variables(run.key[0], inputs.variables, script.spec, text):
             return wrong

@@ -90,7 +90,8 @@ class Recorder:
         self._pending.pop(key, None)
 
     def _measure_lag(self) -> float:
-        return max(0.0, (self._clock() - min(self._pending.values())).total_seconds()) if self._pending else 0.0
+        pending = list(self._pending.values())  # at once: metrics are read in a thread
+        return max(0.0, (self._clock() - min(pending)).total_seconds()) if pending else 0.0
 
     def _ask(self, key: Key) -> None:
         if self._working and key not in self._asked:

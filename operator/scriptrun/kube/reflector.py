@@ -19,7 +19,7 @@ from scriptrun.kube.resources import Resource
 __all__ = ["EVERYTHING", "Reflector", "Selection"]
 
 _log = structlog.get_logger(__name__)
-_PAGE = "500"
+_PAGE = "100"
 _WATCH_SECONDS = 290
 _SILENCE_SECONDS = 90.0
 _PAUSE_SECONDS = 0.1  # between two streams: a server on its way down ends each at once

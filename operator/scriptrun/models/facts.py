@@ -32,7 +32,8 @@ class RunFacts:
     """A ScriptRun. Once it is finished, ``spec`` and ``status`` are emptied and only what its TTL needs stays.
 
     ``awaited`` says that a bridge has yet to report its end: it holds the run by a finalizer. Somebody who deletes such
-    a run cancels it: it goes once its end was reported.
+    a run cancels it: it goes once its end was reported. ``slim`` says that ``spec`` lacks the variables and the task:
+    they are too large to be kept of thousands of runs.
     """
 
     key: Key
@@ -40,6 +41,7 @@ class RunFacts:
     version: int
     created: datetime
     script: str
+    slim: bool = False
     cancel: bool = False
     deleting: bool = False
     awaited: bool = False

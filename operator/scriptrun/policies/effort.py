@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-__all__ = ["QUICK_BYTES", "is_quick_check", "is_quick_hiding", "is_quick_schema"]
+__all__ = ["QUICK_BYTES", "is_at_most", "is_quick_check", "is_quick_hiding", "is_quick_schema"]
 
 QUICK_BYTES = 65_536
 """A document of so many bytes is parsed or written within a few milliseconds, whatever is in it."""
@@ -50,3 +50,25 @@ def is_quick_hiding(text_bytes: int, places: int) -> bool:
         places: how many secret values or places are looked for.
     """
     return text_bytes <= QUICK_BYTES and places <= _QUICK_PLACES and text_bytes * (1 + places) <= _QUICK_SEARCH
+
+
+def is_at_most(document: object, limit_bytes: int) -> bool:
+    """Whether a document takes at most so many bytes as JSON, roughly. Stops counting at the limit."""
+    left, rest = limit_bytes, [document]
+    while rest and left >= 0:
+        value = rest.pop()
+        left -= 4
+        if isinstance(value, str):
+            left -= len(value)
+        elif isinstance(value, dict):
+            left -= 4 * len(value)
+            if left >= 0:
+                left -= sum(map(len, value))
+                rest.extend(value.values())
+        elif isinstance(value, list):
+            left -= len(value)
+            if left >= 0:
+                rest.extend(value)
+        elif isinstance(value, int) and not isinstance(value, bool):
+            left -= value.bit_length() // 3
+    return left >= 0

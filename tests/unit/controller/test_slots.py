@@ -146,6 +146,7 @@ def test_whatever_happens_the_counts_are_those_of_the_runs_there(steps: list[tup
     for step, number in steps:
         world.play(step, number)
         cache, waiting = world.cache, world.waiting()
+        assert cache.unfinished_count == len(world.unfinished())
         for run in world.unfinished():
             started = sum(other.uid != run.uid and cache.is_started(other) for other in world.unfinished())
             first = sum((other.created, other.key) < (run.created, run.key) for other in waiting)

@@ -1,10 +1,13 @@
 """What is quick, by sizes alone."""
 
+import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from scriptrun.policies.effort import QUICK_BYTES, is_quick_check, is_quick_hiding, is_quick_schema
+from scriptrun.policies.effort import QUICK_BYTES, is_at_most, is_quick_check, is_quick_hiding, is_quick_schema
 
 
 def test_small_checks_are_quick_and_large_ones_are_not() -> None:
@@ -43,3 +46,34 @@ def test_hiding_is_quick_for_a_few_texts_in_a_small_one() -> None:
     assert not is_quick_hiding(100, 1001)
     assert not is_quick_hiding(50_000, 500)
     assert not is_quick_hiding(QUICK_BYTES + 1, 0)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "x" * 5000,
+        ["x"] * 1000,
+        [[] for _ in range(2000)],
+        [1] * 3000,
+        {f"k{number}": None for number in range(800)},
+        {"x" * 5000: 1},
+        {"a": [{"b": ["x" * 3000]}, "x" * 3000]},
+        [10**4000, 10**4000],
+    ],
+    ids=["string", "strings", "lists", "numbers", "members", "name", "nested", "digits"],
+)
+def test_large_documents_are_found_out(document: object) -> None:
+    assert len(json.dumps(document)) > 4096
+    assert not is_at_most(document, 4096)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_the_rough_size_is_the_real_one_within_a_factor(document: object) -> None:
+    size = len(json.dumps(document, ensure_ascii=False, separators=(",", ":")))
+    assert is_at_most(document, 8 * size + 8)
+    assert not is_at_most(document, size // 8 - 8)
