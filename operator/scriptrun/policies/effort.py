@@ -3,11 +3,21 @@
 import json
 from typing import Any
 
-__all__ = ["QUICK_BYTES", "is_at_most", "is_quick_check", "is_quick_hiding", "is_quick_schema"]
+from scriptrun.policies.cost import estimate_check
+
+__all__ = [
+    "QUICK_BYTES",
+    "is_at_most",
+    "is_quick_check",
+    "is_quick_hiding",
+    "is_quick_schema",
+    "is_quick_search",
+]
 
 QUICK_BYTES = 65_536
 """A document of so many bytes is parsed or written within a few milliseconds, whatever is in it."""
 
+_QUICK_NS = 20_000_000
 _QUICK_SCHEMA_BYTES = 4096
 _QUICK_PRODUCT = 4_000_000
 """Bytes of a schema times bytes of a document: what both come to where each part of the one meets each of the other."""
@@ -15,8 +25,8 @@ _QUICK_PRODUCT = 4_000_000
 _QUICK_PLACES, _QUICK_SEARCH = 1000, 5_000_000
 """Texts that are looked for in a text, and their number times its bytes."""
 
-_UNBOUNDED = ('"$ref"', '"$dynamicRef"', '"pattern"', '"patternProperties"', '"uniqueItems"')
-"""Keywords whose cost does not follow from both sizes."""
+_UNBOUNDED = ('"$ref"', '"$dynamicRef"', '"patternProperties"')
+"""Keywords by which a search for what a schema marks takes longer than follows from both sizes."""
 
 
 def is_quick_schema(text: str) -> bool:
@@ -24,22 +34,44 @@ def is_quick_schema(text: str) -> bool:
     return len(text) <= _QUICK_SCHEMA_BYTES
 
 
-def is_quick_check(schema: dict[str, Any], document_bytes: int) -> bool:
+def is_quick_check(schema: dict[str, Any], text: str) -> bool:
     """Whether a document is quickly checked against a schema, or quickly parsed where there is none.
 
     Args:
         schema: empty for none.
-        document_bytes: size of the document as JSON.
+        text: the document as JSON.
     """
-    if document_bytes > QUICK_BYTES:
+    if len(text) > QUICK_BYTES:
         return False
     if not schema:
         return True
+    if (written := _write(schema)) is None or not is_quick_schema(written):
+        return False  # the estimate would take too long
+    levels = text.count("[") + text.count("{")
+    return estimate_check(schema, len(text), levels) <= _QUICK_NS
+
+
+def is_quick_search(schema: dict[str, Any], text: str) -> bool:
+    """Whether it is quickly found what of a document a schema marks as secret.
+
+    Args:
+        schema: empty for none.
+        text: the document as JSON.
+    """
+    written = _write(schema)
+    return (
+        written is not None
+        and len(text) <= QUICK_BYTES
+        and len(written) * len(text) <= _QUICK_PRODUCT
+        and not any(keyword in written for keyword in _UNBOUNDED)
+    )
+
+
+def _write(schema: dict[str, Any]) -> str | None:
     try:
-        text = json.dumps(schema)
+        return json.dumps(schema)
     except RecursionError:
-        return False
-    return len(text) * document_bytes <= _QUICK_PRODUCT and not any(keyword in text for keyword in _UNBOUNDED)
+        return None
 
 
 def is_quick_hiding(text_bytes: int, places: int) -> bool:

@@ -68,7 +68,7 @@ class Checks:
         if not schema:
             return None
         text = dump_json(variables) if text is None else text
-        if is_quick_check(schema, len(text)):
+        if is_quick_check(schema, text):
             wrong = check_against_schema(variables, schema, "variables")
         else:
             try:
@@ -87,7 +87,7 @@ class Checks:
         text = dump_json(list_given(spec))
         if not may_be_inexact(text):
             return None
-        if is_quick_check({}, len(text)):
+        if is_quick_check({}, text):
             return check_exact(spec)
         try:
             wrong = await self._compute(namespace, find_inexact_fault, text)
@@ -106,11 +106,11 @@ class Checks:
             schema: the Script's outputSchema.
             inline: the status is the only place it can be in, so that has to keep it as it is.
         """
-        if is_quick_check(schema, len(raw)):
+        text = raw.decode(errors="surrogatepass")
+        if is_quick_check(schema, text):
             wrong = find_output_fault(raw, schema, inline)
         else:
             try:
-                text = raw.decode(errors="surrogatepass")
                 wrong = await self._compute(namespace, find_output_fault, text, schema, inline)
             except WorkTooLarge as error:
                 wrong = f"checking the output against outputSchema {error}: simplify the schema, or write less"

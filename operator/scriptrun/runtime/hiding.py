@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scriptrun.desired.input import dump_json
-from scriptrun.policies.effort import is_quick_check, is_quick_hiding
+from scriptrun.policies.effort import is_quick_hiding, is_quick_search
 from scriptrun.policies.hiding import (
     find_run_secrets,
     hide_in_document,
@@ -52,7 +52,7 @@ class Hiding:
             if marks_nothing(schemas["variablesSchema"]):
                 return Secrets(output_schema=schemas["outputSchema"] or None)
         text = dump_json(variables)
-        if is_quick_check((schemas or {}).get("variablesSchema", {}), len(text)):
+        if is_quick_search((schemas or {}).get("variablesSchema", {}), text):
             return Secrets.of(variables, schemas)
         found = await self._pool.run(namespace, find_run_secrets, text, schemas)
         return load_secrets(found, schemas)
@@ -72,7 +72,7 @@ class Hiding:
         if text is None or not (secrets.values or secrets.output_schema):
             return text
         quick = is_quick_hiding(len(text), len(secrets.values))
-        if quick and is_quick_check(secrets.output_schema or {}, len(text)):
+        if quick and is_quick_search(secrets.output_schema or {}, text):
             return secrets.hide_output(text)
         return await self._pool.run(namespace, hide_in_output, text, secrets.values, secrets.output_schema)
 

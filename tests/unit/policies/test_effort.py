@@ -1,38 +1,62 @@
 """What is quick, by sizes alone."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scriptrun.policies.effort import QUICK_BYTES, is_at_most, is_quick_check, is_quick_hiding, is_quick_schema
+from scriptrun.policies.effort import (
+    QUICK_BYTES,
+    is_at_most,
+    is_quick_check,
+    is_quick_hiding,
+    is_quick_schema,
+    is_quick_search,
+)
+
+TEXT = '{"name": "Ada"}'
+LARGE_TEXT = f'"{"x" * QUICK_BYTES}"'
 
 
-def test_small_checks_are_quick_and_large_ones_are_not() -> None:
+@pytest.mark.parametrize("is_quick", [is_quick_check, is_quick_search])
+def test_small_documents_are_quick_and_large_ones_are_not(is_quick: Callable[[dict[str, Any], str], bool]) -> None:
     schema = {"properties": {"name": {"type": "string"}}}
-    assert is_quick_check(schema, 1000)
-    assert not is_quick_check(schema, QUICK_BYTES + 1)
-    assert not is_quick_check({"description": "x" * 5000}, 1000)
-    assert is_quick_check({}, QUICK_BYTES)
-    assert not is_quick_check({}, QUICK_BYTES + 1)
+    assert is_quick(schema, TEXT)
+    assert is_quick({}, TEXT)
+    assert not is_quick(schema, LARGE_TEXT)
+    assert not is_quick({}, LARGE_TEXT)
+    assert not is_quick({"description": "x" * 5_000_000}, TEXT)
 
 
 @pytest.mark.parametrize(
-    "schema",
-    [{"$ref": "#/$defs/a"}, {"properties": {"a": {"pattern": "a"}}}, {"items": {"uniqueItems": True}}],
-    ids=["reference", "pattern", "unique items"],
+    ("schema", "expected"),
+    [
+        ({"pattern": "^(a+)+$"}, True),  # in linear time
+        ({"items": {"uniqueItems": True}}, True),
+        ({"items": {"multipleOf": 1e-308}}, False),
+    ],
+    ids=["pattern", "unique items", "fractions"],
 )
-def test_what_has_no_bound_by_its_size_is_not_quick_however_small(schema: dict[str, Any]) -> None:
-    assert not is_quick_check(schema, 10)
+def test_a_check_is_quick_by_what_it_takes_at_most(schema: dict[str, Any], *, expected: bool) -> None:
+    assert is_quick_check(schema, "[" + "1e18," * 500 + "1]") is expected
 
 
-def test_a_schema_without_a_bottom_is_not_quick() -> None:
+@pytest.mark.parametrize(
+    "schema", [{"$ref": "#/$defs/a"}, {"patternProperties": {"a": {}}}], ids=["reference", "pattern of names"]
+)
+def test_a_search_is_not_quick_where_it_has_no_bound_by_its_size(schema: dict[str, Any]) -> None:
+    assert not is_quick_search(schema, TEXT)
+
+
+@pytest.mark.parametrize("is_quick", [is_quick_check, is_quick_search])
+def test_a_schema_without_a_bottom_is_not_quick(is_quick: Callable[[dict[str, Any], str], bool]) -> None:
     schema: dict[str, Any] = {}
     for _ in range(3000):
         schema = {"not": schema}
-    assert not is_quick_check(schema, 10)
+    assert not is_quick(schema, TEXT)
 
 
 def test_a_schema_is_quick_by_its_size() -> None:
