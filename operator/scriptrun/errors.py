@@ -14,6 +14,7 @@ ScriptRunError
 │   ├── Gone                  the task is not ours any more
 │   ├── Rejected              what was sent will never be accepted
 │   └── TryLater              no answer, or one that says: later
+│       ├── AnswerTooLarge    an answer that is more than is read
 │       └── Refused           credentials, TLS or address are wrong
 ├── WorkTooLarge              a computation took more CPU or memory than it may
 ├── WorkersBusy               a computation can't be done now: try again
@@ -28,6 +29,7 @@ from scriptrun.policies.text import escape_controls
 __all__ = [
     "AddressNotAllowed",
     "AlreadyExists",
+    "AnswerTooLarge",
     "ClusterUnsuitable",
     "Conflict",
     "Forbidden",
@@ -125,6 +127,10 @@ class TryLater(TaskError):
     def __init__(self, message: str, after_seconds: float | None = None) -> None:
         super().__init__(message)
         self.after_seconds = after_seconds
+
+
+class AnswerTooLarge(TryLater):
+    """The answer is larger than is read, or has more values than are parsed: ask for less."""
 
 
 class Refused(TryLater):

@@ -5,12 +5,17 @@ Every field is an environment variable with the prefix ``SCRIPTRUN_``; the Helm 
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from scriptrun import __version__
+from scriptrun.net.address_policy import AddressPolicy, Kind, split_allowed
 
 __all__ = ["BridgeSettings", "ProcessSettings", "Settings", "WorkerSettings"]
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(part for part in (piece.strip() for piece in text.split(",")) if part)
 
 
 class ProcessSettings(BaseSettings):
@@ -44,7 +49,7 @@ class ProcessSettings(BaseSettings):
     @property
     def namespaces(self) -> tuple[str, ...]:
         """The namespaces to work in; empty means all of them."""
-        return tuple(name for name in (part.strip() for part in self.watch_namespaces.split(",")) if name)
+        return _split(self.watch_namespaces)
 
     def count_connections(self, watched_kinds: int) -> int:
         """Count the connections to the API server: one for each request at a time, and one for each watch.
@@ -79,6 +84,24 @@ class BridgeSettings(ProcessSettings):
         description="On SIGTERM, a poll under way and tasks that were just claimed get so long to finish. "
         "No poll waits longer than two thirds of it.",
     )
+    allowed_addresses: str = Field(
+        default="",
+        description="Comma-separated hosts (`host`, `host:port`, `*.domain`) and networks (`10.96.0.0/12`) that "
+        "Bridges may connect to; empty: any but loopback. Cloud metadata addresses are never allowed.",
+    )
+
+    @field_validator("allowed_addresses")
+    @classmethod
+    def _check_addresses(cls, text: str) -> str:
+        split_allowed(_split(text))
+        return text
+
+    @property
+    def address_policy(self) -> AddressPolicy:
+        """Which addresses Bridges may connect to."""
+        hosts, networks = split_allowed(_split(self.allowed_addresses))
+        kinds: frozenset[Kind] = frozenset() if hosts or networks else frozenset({"public", "private"})
+        return AddressPolicy(kinds, networks, hosts)
 
     @property
     def longest_poll_seconds(self) -> float:

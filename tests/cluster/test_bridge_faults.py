@@ -155,17 +155,6 @@ def test_a_lease_that_lapsed_is_no_reason_to_run_twice(idle: BridgeSpace, proces
     assert all(job.deliveries == 2 for job in jobs)
 
 
-def _allow_secret(place: BridgeSpace, name: str) -> None:
-    """What the chart's bridge.credentialsSecrets does."""
-    rules = [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": [name], "verbs": ["get"]}]
-    group = "rbac.authorization.k8s.io/v1"
-    place.space.create(place.space.path("roles", group=group), {"metadata": {"name": "credentials"}, "rules": rules})
-    subject = {"kind": "ServiceAccount", "name": "scriptrun-bridge", "namespace": "scriptrun-system"}
-    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "credentials"}
-    binding = {"metadata": {"name": "credentials"}, "roleRef": reference, "subjects": [subject]}
-    place.space.create(place.space.path("rolebindings", group=group), binding)
-
-
 def _put_secret(place: BridgeSpace, token: str) -> None:
     path = place.space.path("secrets", "camunda")
     body = {"metadata": {"name": "camunda"}, "stringData": {"token": token}}
@@ -184,7 +173,7 @@ def test_credentials_are_explained_until_they_are_right(
     process.start_and_serve()
     message = idle.wait_condition("False", "CredentialsUnavailable")
     assert f"{{namespace: {idle.space.name}, name: camunda}} to bridge.credentialsSecrets of the chart" in message
-    _allow_secret(idle, "camunda")
+    idle.allow_secret("camunda")
     wait_for("the missing Secret to be named", lambda: "there is no Secret" in _read_message(idle), 90)
     _put_secret(idle, "wrong-token")
     assert "401" in idle.wait_condition("False", "Refused", 90)

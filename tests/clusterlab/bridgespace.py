@@ -34,6 +34,16 @@ class BridgeSpace:
         }
         self.space.create(self.space.path("bridges", group=GROUP), body)
 
+    def allow_secret(self, name: str) -> None:
+        """Let the bridge read a Secret, as the chart's bridge.credentialsSecrets does."""
+        space, group = self.space, "rbac.authorization.k8s.io/v1"
+        rules = [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": [name], "verbs": ["get"]}]
+        space.create(space.path("roles", group=group), {"metadata": {"name": "credentials"}, "rules": rules})
+        subject = {"kind": "ServiceAccount", "name": "scriptrun-bridge", "namespace": "scriptrun-system"}
+        reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "credentials"}
+        binding = {"metadata": {"name": "credentials"}, "roleRef": reference, "subjects": [subject]}
+        space.create(space.path("rolebindings", group=group), binding)
+
     def bridge(self) -> Answer:
         """The Bridge as it is."""
         return self.space.api.get(self.path)

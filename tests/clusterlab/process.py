@@ -177,9 +177,12 @@ class OperatorProcess:
 
 
 class BridgeProcess(OperatorProcess):
-    """A bridge process."""
+    """A bridge process. Orchestrators of tests are on loopback, which Bridges may not connect to by default."""
 
     command = "bridge"
+
+    def __init__(self, kubeconfig: Path, settings: Mapping[str, str]) -> None:
+        super().__init__(kubeconfig, {"ALLOWED_ADDRESSES": "127.0.0.0/8,::1/128", **settings})
 
     def start_and_serve(self, **settings: str) -> Self:
         """Start it and wait until it serves a Bridge; there must be one."""

@@ -35,7 +35,8 @@ def _wait_disconnected(space: Space, name: str, reason: str) -> str:
 
 def test_the_bridge_gets_ready_and_reads_the_secrets_it_was_given(installed: Release, space: Space) -> None:
     allowed = [{"namespace": space.name, "name": "camunda"}]
-    installed.apply({**SETTINGS, "bridge": {"create": True, "credentialsSecrets": allowed}})
+    loopback = {"allowedAddresses": ["127.0.0.0/8"]}
+    installed.apply({**SETTINGS, "bridge": {"create": True, "credentialsSecrets": allowed, "settings": loopback}})
     try:
         for secret in ("camunda", "other"):
             space.create(space.path("secrets"), {"metadata": {"name": secret}, "stringData": {"token": "t"}})

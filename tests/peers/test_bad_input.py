@@ -145,7 +145,7 @@ def _ask_who(_request: web.Request) -> web.Response:
 
 
 REFUSALS: dict[str, tuple[Callable[[web.Request], web.Response], str]] = {
-    "a web page": (_show_page, 'with a web page titled "Sign in" instead of JSON'),
+    "a web page": (_show_page, "with a web page instead of JSON"),
     "no credentials": (_ask_who, "The credentials are missing, wrong or expired (credentialsSecret)"),
 }
 

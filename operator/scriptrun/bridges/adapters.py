@@ -6,11 +6,14 @@ from scriptrun.bridges.adapter import Adapter
 from scriptrun.bridges.conductor import build_conductor
 from scriptrun.bridges.zeebe import build_zeebe
 from scriptrun.models.bridge import BridgeSpec
+from scriptrun.net.address_policy import AddressPolicy
 
 __all__ = ["build_adapter"]
 
 
-def build_adapter(spec: BridgeSpec, name: str, secret: Mapping[str, str], certificates: str) -> Adapter:
+def build_adapter(
+    spec: BridgeSpec, name: str, secret: Mapping[str, str], certificates: str, policy: AddressPolicy | None = None
+) -> Adapter:
     """Build an adapter.
 
     Args:
@@ -18,9 +21,10 @@ def build_adapter(spec: BridgeSpec, name: str, secret: Mapping[str, str], certif
         name: of the Bridge.
         secret: data of its credentials Secret, decoded; empty for none.
         certificates: PEM to trust; "" for the system's.
+        policy: which addresses may be connected to; None for any.
 
     Raises:
         Refused: address, credentials or certificates can't be used.
     """
     build = build_zeebe if spec.zeebe else build_conductor
-    return build(spec, name, secret, certificates)
+    return build(spec, name, secret, certificates, policy)

@@ -35,6 +35,7 @@ from scriptrun.bridges.credentials import build_credentials
 from scriptrun.bridges.http import Answer, Http, build_error, build_tls
 from scriptrun.errors import Gone, Refused, Rejected, TaskError, TryLater
 from scriptrun.models.bridge import BridgeSpec
+from scriptrun.net.address_policy import AddressPolicy
 
 __all__ = ["Conductor", "Poll", "build_conductor", "cut_address"]
 
@@ -222,7 +223,9 @@ def cut_address(address: str) -> str:
     return address.rstrip("/").removesuffix("/api").rstrip("/")
 
 
-def build_conductor(spec: BridgeSpec, name: str, secret: Mapping[str, str], certificates: str) -> Conductor:
+def build_conductor(
+    spec: BridgeSpec, name: str, secret: Mapping[str, str], certificates: str, policy: AddressPolicy | None = None
+) -> Conductor:
     """Build the adapter of a Bridge.
 
     Args:
@@ -230,6 +233,7 @@ def build_conductor(spec: BridgeSpec, name: str, secret: Mapping[str, str], cert
         name: of the Bridge.
         secret: data of its Secret; empty for no credentials.
         certificates: to trust, as PEM; "" for the system's.
+        policy: which addresses may be connected to; None for any.
 
     Raises:
         Refused: address, credentials or certificates can't be used.
@@ -237,9 +241,9 @@ def build_conductor(spec: BridgeSpec, name: str, secret: Mapping[str, str], cert
     if spec.conductor is None:
         raise ValueError("not a Bridge to Conductor")
     address, tls = cut_address(spec.conductor.address), build_tls(certificates)
-    credentials = build_credentials(secret, address=address, oauth2=spec.oauth2, tls=tls)
+    credentials = build_credentials(secret, address=address, oauth2=spec.oauth2, tls=tls, policy=policy)
     return Conductor(
-        Http(address, tls, credentials, secret.values()),
+        Http(address, tls, credentials, secret.values(), policy),
         Poll(
             task_type=spec.conductor.task_type,
             domain=spec.conductor.domain,

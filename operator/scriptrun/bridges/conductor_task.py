@@ -64,7 +64,7 @@ def build_task(document: object, domain: str = "", script_header: str = "") -> T
         ValueError: it is no task at all, so that it can't even be failed.
     """
     if not isinstance(document, dict) or not _is_text(document.get("taskId")):
-        raise ValueError(f"no task: {str(document)[:80]}")
+        raise ValueError(f"a {type(document).__name__} without taskId")
     variables, problem = _read_input(document)
     script = variables.pop(script_header, None) if script_header else None
     script = "" if script is None else script  # an expression that finds nothing gives null

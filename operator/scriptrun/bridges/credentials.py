@@ -6,10 +6,12 @@ import ssl
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from typing import TypeGuard
 
 from scriptrun.bridges.http import Credentials, Http, build_error
 from scriptrun.errors import Gone, Refused, Rejected, TryLater
 from scriptrun.models.bridge import OAuth2
+from scriptrun.net.address_policy import AddressPolicy
 
 __all__ = ["ConductorToken", "Fixed", "OAuth2Token", "build_basic", "build_bearer", "build_credentials"]
 
@@ -20,6 +22,15 @@ CONDUCTOR_TOKEN_SECONDS = 45 * 60.0
 """How long a token of Conductor is used; it does not say, and its own clients take this."""
 
 _UNSAID_SECONDS = 300.0
+_LONGEST_TOKEN = 16_384
+_OAUTH2_ERRORS = (  # RFC 6749, 5.2
+    "invalid_client",
+    "invalid_grant",
+    "invalid_request",
+    "invalid_scope",
+    "unauthorized_client",
+    "unsupported_grant_type",
+)
 _RENEW_AT = 0.8  # of a token's life
 _KINDS = (("username", "password"), ("token",), ("clientId", "clientSecret"), ("keyId", "keySecret"))
 
@@ -117,14 +128,14 @@ class OAuth2Token(_Token):
 
     async def _fetch(self) -> tuple[str, float]:
         answer = await self._http.ask("POST", "", form=self._form)
-        if answer.status in (400, 401, 403):  # RFC 6749, 5.2
+        if answer.status in (400, 401, 403):
             said = answer.document.get("error") if isinstance(answer.document, dict) else None
-            word = f"{said}: " if said and str(said) != answer.message else ""
+            word = f"{said}: " if said in _OAUTH2_ERRORS and said != answer.message else ""
             raise Refused(f"no access token: {answer.where} answered {answer.status} ({word}{answer.message})")
         if not answer.ok:
             raise _explain(build_error(answer))
         document = answer.document if isinstance(answer.document, dict) else {}
-        if not (token := document.get("access_token")) or not isinstance(token, str):
+        if not _is_token(token := document.get("access_token")):
             raise Refused(f"no access token: {answer.where} answered without one; is oauth2.tokenUrl right?")
         return token, _read_seconds(document.get("expires_in"))
 
@@ -154,7 +165,7 @@ class ConductorToken(_Token):
         if not answer.ok:
             raise _explain(build_error(answer))
         document = answer.document if isinstance(answer.document, dict) else {}
-        if not (token := document.get("token")) or not isinstance(token, str):
+        if not _is_token(token := document.get("token")):
             raise Refused(f"{answer.where} answered without a token: is the address right?")
         return token, CONDUCTOR_TOKEN_SECONDS
 
@@ -163,7 +174,12 @@ class ConductorToken(_Token):
 
 
 def build_credentials(
-    secret: Mapping[str, str], *, address: str, oauth2: OAuth2 | None = None, tls: ssl.SSLContext | bool = True
+    secret: Mapping[str, str],
+    *,
+    address: str,
+    oauth2: OAuth2 | None = None,
+    tls: ssl.SSLContext | bool = True,
+    policy: AddressPolicy | None = None,
 ) -> Credentials | None:
     """Build credentials from what a Secret holds; None where it holds nothing.
 
@@ -172,6 +188,7 @@ def build_credentials(
         address: base URL of the orchestrator, where Conductor gives its tokens.
         oauth2: where other tokens come from.
         tls: what to trust, of ``build_tls``.
+        policy: which addresses may be asked for tokens; None for any.
 
     Raises:
         Refused: keys are missing, or there are too many to tell which to use.
@@ -185,12 +202,12 @@ def build_credentials(
         case ("token",):
             return build_bearer(held["token"])
         case ("keyId", "keySecret"):
-            http = Http(address, tls, secrets=[held["keySecret"]])
+            http = Http(address, tls, secrets=[held["keySecret"]], policy=policy)
             return ConductorToken(http, (held["keyId"], held["keySecret"]))
         case _:
             if oauth2 is None:
                 raise Refused("the Secret holds clientId and clientSecret, but oauth2.tokenUrl is not set")
-            http = Http(oauth2.token_url, tls, secrets=[held["clientSecret"]])
+            http = Http(oauth2.token_url, tls, secrets=[held["clientSecret"]], policy=policy)
             return OAuth2Token(http, (held["clientId"], held["clientSecret"]), oauth2)
 
 
@@ -202,6 +219,11 @@ def _choose_kind(held: Mapping[str, str]) -> tuple[str, ...]:
     if kinds:
         raise Refused(f"the Secret holds several kinds of credentials ({', '.join(sorted(held))}): keep one of {known}")
     raise Refused(f"the Secret must hold {known}; it holds {', '.join(sorted(held))}, or empty values")
+
+
+def _is_token(value: object) -> TypeGuard[str]:
+    """Whether this can be sent as a token: servers refuse headers that are larger."""
+    return isinstance(value, str) and 0 < len(value) <= _LONGEST_TOKEN
 
 
 def _read_seconds(value: object) -> float:

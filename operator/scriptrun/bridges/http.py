@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import re
 import ssl
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -12,19 +11,33 @@ from typing import Any, Protocol
 import aiohttp
 from yarl import URL
 
-from scriptrun.errors import Gone, Refused, Rejected, TaskError, TryLater
+from scriptrun.errors import (
+    AddressNotAllowed,
+    AnswerTooLarge,
+    Gone,
+    Refused,
+    Rejected,
+    TaskError,
+    TryLater,
+)
+from scriptrun.net.address_policy import AddressPolicy
+from scriptrun.net.http_client import is_compressed, open_session, read_body
+from scriptrun.net.json_body import JsonTooLargeError, parse_json
 from scriptrun.policies.text import escape_controls, shorten
 
 __all__ = ["Answer", "Credentials", "Http", "build_error", "build_tls"]
 
-ANSWER_LIMIT_BYTES = 64 * 1024 * 1024
-"""Longest answer that is read: a batch of tasks with their variables is far below."""
+ANSWER_LIMIT_BYTES = 16 * 1024 * 1024
+"""Longest answer that is read. One task is far below, and of a batch that is above fewer are asked for."""
+
+ERROR_LIMIT_BYTES = 64 * 1024
+"""Longest answer that is read of one that is no success; the rest of it is left."""
 
 REQUEST_SECONDS = 30.0
 _CONNECT_SECONDS = 10.0
 _MESSAGE_CHARACTERS = 500
-_TITLE_CHARACTERS = 100
-_READ_CHUNK = 64 * 1024
+_LONGEST_WAIT_SECONDS = 300.0
+_EXPLANATIONS = ("detail", "message", "error_description", "error", "title")
 _UNTRUSTED = {18, 19, 20, 21}  # OpenSSL's X509_V_ERR_…: no way from the certificate to an authority that is trusted
 _OTHER_NAME = {62, 64}
 
@@ -51,10 +64,10 @@ class Answer:
 
     Attributes:
         status: HTTP status.
-        text: the body.
+        text: the body; "" where it is no UTF-8. Not for people: anything may stand in it.
         document: the body parsed; None where it is empty or no JSON.
         where: method and URL without query, for messages.
-        retry_after_seconds: how long the server asked to wait; None when it did not say.
+        retry_after_seconds: how long the server asked to wait, 300 s at most; None when it did not say.
         hidden: texts that ``message`` leaves out, should the server have sent them back.
     """
 
@@ -73,16 +86,21 @@ class Answer:
     @property
     def reason(self) -> str:
         """The server's own word for the error (``title`` of Zeebe), or ""."""
-        return _shorten(str(self.document.get("title") or ""), self.hidden) if isinstance(self.document, dict) else ""
+        return _shorten(self._read("title"), self.hidden)
 
     @property
     def message(self) -> str:
-        """The server's own words, shortened, without secrets: the only part of an answer to show to people."""
-        found = self.text
-        if isinstance(self.document, dict):
-            names = ("detail", "message", "error_description", "error", "title")
-            found = next((str(self.document[name]) for name in names if self.document.get(name)), found)
+        """The server's own words, shortened, without secrets: the only part of an answer to show to people.
+
+        Those of an error as orchestrators describe one, and nothing else: what any other server has to say is not for
+        everybody who may name its address.
+        """
+        found = next((text for name in _EXPLANATIONS if (text := self._read(name))), "")
         return _shorten(found, self.hidden) or "no explanation"
+
+    def _read(self, name: str) -> str:
+        value = self.document.get(name) if isinstance(self.document, dict) else None
+        return value if isinstance(value, str) else ""
 
 
 def build_error(answer: Answer) -> TaskError:
@@ -126,6 +144,7 @@ class Http:
         tls: what to trust, of ``build_tls``.
         credentials: None for none.
         secrets: texts that must not show in any message, should the server send them back.
+        policy: which addresses may be connected to; None for any.
 
     Raises:
         Refused: the address is no HTTP address, or has a user or password in it.
@@ -137,11 +156,13 @@ class Http:
         tls: ssl.SSLContext | bool = True,
         credentials: Credentials | None = None,
         secrets: Collection[str] = (),
+        policy: AddressPolicy | None = None,
     ) -> None:
         self._base = _parse_address(address)
         self._tls = tls
         self._credentials = credentials
-        self._secrets = frozenset(secret for secret in secrets if secret)
+        self._policy = policy
+        self._secrets = frozenset(text for secret in secrets if (text := secret.strip()))
         self._session: aiohttp.ClientSession | None = None
 
     async def ask(
@@ -166,7 +187,9 @@ class Http:
 
         Raises:
             TryLater: no answer, or one that is cut off; the request may have arrived.
-            Refused: TLS fails, something else than the orchestrator answers, or no credentials can be had.
+            AnswerTooLarge: an answer that is not read to its end, or not parsed.
+            Refused: TLS fails, something else than the orchestrator answers, the address may not be connected to, or
+                no credentials can be had.
             Rejected: the body can't be sent as JSON, or a proxy does not take one that large.
         """
         payload = _build_payload(body, form)
@@ -188,10 +211,11 @@ class Http:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=self._tls, limit=64),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                headers={"Accept": "application/json, */*;q=0.5", "User-Agent": "scriptrun"},
+            self._session = open_session(
+                self._policy,
+                headers={"Accept": "application/json, */*;q=0.5"},
+                timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS),
+                tls=self._tls,
             )
         return self._session
 
@@ -208,12 +232,19 @@ class Http:
             async with self._open().request(
                 method, url, data=data, headers=headers, timeout=timeout, allow_redirects=False
             ) as answer:
-                body = await _read(answer, where)
+                succeeded = 200 <= answer.status < 300
+                limit = ANSWER_LIMIT_BYTES if succeeded else ERROR_LIMIT_BYTES
+                body, complete = await read_body(answer, limit)
+        except AddressNotAllowed as error:
+            remedy = "" if error.final else "; to allow it, add it to bridge.settings.allowedAddresses of the chart"
+            raise Refused(f"{error}{remedy}") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # OSError covers TimeoutError; ValueError is a header that can't be one (a line break in a token).
             raise _explain_failure(error, where, self._base, seconds) from error
         # The secret of a header is its last word, as in "Bearer …".
         hidden = self._secrets | {value.split()[-1] for value in own.values() if value.split()}
+        if succeeded and not complete:
+            raise AnswerTooLarge(f"{where} answered with more than {limit:,} bytes, which is the most that is read")
         return _understand(answer, body, where, hidden)
 
 
@@ -253,31 +284,35 @@ def _add_path(base: URL, path: str) -> URL:
     return base.with_path(base.raw_path.rstrip("/") + path, encoded=True) if path else base
 
 
-async def _read(answer: aiohttp.ClientResponse, where: str) -> bytes:
-    parts, size = [], 0
-    async for chunk in answer.content.iter_chunked(_READ_CHUNK):
-        parts.append(chunk)
-        size += len(chunk)
-        if size > ANSWER_LIMIT_BYTES:
-            raise TryLater(
-                f"{where} answered with more than {ANSWER_LIMIT_BYTES} bytes, which is the most that is read"
-            )
-    return b"".join(parts)
-
-
 def _understand(answer: aiohttp.ClientResponse, body: bytes, where: str, hidden: frozenset[str]) -> Answer:
-    text = body.decode(errors="replace")
     if 300 <= answer.status < 400:
-        target = _shorten(answer.headers.get("Location", "nowhere").split("?")[0], hidden)
-        raise Refused(f"{where} sends us on to {target} ({answer.status}): give the address where it really is")
-    if answer.content_type == "text/html" or text.lstrip()[:1] == "<":
-        raise _explain_page(answer.status, text, where, hidden)
+        raise Refused(f"{where} sends us on {_describe_target(answer)}: give the address where it really is")
+    if is_compressed(answer):
+        raise Refused(f"{where} answered compressed, though it was asked not to: is a proxy before the server?")
+    if answer.content_type == "text/html" or body[:1024].lstrip()[:1] == b"<":
+        raise _explain_page(answer.status, where)
     try:
-        document = json.loads(text) if text else None
-    except (ValueError, RecursionError):
+        text = body.decode()
+    except UnicodeDecodeError:
+        text = ""
+    try:
+        document = parse_json(text) if text else None
+    except JsonTooLargeError as error:
+        raise AnswerTooLarge(f"{where} answered with {error}, which is the most that is parsed") from error
+    except ValueError:
         document = None
     seconds = _parse_seconds(answer.headers.get("Retry-After", ""))
     return Answer(answer.status, text, document, where, seconds, hidden)
+
+
+def _describe_target(answer: aiohttp.ClientResponse) -> str:
+    """Describe where a server sends us on to: its origin at most, since anything may stand behind that."""
+    try:
+        target = answer.url.join(URL(answer.headers.get("Location", "")))
+        there = f"to {target.origin()}" if target.origin() != answer.url.origin() else "to another path"
+    except ValueError:
+        there = "to what is no URL"
+    return f"{there} ({answer.status})"
 
 
 def _shorten(text: str, hidden: frozenset[str]) -> str:
@@ -288,14 +323,14 @@ def _shorten(text: str, hidden: frozenset[str]) -> str:
 
 
 def _parse_seconds(text: str) -> float | None:
-    return float(text) if text.isascii() and text.isdigit() else None
+    if not text.isascii() or not text.isdigit():
+        return None
+    return min(float(text), _LONGEST_WAIT_SECONDS)
 
 
-def _explain_page(status: int, text: str, where: str, hidden: frozenset[str]) -> TaskError:
+def _explain_page(status: int, where: str) -> TaskError:
     """Explain a page made for people: of a proxy, a login, or another server altogether."""
-    title = re.search("<title[^>]*>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
-    titled = f' titled "{shorten(_shorten(title[1], hidden), _TITLE_CHARACTERS)}"' if title else ""
-    said = f"{where} answered {status} with a web page{titled}"
+    said = f"{where} answered {status} with a web page"
     if status == 413:
         return Rejected(
             f"{said}: a proxy before the server takes no request that large; let it take more, or send less"

@@ -7,6 +7,7 @@ import socket
 import uuid
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import structlog
@@ -154,7 +155,7 @@ def limit_polls(build: AdapterFactory, seconds: float) -> AdapterFactory:
 
 
 async def run_bridges(
-    settings: BridgeSettings, kubeconfig: str = "", context: str = "", build: AdapterFactory = build_adapter
+    settings: BridgeSettings, kubeconfig: str = "", context: str = "", build: AdapterFactory | None = None
 ) -> None:
     """Run a bridge process until SIGTERM or SIGINT.
 
@@ -162,7 +163,7 @@ async def run_bridges(
         settings: as read from the environment.
         kubeconfig: path; empty for the usual places or the pod's own account.
         context: in it; empty for the current one.
-        build: makes adapters.
+        build: makes adapters; None for those that connect to no address but those that the settings allow.
 
     Raises:
         ClusterUnsuitable: this cluster can't be worked with.
@@ -174,5 +175,6 @@ async def run_bridges(
         client = Client(connection, verbs, metrics.observe_request, FIELD_MANAGER)
         version = await check_cluster(client, settings.namespaces, (BRIDGES, SCRIPTRUNS), "the bridge")
         _log.info("starting", version=__version__, kubernetes=version, namespaces=settings.namespaces or "all")
+        build = build or partial(build_adapter, policy=settings.address_policy)
         limited = limit_polls(build, settings.longest_poll_seconds)
         await _BridgeProcess(connection, client, settings, limited).run()

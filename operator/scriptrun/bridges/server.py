@@ -15,7 +15,7 @@ from scriptrun.bridges.claiming import Claimer
 from scriptrun.bridges.post import Post, wait_until
 from scriptrun.bridges.records import Record
 from scriptrun.bridges.tending import Tender
-from scriptrun.errors import Refused, TryLater
+from scriptrun.errors import AnswerTooLarge, Refused, TryLater
 from scriptrun.models.facts import Key
 
 __all__ = ["BridgeServer"]
@@ -43,6 +43,7 @@ class BridgeServer:
         self._tenders: dict[Key, tuple[Tender, asyncio.Task[None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._taking = 0
+        self._batch = _BATCH
         self._polling = False
         self._change = asyncio.Event()
         self._stop = asyncio.Event()
@@ -109,7 +110,7 @@ class BridgeServer:
     async def _claim_forever(self) -> None:
         loop, failures = asyncio.get_running_loop(), 0
         while not self._stop.is_set():
-            free = min(self._post.spec.max_concurrent_runs - self.load, _BATCH)
+            free = min(self._post.spec.max_concurrent_runs - self.load, self._batch)
             if free <= 0 or not self._claims:
                 await wait_until(self._change, None)
                 continue
@@ -118,11 +119,14 @@ class BridgeServer:
                 tasks = await self._poll(free)
             except TryLater as error:
                 failures += 1
+                if isinstance(error, AnswerTooLarge):
+                    self._batch = max(1, free // 2)
                 delay = back_off(failures, refused=isinstance(error, Refused), asked=error.after_seconds)
                 _log.warning("nothing claimed", error=str(error), again_seconds=round(delay, 1), **self._facts)
                 await self._pause(delay)
                 continue
             failures = 0
+            self._batch = min(self._batch * 2, _BATCH)
             seconds = loop.time() - began
             self.last_poll_at = self._post.clock()
             metrics.BRIDGE_POLL_SECONDS.labels(*self._post.bridge).observe(seconds)
@@ -134,7 +138,10 @@ class BridgeServer:
         self._polling = True
         try:
             tasks = await self._post.line.claim(limit)
-            for task in tasks:
+            if len(tasks) > limit:
+                # Those that are left are handed out again when their leases have lapsed.
+                _log.error("more was handed out than asked for", asked=limit, tasks=len(tasks), **self._facts)
+            for task in tasks[:limit]:
                 self._taking += 1
                 self._spawn(self._take(task))
         finally:

@@ -9,15 +9,19 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import structlog
+
 from scriptrun.bridges.adapter import Handle, Outcome, Task
 from scriptrun.bridges.credentials import build_credentials
 from scriptrun.bridges.http import Answer, Http, build_error, build_tls
 from scriptrun.bridges.zeebe_job import Report, build_activation, build_extension, build_reports, build_task, read_key
 from scriptrun.errors import Gone, Refused, Rejected, TaskError, TryLater
 from scriptrun.models.bridge import BridgeSpec, ZeebeSpec
+from scriptrun.net.address_policy import AddressPolicy
 
 __all__ = ["OUTPUT_LIMIT_BYTES", "Zeebe", "build_zeebe"]
 
+_log = structlog.get_logger(__name__)
 OUTPUT_LIMIT_BYTES = 1_000_000
 """Longest output that is sent, as JSON. The engine takes about twice that (its record batch is 4 MiB, and the output is
 in it more than once), answers 500 to more, and keeps the job active for ever."""
@@ -50,12 +54,21 @@ class Zeebe:
         answer = await self._http.ask("POST", "/v2/jobs/activation", ask, seconds=poll + _POLL_GRACE_SECONDS)
         if not answer.ok:
             raise _explain_claim(answer)
+        jobs = answer.document.get("jobs") if isinstance(answer.document, dict) else None
+        if not isinstance(jobs, list):
+            raise Refused(f"{answer.where} answered with what are no jobs: is this Zeebe's REST API?")
+        tasks = [task for job in jobs if (task := self._understand(job))]
+        if jobs and not tasks:
+            raise Refused(f"{answer.where} answered with what are no jobs: is this Zeebe's REST API?")
+        return tasks
+
+    def _understand(self, job: object) -> Task | None:
+        """Understand one job; what is none must not hold up the others."""
         try:
-            return [build_task(job, self._spec.script_header) for job in answer.document["jobs"]]
-        except (TypeError, KeyError, ValueError) as error:
-            raise Refused(
-                f"{answer.where} answered with what are no jobs: is this Zeebe's REST API ({error})?"
-            ) from error
+            return build_task(job, self._spec.script_header)
+        except ValueError as error:
+            _log.error("the server handed out what is no job", error=str(error))
+            return None
 
     async def extend(self, handle: Handle) -> None:
         """Make the lease last from now (``PATCH`` sets, it does not add)."""
@@ -109,7 +122,9 @@ class Zeebe:
         raise _explain_command(answer)
 
 
-def build_zeebe(spec: BridgeSpec, name: str, secret: Mapping[str, str], certificates: str) -> Zeebe:
+def build_zeebe(
+    spec: BridgeSpec, name: str, secret: Mapping[str, str], certificates: str, policy: AddressPolicy | None = None
+) -> Zeebe:
     """Build the adapter of a Bridge.
 
     Args:
@@ -117,6 +132,7 @@ def build_zeebe(spec: BridgeSpec, name: str, secret: Mapping[str, str], certific
         name: of the Bridge.
         secret: data of its Secret, decoded.
         certificates: PEM to trust; "" for the system's.
+        policy: which addresses may be connected to; None for any.
 
     Raises:
         Refused: address, credentials or certificates can't be used.
@@ -124,8 +140,9 @@ def build_zeebe(spec: BridgeSpec, name: str, secret: Mapping[str, str], certific
     assert spec.zeebe is not None  # noqa: S101 - whoever builds this has looked
     tls = build_tls(certificates)
     address = spec.zeebe.address
-    credentials = build_credentials(secret, address=address, oauth2=spec.oauth2, tls=tls)
-    return Zeebe(Http(address, tls, credentials), spec, spec.worker_id or f"scriptrun/{name}")
+    credentials = build_credentials(secret, address=address, oauth2=spec.oauth2, tls=tls, policy=policy)
+    http = Http(address, tls, credentials, secret.values(), policy)
+    return Zeebe(http, spec, spec.worker_id or f"scriptrun/{name}")
 
 
 def _find_key(handle: Handle) -> str:

@@ -19,6 +19,8 @@ MESSAGE_LIMIT = 4000
 """Characters of an error message that are sent; Zeebe keeps them in every incident."""
 
 _TOKENS = ("jobLeaseToken", "leaseToken")
+_TOKEN_CHARACTERS = 1024
+_DIGITS = 19  # of a 64-bit number
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def build_task(job: object, script_header: str) -> Task:
         ValueError: it has no key or no retries, so that it can be neither run nor failed.
     """
     if not isinstance(job, dict):
-        raise ValueError(f"no job: {str(job)[:80]}")
+        raise ValueError(f"no job, but a {type(job).__name__}")
     key, retries = _read_number(job, "jobKey", "key"), _read_number(job, "retries")
     headers = job.get("customHeaders")
     headers = headers if isinstance(headers, dict) else {}
@@ -87,7 +89,7 @@ def build_task(job: object, script_header: str) -> Task:
         problem = TaskFailure(Reason.INVALID_VARIABLES, text)
     script = headers.get(script_header, "")
     handle: Handle = {"key": key, "retries": int(retries)}
-    handle |= {name: job[name] for name in _TOKENS if job.get(name)}
+    handle |= {name: token for name in _TOKENS if _is_token(token := job.get(name))}
     return Task(
         identity=f"{key}-{retries}",
         id=key,
@@ -104,10 +106,14 @@ def build_task(job: object, script_header: str) -> Task:
 def _read_number(job: Mapping[str, Any], *names: str) -> str:
     """Read a number that is given as one or as a string."""
     value = next((job[name] for name in names if job.get(name) is not None), None)
-    text = "" if isinstance(value, bool) else str(value)
-    if not text.isascii() or not text.isdigit():
-        raise ValueError(f"a job without {names[0]}: {str(job)[:80]}")
+    text = str(value) if isinstance(value, str) or type(value) is int else ""
+    if not text.isascii() or not text.isdigit() or len(text) > _DIGITS:
+        raise ValueError(f"a job without {names[0]}")
     return text
+
+
+def _is_token(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= _TOKEN_CHARACTERS
 
 
 def read_key(handle: Handle) -> str:

@@ -108,7 +108,7 @@ def test_a_script_that_an_expression_did_not_find_is_none() -> None:
 
 @pytest.mark.parametrize("document", [None, [], "task", {}, {"taskId": 7}, {"taskId": ""}])
 def test_what_is_no_task(document: object) -> None:
-    with pytest.raises(ValueError, match="no task"):
+    with pytest.raises(ValueError, match="without taskId"):
         build_task(document)
 
 

@@ -75,6 +75,12 @@ async def test_a_claim_that_fails_says_what_to_do(answer: web.Response, error: t
     assert type(caught.value) is error
 
 
+async def test_what_is_no_job_does_not_hold_up_the_others() -> None:
+    jobs = [{"retries": 1}, JOB_8_6, {**JOB_8_6, "key": "9" * 5000}, None]
+    async with speak(say(200, {"jobs": jobs})) as (adapter, _):
+        assert [task.id for task in await adapter.claim(5)] == [str(JOB_8_6["key"])]
+
+
 async def test_a_lease_is_extended() -> None:
     async with speak(say(204), leaseSeconds=45) as (adapter, server):
         await adapter.extend(HANDLE)

@@ -93,11 +93,30 @@ def test_no_variables_are_none() -> None:
 
 
 @pytest.mark.parametrize(
-    "job", [None, [], "x", {}, {"key": "a/b", "retries": 1}, {"key": 1}, {"key": True, "retries": 1}]
+    "job",
+    [
+        None,
+        [],
+        "x",
+        {},
+        {"key": "a/b", "retries": 1},
+        {"key": 1},
+        {"key": True, "retries": 1},
+        {"key": 1.5, "retries": 1},
+        {"key": [1], "retries": 1},
+        {"key": "1" * 20, "retries": 1},
+        {"key": 1, "retries": "1" * 5000},
+    ],
 )
 def test_what_can_not_be_reported_is_no_job(job: object) -> None:
     with pytest.raises(ValueError, match="job"):
         build_task(job, "script")
+
+
+@pytest.mark.parametrize("token", [7, ["x"], {"a": 1}, "x" * 1025, ""])
+def test_a_lease_token_is_a_short_text_or_none(token: object) -> None:
+    """It is kept in the run, and sent back."""
+    assert "jobLeaseToken" not in build_task({**JOB_8_10, "jobLeaseToken": token}, "script").handle
 
 
 @given(st.integers(0, 2**63 - 1), st.integers(0, 2**31 - 1))

@@ -16,7 +16,9 @@ NAME = "scriptrun-bridge"
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())["bridge"]
 ACCOUNT = {"kind": "ServiceAccount", "name": NAME, "namespace": "scriptrun-system"}
 SECRETS = [{"namespace": "a", "name": "x"}, {"namespace": "b", "name": "z"}, {"namespace": "a", "name": "y"}]
+ADDRESSES = ["zeebe.camunda:8080", "10.96.0.0/12"]
 OTHER: dict[str, Any] = {
+    "allowed_addresses": ",".join(ADDRESSES),
     "resync_seconds": 1_000_000,
     "lease_namespace": "leases",
     "lease_duration_seconds": 60,
@@ -114,7 +116,7 @@ def test_every_variable_is_a_setting_and_every_setting_a_variable(monkeypatch: p
 
 @pytest.mark.parametrize("name", BridgeSettings.model_fields)
 def test_every_setting_can_be_set(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = {_camel(key): value for key, value in OTHER.items()}
+    settings = {_camel(key): value for key, value in OTHER.items()} | {"allowedAddresses": ADDRESSES}
     got = getattr(_load(monkeypatch, _render({"settings": settings}, watchNamespaces=["a", "b"])), name)
     assert got == {**OTHER, "watch_namespaces": "a,b"}[name]
     assert got != BridgeSettings.model_fields[name].default
@@ -246,7 +248,11 @@ def test_the_page_explains_every_setting_with_its_default() -> None:
         for cells in (line.strip("|").split("|") for line in text.splitlines())
         if len(cells) == 4
     }
-    said = {"http_host": "every address", "lease_namespace": "the release's"}
+    said = {
+        "allowed_addresses": "any but loopback",
+        "http_host": "every address",
+        "lease_namespace": "the release's",
+    }
     for name, field in BridgeSettings.model_fields.items():
         if name != "watch_namespaces":
             value, _, default, meaning = (cell.strip() for cell in rows[f"`SCRIPTRUN_{name.upper()}`"])

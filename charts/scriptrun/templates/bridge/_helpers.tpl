@@ -33,13 +33,17 @@ annotations:
 {{- default .Release.Namespace .Values.bridge.settings.leaseNamespace }}
 {{- end }}
 
-{{- /* Environment of the bridge: each key of bridge.settings as SCRIPTRUN_<ITS_NAME>, beside those that other values decide. */}}
+{{- /* Environment of the bridge: each key of bridge.settings as SCRIPTRUN_<ITS_NAME>, beside those that other values decide. Lists become commas. */}}
 {{- define "scriptrun.bridge.env" -}}
 - name: SCRIPTRUN_WATCH_NAMESPACES
   value: {{ join "," .Values.watchNamespaces | quote }}
 {{- range $key, $value := .Values.bridge.settings }}
 - name: SCRIPTRUN_{{ $key | snakecase | upper }}
+  {{- if kindIs "slice" $value }}
+  value: {{ join "," $value | quote }}
+  {{- else }}
   value: {{ include "scriptrun.scalar" $value | quote }}
+  {{- end }}
 {{- end }}
 {{- range .Values.bridge.extraEnv }}
 {{- if hasPrefix "SCRIPTRUN_" .name }}
