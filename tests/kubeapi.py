@@ -68,9 +68,9 @@ class Api:
         headers = {f"Impersonate-Extra-{key.replace('/', '%2f')}": value for key, value in (extra or {}).items()}
         return Api(self._configuration, {**self._headers, "Impersonate-User": user, **headers})
 
-    def request(self, method: str, path: str, body: object = None) -> Answer:
+    def request(self, method: str, path: str, body: object = None, content_type: str = "") -> Answer:
         """Ask, and return the answer whatever it is."""
-        content_type = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        content_type = content_type or ("application/merge-patch+json" if method == "PATCH" else "application/json")
         headers = {"Accept": "application/json", "Content-Type": content_type, **self._headers}
         try:
             response = self._client.call_api(
@@ -95,6 +95,10 @@ class Api:
     def patch(self, path: str, body: object) -> Answer:
         """PATCH as a JSON merge patch."""
         return self.request("PATCH", path, body)
+
+    def apply(self, path: str, body: object) -> Answer:
+        """PATCH by server-side apply, in the test's name and by force."""
+        return self.request("PATCH", f"{path}?fieldManager=test&force=true", body, "application/apply-patch+yaml")
 
     def delete(self, path: str, body: object = None) -> Answer:
         """DELETE."""

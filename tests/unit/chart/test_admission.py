@@ -4,10 +4,25 @@ import json
 from typing import Any
 
 from helm import Manifest, render, select
-from scriptrun.desired.names import MANAGED_BY, OUTPUT_LABEL, RUNNER_ACCOUNT, input_name, output_name, run_of_pod
+from scriptrun.api.service import REQUESTED_BY
+from scriptrun.bridges.adapter import Task
+from scriptrun.bridges.checks import build_task
+from scriptrun.desired.names import (
+    BRIDGE_LABEL,
+    CLAIM_ANNOTATION,
+    DROPPED_ANNOTATION,
+    MANAGED_BY,
+    OPEN_LABEL,
+    OUTPUT_LABEL,
+    RUNNER_ACCOUNT,
+    input_name,
+    output_name,
+    run_of_pod,
+)
 from scriptrun.models.base import API_VERSION
+from scriptrun.models.bridge import BridgeSpec
 
-ENDINGS = ("outputs", "runner", "runs")
+ENDINGS = ("bridges", "credentials", "outputs", "requests", "runner", "runs")
 
 
 def _get(kind: str, ending: str, values: dict[str, Any] | None = None) -> Manifest:
@@ -49,6 +64,14 @@ def test_they_speak_of_the_names_in_the_code() -> None:
     assert run_of_pod("a-b-0-c3d4e") == "a-b"  # a run's pod, less eight characters
     assert "size(variables.pod) - 8" in outputs
     assert f"endsWith(':{RUNNER_ACCOUNT}')" in json.dumps(_get("ValidatingAdmissionPolicy", "runner"))
+    bridges = json.dumps(_get("ValidatingAdmissionPolicy", "bridges"))
+    for mark in (BRIDGE_LABEL, OPEN_LABEL, CLAIM_ANNOTATION, DROPPED_ANNOTATION):
+        assert f"'{mark}' in run.metadata" in bridges
+    specs = {"zeebe": {"address": "http://x"}}, {"conductor": {"address": "http://x", "taskType": "x"}}
+    task = Task(identity="1", id="1", type="x")
+    sources = [build_task(task, BridgeSpec.model_validate(spec))["source"] for spec in specs]
+    assert f"run.spec.task.source in {sources}" in bridges
+    assert f"'{REQUESTED_BY}'" in json.dumps(_get("ValidatingAdmissionPolicy", "requests"))
     assert input_name("run") == "run-input"
     assert "'-input'" in json.dumps(_get("ValidatingAdmissionPolicy", "runs"))
 
@@ -61,7 +84,7 @@ def test_the_runner_is_confined_in_every_kind_and_namespace() -> None:
 
 
 def test_with_listed_namespaces_the_others_speak_of_those() -> None:
-    for ending in ("outputs", "runs"):
+    for ending in (ending for ending in ENDINGS if ending != "runner"):
         binding = _get("ValidatingAdmissionPolicyBinding", ending, {"watchNamespaces": ["team-a", "team-b"]})
         [expression] = binding["spec"]["matchResources"]["namespaceSelector"]["matchExpressions"]
         assert expression == {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["team-a", "team-b"]}
