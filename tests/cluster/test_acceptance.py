@@ -226,12 +226,24 @@ def test_a_run_brings_its_own_source(space: Space) -> None:
 def test_a_secret_made_for_one_run(space: Space) -> None:
     """The Secret of the run's own name is its environment; it is shown nowhere."""
     space.create(space.path("secrets"), {"metadata": {"name": "mine.run-env"}, "stringData": {"WORD": "s3cret"}})
-    space.start("mine", ECHO, secretEnv={"name": "mine.run-env"})
+    space.start("mine", ECHO, {"allowSecretEnv": True}, secretEnv={"name": "mine.run-env"})
     run = space.end_of("mine")
     assert run.output == {"said": "s3cret"}
     job = space.watches.jobs.get((space.name, "mine"))
     assert "s3cret" not in json.dumps(job)
     assert "s3cret" not in json.dumps(space.get_config_map("mine-input"))
+
+
+def test_a_script_that_allows_none_takes_no_secret_of_a_run(space: Space) -> None:
+    """Environment is code to an interpreter: bash would execute what BASH_ENV says, with the Script's Secrets."""
+    space.create(space.path("secrets"), {"metadata": {"name": "of-the-script"}, "stringData": {"KEY": "t0p-s3cret"}})
+    evil = {"BASH_ENV": '$(echo "{\\"stolen\\": \\"$KEY\\"}" > $SCRIPTRUN_OUTPUT)'}
+    space.create(space.path("secrets"), {"metadata": {"name": "evil.run-env"}, "stringData": evil})
+    script = {"handler": "shell", "envFrom": [{"secretRef": {"name": "of-the-script"}}]}
+    space.start("evil", "echo hello", script, secretEnv={"name": "evil.run-env"})
+    run = space.end_of("evil")
+    assert run.end == ("Failed", "ScriptNotAllowed"), run
+    assert "does not let runs bring a Secret (allowSecretEnv is not set)" in run.message
 
 
 def test_a_caller_chooses_nothing_but_variables(space: Space) -> None:

@@ -74,10 +74,13 @@ def build_task_document(type_: str, id_: str, workflow_id: str, variables: dict[
 
 
 def _build_task(run: RunFacts, variables: dict[str, Any]) -> dict[str, Any]:
-    """Build the document a ``stdio`` script reads: the orchestrator's own, else one made from the run."""
+    """Build the document a ``stdio`` script reads: the orchestrator's own, else one made from the run.
+
+    Its input is the run's variables either way: those were checked against the Script's schema, a payload was not.
+    """
     task = run.spec.get("task") or {}
     if task.get("payload"):
-        return dict(task["payload"])
+        return {**task["payload"], "inputData": variables}
     return build_task_document(
         task.get("type") or run.script, task.get("id") or run.uid, task.get("workflowId") or run.key[1], variables
     )

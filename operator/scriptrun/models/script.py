@@ -177,6 +177,12 @@ class ScriptSpec(Model):
     env_from: list[EnvFromSource] = Field(
         default_factory=list, max_length=64, description="ConfigMaps and Secrets as environment. Default: none."
     )
+    allow_secret_env: bool = Field(
+        default=False,
+        description="Let runs bring a Secret of their own as environment (`spec.secretEnv`). Environment variables "
+        "steer interpreters (`BASH_ENV`, `PYTHONPATH`): whoever brings them can run any code with what this Script "
+        "has. A `fromRun` Script lets its runs do so anyway. Default: false.",
+    )
     config: JsonObject = Field(
         default_factory=dict, description="Key/value pairs for the package contract (its config.json). Default: none."
     )

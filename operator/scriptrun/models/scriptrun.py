@@ -106,7 +106,8 @@ class ScriptRunSpec(Model):
     source: RunSource | None = Field(default=None, description="The run's own source; only with a `fromRun` Script.")
     secret_env: LocalObjectReference | None = Field(
         default=None,
-        description="A Secret made for this run alone, as environment; it must be named `<run>.run-env`.",
+        description="A Secret made for this run alone, as environment; it must be named `<run>.run-env`, and the "
+        "Script must allow it (`allowSecretEnv`).",
     )
     active_deadline_seconds: int | None = Field(
         default=None,

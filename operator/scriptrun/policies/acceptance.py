@@ -85,6 +85,11 @@ def check_limits(run: RunFacts, script: ScriptSpec) -> Verdict | None:
         return Verdict(
             Reason.SOURCE_MISSING, f'spec.source is missing: Script "{run.script}" has its source from the run'
         )
+    if run.spec.get("secretEnv") and not (from_run or script.allow_secret_env):
+        return Verdict(
+            Reason.SCRIPT_NOT_ALLOWED,
+            f'spec.secretEnv: Script "{run.script}" does not let runs bring a Secret (allowSecretEnv is not set)',
+        )
     for name, cap in (
         ("activeDeadlineSeconds", script.active_deadline_seconds),
         ("backoffLimit", script.backoff_limit),

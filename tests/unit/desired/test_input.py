@@ -138,17 +138,17 @@ class TestDocuments:
             "headers": {"a": "b"},
         }
 
-    def test_an_orchestrators_own_document_is_passed_on_as_it_is(self) -> None:
+    def test_an_orchestrators_own_document_is_passed_on_with_the_checked_input(self) -> None:
         payload = {
             "taskType": "t",
             "taskId": "i",
             "workflowInstanceId": "w",
             "domain": "d",
-            "inputData": {},
+            "inputData": {"n": "unchecked"},
             "own": [1],
         }
-        config_map = build(run={"task": {"id": "other", "payload": payload}}, contract="stdio")
-        assert read(config_map, "task.json") == payload
+        config_map = build(variables={"n": 1}, run={"task": {"id": "other", "payload": payload}}, contract="stdio")
+        assert read(config_map, "task.json") == {**payload, "inputData": {"n": 1}}
         about = read(config_map, "run.json")["task"]
         assert (about["type"], about["id"], about["workflowId"], about["domain"]) == ("t", "i", "w", "d")
 

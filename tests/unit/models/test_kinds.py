@@ -31,6 +31,7 @@ EVERYTHING: dict[str, Any] = {
         {"name": "C", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
     ],
     "envFrom": [{"prefix": "P_", "configMapRef": {"name": "c"}}, {"secretRef": {"name": "s"}}],
+    "allowSecretEnv": True,
     "config": {"pkg": {"a": 1}},
     "resources": {"requests": {"cpu": "100m"}, "limits": {"memory": "64Mi", "cpu": 1}},
     "nodeSelector": {"disk": "ssd"},

@@ -100,6 +100,16 @@ class TestLimits:
         assert refused is not None
         assert refused.reason is Reason.SOURCE_MISSING
 
+    def test_a_secret_of_a_run_only_where_its_script_lets_it(self) -> None:
+        secret = {"name": "hello-1.run-env"}
+        refused = check_limits(run_facts(secretEnv=secret), script_spec())
+        assert refused is not None
+        assert refused.reason is Reason.SCRIPT_NOT_ALLOWED
+        assert "allowSecretEnv" in refused.message
+        assert check_limits(run_facts(secretEnv=secret), script_spec(allowSecretEnv=True)) is None
+        # Who brings the code may bring its environment.
+        assert check_limits(run_facts(secretEnv=secret, source=CONFIG_MAP), script_spec(source=FROM_RUN)) is None
+
 
 class TestDigest:
     def test_the_pinned_source_passes(self) -> None:
