@@ -88,6 +88,17 @@ class Api:
         """POST."""
         return self.request("POST", path, body)
 
+    def post_text(self, path: str, text: bytes) -> Answer:
+        """POST a body as it is: JSON that Python would not write so, or not at all."""
+        response = self._client.rest_client.pool_manager.request(
+            "POST",
+            self._configuration.host + path,
+            body=text,
+            headers={"Accept": "application/json", "Content-Type": "application/json", **self._headers},
+            timeout=REQUEST_SECONDS,
+        )
+        return Answer(response.status, _parse(response.data))
+
     def put(self, path: str, body: object) -> Answer:
         """PUT."""
         return self.request("PUT", path, body)

@@ -37,11 +37,13 @@ class Site:
         kubeconfig: The administrator's.
         operator: The operator; its life is the benchmark's to say.
         lasting: Others use the cluster after us: what was made in it must go.
+        image: The runner's.
     """
 
     kubeconfig: Path
     operator: OperatorProcess
     lasting: bool = True
+    image: str = ""
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[Client]:
@@ -97,7 +99,7 @@ def open_site(kubeconfig: Path, settings: Mapping[str, str], lasting: bool = Tru
             },
         )
         try:
-            yield Site(kubeconfig, operator, lasting)
+            yield Site(kubeconfig, operator, lasting, settings.get("RUNNER_IMAGE", ""))
         finally:
             if operator.running:
                 operator.stop()

@@ -1,41 +1,16 @@
 """The servers, each started once, when the first test asks for it. Tests share them and keep to names of their own."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager
-from pathlib import Path
-from typing import TypeVar, cast
+from collections.abc import AsyncIterator
 
 import pytest
 
 from peers.conductor_desk import Desk
+from peers.serverfixtures import conductor, zeebe
 from peers.servers.conductor import Conductor
-from peers.servers.process import Server
 from peers.servers.zeebe import Zeebe
 from peers.zeebe_engine import NUMBERS, Engine
 
-S = TypeVar("S", bound=Server)
-
-
-def _prepare(request: pytest.FixtureRequest, build: Callable[[Path], S], name: str) -> S:
-    """Build a server; the first time it is fetched, and whoever waits for that is shown how it goes."""
-    folder = request.getfixturevalue("tmp_path_factory").mktemp(name)
-    capture = request.config.pluginmanager.getplugin("capturemanager")
-    with cast(AbstractContextManager[None], capture.global_and_fixture_disabled()):
-        return build(folder)
-
-
-@pytest.fixture(scope="session")
-def conductor(request: pytest.FixtureRequest) -> Iterator[Conductor]:
-    """A Conductor server."""
-    with _prepare(request, Conductor, "conductor") as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def zeebe(request: pytest.FixtureRequest) -> Iterator[Zeebe]:
-    """A Zeebe broker with its gateway."""
-    with _prepare(request, Zeebe, "zeebe") as server:
-        yield server
+__all__ = ["conductor", "conductor_desk", "zeebe", "zeebe_engine"]
 
 
 @pytest.fixture

@@ -1,0 +1,47 @@
+"""What workflows in a real Zeebe and a real Conductor hand out: as far as those take it, it is what a bridge gets."""
+
+from hostile.corpus.case import ACCEPTED, REFUSED, TOO_LARGE, TaskCase
+from hostile.corpus.make import nest_objects, text, wide
+
+NO_SCRIPT = "ScriptNotAllowed"
+SCRIPT = "plus.py"
+"""A Script whose variable ``s`` must match ``^(a+)+$``; its runs never start."""
+
+TASKS: list[TaskCase] = [
+    TaskCase(
+        name=f"{orchestrator}-{name}", why=why, ends=ends, orchestrator=orchestrator, script=script, variables=variables
+    )
+    for orchestrator in ("zeebe", "conductor")
+    for name, why, ends, script, variables in (
+        (
+            "nested-plus",
+            "a value that sends a backtracking engine through 2^n ways to match it",
+            (REFUSED,),
+            SCRIPT,
+            lambda: {"s": text(40)},
+        ),
+        ("nested-150", "as deep as it may be", (ACCEPTED, REFUSED), SCRIPT, lambda: {"s": "a", "d": nest_objects(150)}),
+        ("nested-300", "deeper than a document may be", (REFUSED,), SCRIPT, lambda: {"s": "a", "d": nest_objects(300)}),
+        ("keys-10000", "ten thousand variables", (ACCEPTED,), SCRIPT, lambda: {"s": "a", "d": wide(10_000)}),
+        ("string-1-mb", "more than a run may have", (TOO_LARGE,), SCRIPT, lambda: {"s": "a" * 1_000_000}),
+        (
+            "control-characters",
+            "terminal escapes in a value that a refusal quotes",
+            (REFUSED,),
+            SCRIPT,
+            lambda: {"s": "\x1b]0;owned\x07"},
+        ),
+        ("script-line-break", "a Script's name with line breaks", (NO_SCRIPT,), "a\nb", dict),
+        ("script-200-kb", "a Script's name of 200 kB", (NO_SCRIPT,), "x" * 200_000, dict),
+    )
+]
+TASKS.append(
+    TaskCase(
+        name="zeebe-headers-2000",
+        why="a task with two thousand headers in its BPMN",
+        ends=(NO_SCRIPT,),
+        orchestrator="zeebe",
+        script="nowhere.py",
+        headers=lambda: {f"h{number}": "x" * 20 for number in range(2000)},
+    )
+)

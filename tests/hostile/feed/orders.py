@@ -1,0 +1,32 @@
+"""Feeds the script pipeline's scheduler."""
+
+import json
+from typing import Any
+
+from clusterlab.pipeline import Pipeline
+from hostile.corpus.case import OrderCase
+from hostile.corpus.orders import NOT_FOUND, RAN
+from hostile.feed.finding import Finding
+from hostile.lab import Lab
+
+_NOT_DOWNLOADED = "Fail to get script"
+
+
+def feed_order(lab: Lab, case: OrderCase) -> Finding:
+    """Ask for a script to be run, and wait for what becomes of that."""
+    caller = Pipeline(lab.api.url)
+    order: Any = case.order()
+    if reply := case.reply or case.found:
+        lab.server.replies[case.name] = reply
+    if isinstance(order, bytes):
+        answer = caller.ask("POST", "/run-script/", order)
+    else:
+        filled = json.loads(json.dumps(order).replace("{server}", lab.server.host))
+        fields = {"script_url": f"{lab.server.url}/{case.name}/script.py", "name": case.name, **filled}
+        answer = caller.run(fields.pop("script_url"), fields.pop("name"), **fields)
+    if answer.status != 200:
+        return Finding(f"{answer.status} {answer.text}")
+    base = order.get("dtable_uuid", caller.base)
+    script = Pipeline(lab.api.url, base=base).wait(int(answer.body["script_id"]), case.name)
+    output = str(script["output"])
+    return Finding(NOT_FOUND if output.startswith(_NOT_DOWNLOADED) else RAN, output)

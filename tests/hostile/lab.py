@@ -1,0 +1,179 @@
+"""Operator, bridge and API at work, a server that means harm, and canaries in a namespace of their own."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from clusterlab.apiprocess import API, ApiProcess, Caller, log_in, write_token
+from clusterlab.chart import BRIDGE, NAMESPACE, OPERATOR
+from clusterlab.pipeline import build_settings, prepare_pipeline
+from clusterlab.process import BridgeProcess, OperatorProcess, find_free_port, write_kubeconfig
+from clusterlab.space import GROUP, Space, Watches, create_space
+from hostile import canary
+from hostile.canary import Canaries, Sing
+from hostile.corpus import CORPUS, requests, tasks
+from hostile.corpus.case import RequestCase
+from hostile.server import HostileServer, serve_hostility
+from hostile.watchdog import Watchdog, Watched
+from kubeapi import Api, wait_for
+from peers.servers.bpmn import build_process
+from peers.servers.conductor import Conductor
+from peers.servers.zeebe import Zeebe
+
+NOWHERE = {"nodeSelector": {"hostile": "nowhere"}, "startDeadlineSeconds": 1}
+"""Of a Script whose pods fit no node: that a run is accepted is seen by the Job, and costs no container."""
+
+AT_ONCE = 4
+"""Cases that are fed at the same time."""
+
+_GONE_SECONDS = 60.0
+_HASTE = {"BODY_SECONDS": "4", "HEADER_SECONDS": "4", "SCHEDULER_DOWNLOAD_SECONDS": "4"}
+"""What some cases wait for."""
+
+
+@dataclass(frozen=True)
+class Peers:
+    """Real orchestrators, started."""
+
+    zeebe: Zeebe
+    conductor: Conductor
+
+
+@dataclass
+class Lab:
+    """What cases are fed to.
+
+    Attributes:
+        space: Namespace of everything hostile.
+        canaries: Who sings meanwhile.
+        bridge: The bridge.
+        api: The REST API.
+        caller: Somebody with the role edit in the hostile namespace.
+        server: The server that means harm.
+        peers: Real orchestrators.
+        tokens: API tokens, by the case that each is for.
+        watchdog: Who looks after the processes.
+    """
+
+    space: Space
+    bridge: OperatorProcess
+    api: ApiProcess
+    caller: Caller
+    server: HostileServer
+    peers: Peers
+    tokens: Mapping[str, str]
+    watchdog: Watchdog
+    canaries: Canaries
+
+
+@contextmanager
+def open_lab(kubeconfig: Path, image: str, peers: Peers) -> Iterator[Lab]:
+    """Have everything work, and canaries sing, while this is open.
+
+    Args:
+        kubeconfig: The administrator's, of a cluster with the chart and none of its processes.
+        image: The runner's.
+        peers: Real orchestrators.
+    """
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hostile-")))
+        watches = stack.enter_context(Watches.open(kubeconfig))
+        server = stack.enter_context(serve_hostility())
+        admin = Api.from_kubeconfig(kubeconfig)
+        space, nest = (stack.enter_context(_open_space(admin, watches)) for _ in range(2))
+        _prepare(space, nest, peers)
+        common = {
+            "WATCH_NAMESPACES": f"{space.name},{nest.name}",
+            "LEADER_ELECTION": "false",
+            "LEASE_NAMESPACE": NAMESPACE,
+            "HTTP_HOST": "127.0.0.1",
+            "LOG_FORMAT": "json",
+        }
+        watched = [
+            _build(kubeconfig, folder, OperatorProcess, OPERATOR, {**common, "RUNNER_IMAGE": image}),
+            _build(kubeconfig, folder, BridgeProcess, BRIDGE, common),
+        ]
+        api = _build_api(kubeconfig, folder, {**common, **_HASTE, **build_settings(space, server.port)})
+        tokens = {
+            case.name: write_token(api.folder, case.name, space.name, *case.token_scripts)
+            for case in CORPUS
+            if isinstance(case, RequestCase) and case.token_scripts
+        }
+        watched.append(Watched(api, api.url))
+        stack.callback(_stop, [item.process for item in watched])
+        stack.callback(_let_go, space)
+        stack.callback(_let_go, nest)
+        watched[0].process.start_and_lead()
+        watched[1].process.start_and_serve()
+        api.start_and_serve()
+        caller = Caller(api.url, space.name, log_in(space, "edit"))
+        watchdog = stack.enter_context(Watchdog(watched))
+        ways = _find_ways(nest, api, peers)
+        canaries = stack.enter_context(Canaries(ways))
+        yield Lab(space, watched[1].process, api, caller, server, peers, tokens, watchdog, canaries)
+
+
+def _find_ways(nest: Space, api: ApiProcess, peers: Peers) -> dict[str, Sing]:
+    return {
+        "kubernetes": canary.by_kubernetes(nest),
+        "rest": canary.by_rest(Caller(api.url, nest.name, log_in(nest, "edit"))),
+        "zeebe": canary.by_zeebe(peers.zeebe, nest.name),
+    }
+
+
+def _prepare(space: Space, nest: Space, peers: Peers) -> None:
+    """Make what cases and canaries find there."""
+    prepare_pipeline(space, activeDeadlineSeconds=60)
+    space.add_script(requests.SCRIPT, "pass", handler="python", **NOWHERE)
+    schema = {"properties": {"s": {"type": "string", "pattern": "^(a+)+$"}}}
+    space.add_script(tasks.SCRIPT, "pass", handler="python", variablesSchema=schema, **NOWHERE)
+    nest.add_script(canary.SCRIPT, canary.SOURCE)
+    peers.zeebe.deploy("canary.bpmn", build_process(nest.name, nest.name, {"script": canary.SCRIPT}))
+    where = {"address": peers.zeebe.address, "taskType": nest.name, "fetchVariables": ["song"]}
+    body = {"apiVersion": GROUP, "kind": "Bridge", "metadata": {"name": "canary"}, "spec": {"zeebe": where}}
+    nest.create(nest.path("bridges", group=GROUP), body)
+
+
+@contextmanager
+def _open_space(admin: Api, watches: Watches) -> Iterator[Space]:
+    """Make a namespace; its Bridges go before it does, while there is somebody to let them go."""
+    space = create_space(admin, watches)
+    try:
+        yield space
+    finally:
+        admin.delete(f"/api/v1/namespaces/{space.name}")
+
+
+def _build(
+    kubeconfig: Path,
+    folder: Path,
+    kind: type[OperatorProcess],
+    account: tuple[str, str],
+    settings: Mapping[str, str],
+) -> Watched:
+    port = find_free_port()
+    path = write_kubeconfig(kubeconfig, account, folder / f"{kind.command}.kubeconfig")
+    return Watched(kind(path, {**settings, "HTTP_PORT": str(port)}), f"http://127.0.0.1:{port}")
+
+
+def _build_api(kubeconfig: Path, folder: Path, settings: dict[str, str]) -> ApiProcess:
+    own = folder / "api"
+    own.mkdir()
+    url = settings["HISTORY_URL"].replace("FOLDER", str(folder))
+    path = write_kubeconfig(kubeconfig, API, folder / "api.kubeconfig")
+    return ApiProcess(path, {**settings, "TOKENS_DIR": str(own), "HISTORY_URL": url}, own)
+
+
+def _stop(processes: list[OperatorProcess]) -> None:
+    for process in processes:
+        if process.running:
+            process.stop(45)
+
+
+def _let_go(space: Space) -> None:
+    """Delete the Bridges of a namespace, and wait until the bridge has let them go."""
+    path = space.path("bridges", group=GROUP)
+    space.api.delete(path)
+    wait_for("the Bridges to be gone", lambda: not space.api.get(path).body["items"], _GONE_SECONDS)
