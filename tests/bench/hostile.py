@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 from statistics import quantiles
 
@@ -12,8 +12,8 @@ from bench.site import Site
 from hostile.canary import Song
 from hostile.corpus import CORPUS
 from hostile.corpus.case import Case
-from hostile.feed import feed, judge
-from hostile.lab import AT_ONCE, Lab, Peers, open_lab
+from hostile.feed import Feeding, Finding, judge
+from hostile.lab import Lab, Peers, open_lab
 from hostile.watchdog import Watched, find_quantile
 from peers.servers.conductor import Conductor
 from peers.servers.zeebe import Zeebe
@@ -37,15 +37,15 @@ def _measure(site: Site, cases: Sequence[Case]) -> Report:
 
 def _feed_all(lab: Lab, cases: Sequence[Case]) -> list[str]:
     """Feed them; returns what is wrong with their ends."""
+    with Feeding(lab, cases) as feeding:
+        return [wrong for case in cases if (wrong := _judge(case, feeding.findings[case.name]))]
 
-    def try_one(case: Case) -> str:
-        try:
-            return judge(case, feed(lab, case))
-        except Exception as error:
-            return f"{case.name}: {type(error).__name__}: {error}"
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        return [wrong for wrong in pool.map(try_one, cases) if wrong]
+def _judge(case: Case, finding: "Future[Finding]") -> str:
+    try:
+        return judge(case, finding.result())
+    except Exception as error:
+        return f"{case.name}: {type(error).__name__}: {error}"
 
 
 def _report(lab: Lab, inputs: int, wrong: list[str]) -> Report:

@@ -25,11 +25,14 @@ from peers.servers.zeebe import Zeebe
 NOWHERE = {"nodeSelector": {"hostile": "nowhere"}, "startDeadlineSeconds": 1}
 """Of a Script whose pods fit no node: that a run is accepted is seen by the Job, and costs no container."""
 
-AT_ONCE = 4
-"""Cases that are fed at the same time."""
-
 _GONE_SECONDS = 60.0
-_HASTE = {"BODY_SECONDS": "4", "HEADER_SECONDS": "4", "SCHEDULER_DOWNLOAD_SECONDS": "4"}
+_SCRIPT_SECONDS = 60
+_HASTE = {
+    "BODY_SECONDS": "4",
+    "HEADER_SECONDS": "4",
+    "SCHEDULER_DOWNLOAD_SECONDS": "4",
+    "SCHEDULER_TIME_LIMIT_SECONDS": str(_SCRIPT_SECONDS),
+}
 """What some cases wait for."""
 
 
@@ -125,7 +128,7 @@ def _find_ways(nest: Space, api: ApiProcess, peers: Peers) -> dict[str, Sing]:
 
 def _prepare(space: Space, nest: Space, peers: Peers) -> None:
     """Make what cases and canaries find there."""
-    prepare_pipeline(space, activeDeadlineSeconds=60)
+    prepare_pipeline(space, activeDeadlineSeconds=_SCRIPT_SECONDS)
     space.add_script(requests.SCRIPT, "pass", handler="python", **NOWHERE)
     schema = {"properties": {"s": {"type": "string", "pattern": "^(a+)+$"}}}
     space.add_script(tasks.SCRIPT, "pass", handler="python", variablesSchema=schema, **NOWHERE)

@@ -195,19 +195,19 @@ _REFERENCES = [
 
 _SHAPES = [
     VariablesCase(
-        name="nested-190",
+        name="value-nested-190",
         why="as deep as it may be",
         ends=(ACCEPTED,),
         variables=lambda: {"s": nest_lists(190)},
     ),
     VariablesCase(
-        name="nested-250",
+        name="value-nested-250",
         why="deeper than a document may be",
         ends=(REFUSED,),
         variables=lambda: {"s": nest_lists(250)},
     ),
     VariablesCase(
-        name="nested-950",
+        name="value-nested-950",
         why="so deep that Python reads it, and can't write it",
         ends=(REFUSED,),
         variables=lambda: {"s": nest_lists(950)},

@@ -1,7 +1,9 @@
 """Feeds cases to the processes that they are for, and says what they came to."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Self
 
 from hostile.corpus.case import (
     AnswerCase,
@@ -21,19 +23,48 @@ from hostile.feed.orders import feed_order
 from hostile.feed.peers import feed_task
 from hostile.lab import Lab
 
-__all__ = ["Finding", "feed", "judge"]
+__all__ = ["Feeding", "Finding", "feed", "judge"]
 
-_FEEDERS: dict[type[Case], Callable[[Lab, Any], Finding]] = {
-    SchemaCase: feed_schema,
-    VariablesCase: feed_variables,
-    ScriptCase: feed_script,
-    RequestCase: feed_request,
-    OrderCase: feed_order,
-    AnswerCase: feed_answer,
-    TaskCase: feed_task,
+_FEEDERS: dict[type[Case], tuple[Callable[[Lab, Any], Finding], int]] = {
+    SchemaCase: (feed_schema, 2),
+    VariablesCase: (feed_variables, 3),
+    ScriptCase: (feed_script, 2),
+    RequestCase: (feed_request, 3),
+    OrderCase: (feed_order, 6),
+    AnswerCase: (feed_answer, 10),
+    TaskCase: (feed_task, 3),
 }
+"""What feeds cases of a kind, and how many of them at the same time: most wait, but each script takes a pod."""
 
 
 def feed(lab: Lab, case: Case) -> Finding:
     """Feed a case, and wait for its end."""
-    return _FEEDERS[type(case)](lab, case)
+    return _FEEDERS[type(case)][0](lab, case)
+
+
+class Feeding:
+    """Feeds cases of all kinds side by side.
+
+    Args:
+        lab: What they are fed to.
+        cases: In the order in which those of a kind are fed.
+
+    Attributes:
+        findings: What each comes to, by its name.
+    """
+
+    def __init__(self, lab: Lab, cases: Iterable[Case]) -> None:
+        self.findings: dict[str, Future[Finding]] = {}
+        self._pools = {kind: ThreadPoolExecutor(count) for kind, (_feed, count) in _FEEDERS.items()}
+        for case in cases:
+            self.findings[case.name] = self._pools[type(case)].submit(feed, lab, case)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Feed nothing more."""
+        for pool in self._pools.values():
+            pool.shutdown(cancel_futures=True)
