@@ -1,4 +1,4 @@
-"""The corpus of hostile input, fed to operator, bridge and API: what do tiny runs beside it notice?"""
+"""The corpus of hostile input, fed to operator, bridge and API: how much it delays tiny runs beside it."""
 
 import asyncio
 import tempfile
@@ -9,7 +9,7 @@ from statistics import quantiles
 
 from bench.figures import Figure, Report
 from bench.site import Site
-from hostile.canary import Song
+from hostile.canary import Canary
 from hostile.corpus import CORPUS
 from hostile.corpus.case import Case
 from hostile.feed import Feeding, Finding, judge
@@ -22,7 +22,7 @@ _QUICK_STEP = 8
 
 
 async def measure(site: Site, quick: bool) -> Report:
-    """Measure; in short, with every eighth input."""
+    """Measure; with ``quick`` only every eighth input."""
     return await asyncio.to_thread(_measure, site, CORPUS[::_QUICK_STEP] if quick else CORPUS)
 
 
@@ -36,7 +36,7 @@ def _measure(site: Site, cases: Sequence[Case]) -> Report:
 
 
 def _feed_all(lab: Lab, cases: Sequence[Case]) -> list[str]:
-    """Feed them; returns what is wrong with their ends."""
+    """Feed them; returns what is wrong with their outcomes."""
     with Feeding(lab, cases) as feeding:
         return [wrong for case in cases if (wrong := _judge(case, feeding.findings[case.name]))]
 
@@ -49,37 +49,33 @@ def _judge(case: Case, finding: "Future[Finding]") -> str:
 
 
 def _report(lab: Lab, inputs: int, wrong: list[str]) -> Report:
-    songs, watched = lab.canaries.songs, lab.watchdog.watched
-    p50, p99 = _find_percentiles(songs)
+    done, watched = lab.canaries.done, lab.watchdog.watched
+    p50, p99 = _find_percentiles(done)
     return Report(
         "hostile",
         [
-            Figure(
-                "canary_p99_seconds", p99, "a tiny run every second beside hostile input: asked for → output", "s", 2
-            ),
+            Figure("canary_p99_seconds", p99, "a tiny run each second beside hostile input: created → output", "s", 2),
             Figure("canary_p50_seconds", p50, "the same, median", "s"),
-            Figure("canaries", len(songs), "how many there were"),
-            Figure("canaries_lost", len(lab.canaries.lost), "how many did not come through", limit=0),
+            Figure("canaries", len(done), "number of these runs"),
+            Figure("canaries_failed", len(lab.canaries.problems), "how many of them failed", limit=0),
             Figure(
                 "loop_lag_p99_ms",
                 max(_find_lag(item) for item in watched),
-                "delay of an event loop, p99, of operator, bridge or API, whichever is larger",
+                "delay of an event loop, p99: the largest of operator, bridge and API",
                 "ms",
                 50,
             ),
-            Figure("inputs", inputs, "hostile inputs"),
-            Figure("wrong_ends", len(wrong), "how many came to another end than the right one", limit=0),
-            Figure(
-                "restarts", len(lab.watchdog.restarts), "processes that ended or were ended by their probe", limit=0
-            ),
+            Figure("inputs", inputs, "number of hostile inputs"),
+            Figure("wrong_outcomes", len(wrong), "inputs with another outcome than expected", limit=0),
+            Figure("restarts", len(lab.watchdog.restarts), "processes that ended or failed their probes", limit=0),
         ],
         {
-            "waysP50P99Seconds": {
-                way: _find_percentiles([song for song in songs if song.way == way])
-                for way in sorted({song.way for song in songs})
+            "canaryP50P99Seconds": {
+                origin: _find_percentiles([canary for canary in done if canary.origin == origin])
+                for origin in sorted({canary.origin for canary in done})
             },
             "lagP99Ms": {item.name: _find_lag(item) for item in watched},
-            "lost": [song.lost for song in lab.canaries.lost],
+            "failed": lab.canaries.problems,
             "wrong": wrong,
             "restarts": lab.watchdog.restarts,
         },
@@ -90,6 +86,6 @@ def _find_lag(item: Watched) -> float:
     return find_quantile(item.lag, 0.99) * 1000
 
 
-def _find_percentiles(songs: Sequence[Song]) -> tuple[float, float]:
-    cuts = quantiles([song.seconds for song in songs], n=100, method="inclusive")
+def _find_percentiles(canaries: Sequence[Canary]) -> tuple[float, float]:
+    cuts = quantiles([canary.seconds for canary in canaries], n=100, method="inclusive")
     return round(cuts[49], 3), round(cuts[98], 3)

@@ -1,1 +1,1 @@
-"""Hostile input: a corpus of it, what feeds it to the real processes, and canaries that must not notice."""
+"""A corpus of hostile input, and what feeds it to operator, bridge and API while canaries run."""

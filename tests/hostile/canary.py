@@ -1,4 +1,4 @@
-"""Canaries: a tiny run every second, in turn by each way there is; each must come through, and none may notice."""
+"""Canaries: a tiny run every second, created by kubectl, REST API and Zeebe in turn. All of them must succeed."""
 
 import itertools
 import threading
@@ -19,47 +19,50 @@ import json, sys
 
 variables = json.load(open(sys.argv[1]))
 with open(sys.argv[2], "w") as file:
-    json.dump({"heard": variables["song"]}, file)
+    json.dump({"echo": variables["id"]}, file)
 """
-_EVERY_SECONDS = 1.0
-_PATIENCE_SECONDS = 120.0
+_INTERVAL_SECONDS = 1.0
+_TIMEOUT_SECONDS = 120.0
 _AT_ONCE = 64
 
-Sing = Callable[[str], Any]
-"""Has a run of the Script made with this as its variable ``song``; returns its output once it can be read."""
+RunCanary = Callable[[str], Any]
+"""Runs the Script with this as its variable ``id``; returns its output as soon as it can be read."""
 
 
 @dataclass(frozen=True)
-class Song:
-    """One canary.
+class Canary:
+    """One canary that is done.
 
     Attributes:
-        way: By which it went.
-        seconds: From its request to its output; to the failure of one that is lost.
-        lost: Why it did not come through; "" for one that did.
+        origin: Who created it.
+        seconds: From the request until its output can be read, or until it failed.
+        problem: Why it failed; "" for one that succeeded.
     """
 
-    way: str
+    origin: str
     seconds: float
-    lost: str = ""
+    problem: str = ""
 
 
 class Canaries:
-    """Sings every second while it is entered, whether or not the songs before are over.
+    """Starts a canary every second while it is entered, whether or not the ones before are done.
+
+    Args:
+        origins: How each origin runs a canary.
 
     Attributes:
-        songs: Those that are over.
+        done: The canaries that are done.
     """
 
-    def __init__(self, ways: Mapping[str, Sing]) -> None:
-        self.songs: list[Song] = []
-        self._ways = itertools.cycle(ways.items())
-        self._over = threading.Event()
+    def __init__(self, origins: Mapping[str, RunCanary]) -> None:
+        self.done: list[Canary] = []
+        self._origins = itertools.cycle(origins.items())
+        self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(_AT_ONCE, "canary")
-        self._clock = threading.Thread(target=self._sing_on, name="canaries")
+        self._timer = threading.Thread(target=self._start_all, name="canaries")
 
     def __enter__(self) -> Self:
-        self._clock.start()
+        self._timer.start()
         return self
 
     def __exit__(
@@ -69,59 +72,59 @@ class Canaries:
 
     def finish(self) -> None:
         """Start no more, and wait for those under way."""
-        self._over.set()
-        self._clock.join()
+        self._stop.set()
+        self._timer.join()
         self._pool.shutdown(wait=True)
 
     @property
-    def lost(self) -> list[Song]:
-        """Those that did not come through."""
-        return [song for song in self.songs if song.lost]
+    def problems(self) -> list[str]:
+        """What was wrong with those that failed."""
+        return [f"{canary.origin}: {canary.problem}" for canary in self.done if canary.problem]
 
-    def _sing_on(self) -> None:
+    def _start_all(self) -> None:
         started = time.monotonic()
         for number in itertools.count():
-            if self._over.wait(max(0.0, started + number * _EVERY_SECONDS - time.monotonic())):
+            if self._stop.wait(max(0.0, started + number * _INTERVAL_SECONDS - time.monotonic())):
                 return
-            self._pool.submit(self._sing, *next(self._ways), f"canary-{number}")
+            self._pool.submit(self._run, *next(self._origins), f"canary-{number}")
 
-    def _sing(self, way: str, sing: Sing, song: str) -> None:
-        started, lost = time.monotonic(), ""
+    def _run(self, origin: str, run: RunCanary, name: str) -> None:
+        started, problem = time.monotonic(), ""
         try:
-            heard = sing(song)
-            if heard != {"heard": song}:
-                lost = f"{song} came back as {heard}"
+            output = run(name)
+            if output != {"echo": name}:
+                problem = f"{name} has the output {output}"
         except Exception as error:
-            lost = f"{song}: {type(error).__name__}: {error}"
-        self.songs.append(Song(way, time.monotonic() - started, lost))
+            problem = f"{name}: {type(error).__name__}: {error}"
+        self.done.append(Canary(origin, time.monotonic() - started, problem))
 
 
-def by_kubernetes(space: Space) -> Sing:
-    """Make runs as kubectl does, and see their output in a watch."""
+def by_kubernetes(space: Space) -> RunCanary:
+    """Create runs as kubectl does, and read their output from a watch."""
 
-    def sing(song: str) -> Any:
-        space.add_run(song, SCRIPT, variables={"song": song})
-        return space.end_of(song, _PATIENCE_SECONDS).output
+    def run(name: str) -> Any:
+        space.add_run(name, SCRIPT, variables={"id": name})
+        return space.end_of(name, _TIMEOUT_SECONDS).output
 
-    return sing
+    return run
 
 
-def by_rest(caller: Caller) -> Sing:
-    """Make runs by the REST API, which holds its answer until they are over."""
+def by_rest(caller: Caller) -> RunCanary:
+    """Create runs by the REST API, and let it hold its answer until they have ended."""
 
-    def sing(song: str) -> Any:
-        reply = caller.create(SCRIPT, wait=_PATIENCE_SECONDS / 2, variables={"song": song})
+    def run(name: str) -> Any:
+        reply = caller.create(SCRIPT, wait=_TIMEOUT_SECONDS / 2, variables={"id": name})
         assert reply.status == 201, reply
         return reply.body["output"]
 
-    return sing
+    return run
 
 
-def by_zeebe(zeebe: Zeebe, process: str) -> Sing:
-    """Run a process of one task to its end."""
+def by_zeebe(zeebe: Zeebe, process: str) -> RunCanary:
+    """Run a process of one task, and wait for its end."""
 
-    def sing(song: str) -> Any:
-        variables = zeebe.run_to_end(process, {"song": song}, _PATIENCE_SECONDS)
-        return {"heard": variables.get("heard")}
+    def run(name: str) -> Any:
+        variables = zeebe.run_to_end(process, {"id": name}, _TIMEOUT_SECONDS)
+        return {"echo": variables.get("echo")}
 
-    return sing
+    return run

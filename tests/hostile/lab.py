@@ -1,4 +1,4 @@
-"""Operator, bridge and API at work, a server that means harm, and canaries in a namespace of their own."""
+"""Operator, bridge and API as processes, a hostile server, and canaries in a namespace of their own."""
 
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -12,20 +12,19 @@ from clusterlab.pipeline import build_settings, prepare_pipeline
 from clusterlab.process import BridgeProcess, OperatorProcess, find_free_port, write_kubeconfig
 from clusterlab.space import GROUP, Space, Watches, create_space
 from hostile import canary
-from hostile.canary import Canaries, Sing
+from hostile.canary import Canaries, RunCanary
 from hostile.corpus import CORPUS, requests, tasks
 from hostile.corpus.case import RequestCase
-from hostile.server import HostileServer, serve_hostility
+from hostile.server import HostileServer, serve_hostile_answers
 from hostile.watchdog import Watchdog, Watched
-from kubeapi import Api, wait_for
+from kubeapi import Api
 from peers.servers.bpmn import build_process
 from peers.servers.conductor import Conductor
 from peers.servers.zeebe import Zeebe
 
 NOWHERE = {"nodeSelector": {"hostile": "nowhere"}, "startDeadlineSeconds": 1}
-"""Of a Script whose pods fit no node: that a run is accepted is seen by the Job, and costs no container."""
+"""Of a Script whose pods fit no node: an accepted run shows by its Job, and costs no container."""
 
-_GONE_SECONDS = 60.0
 _SCRIPT_SECONDS = 60
 _HASTE = {
     "BODY_SECONDS": "4",
@@ -33,7 +32,7 @@ _HASTE = {
     "SCHEDULER_DOWNLOAD_SECONDS": "4",
     "SCHEDULER_TIME_LIMIT_SECONDS": str(_SCRIPT_SECONDS),
 }
-"""What some cases wait for."""
+"""Limits that some cases run into."""
 
 
 @dataclass(frozen=True)
@@ -46,18 +45,18 @@ class Peers:
 
 @dataclass
 class Lab:
-    """What cases are fed to.
+    """Everything that cases are fed to.
 
     Attributes:
-        space: Namespace of everything hostile.
-        canaries: Who sings meanwhile.
+        space: The namespace of the cases.
+        canaries: What runs beside them.
         bridge: The bridge.
         api: The REST API.
         caller: Somebody with the role edit in the hostile namespace.
-        server: The server that means harm.
+        server: The hostile server.
         peers: Real orchestrators.
         tokens: API tokens, by the case that each is for.
-        watchdog: Who looks after the processes.
+        watchdog: Probes the processes.
     """
 
     space: Space
@@ -73,7 +72,7 @@ class Lab:
 
 @contextmanager
 def open_lab(kubeconfig: Path, image: str, peers: Peers) -> Iterator[Lab]:
-    """Have everything work, and canaries sing, while this is open.
+    """Start everything; it works while this is open, and canaries run.
 
     Args:
         kubeconfig: The administrator's, of a cluster with the chart and none of its processes.
@@ -83,12 +82,12 @@ def open_lab(kubeconfig: Path, image: str, peers: Peers) -> Iterator[Lab]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hostile-")))
         watches = stack.enter_context(Watches.open(kubeconfig))
-        server = stack.enter_context(serve_hostility())
+        server = stack.enter_context(serve_hostile_answers())
         admin = Api.from_kubeconfig(kubeconfig)
-        space, nest = (stack.enter_context(_open_space(admin, watches)) for _ in range(2))
-        _prepare(space, nest, peers)
+        space, canary_space = (stack.enter_context(_open_space(admin, watches)) for _ in range(2))
+        _prepare(space, canary_space, peers)
         common = {
-            "WATCH_NAMESPACES": f"{space.name},{nest.name}",
+            "WATCH_NAMESPACES": f"{space.name},{canary_space.name}",
             "LEADER_ELECTION": "false",
             "LEASE_NAMESPACE": NAMESPACE,
             "HTTP_HOST": "127.0.0.1",
@@ -106,46 +105,48 @@ def open_lab(kubeconfig: Path, image: str, peers: Peers) -> Iterator[Lab]:
         }
         watched.append(Watched(api, api.url))
         stack.callback(_stop, [item.process for item in watched])
-        stack.callback(_let_go, space)
-        stack.callback(_let_go, nest)
         watched[0].process.start_and_lead()
         watched[1].process.start_and_serve()
         api.start_and_serve()
         caller = Caller(api.url, space.name, log_in(space, "edit"))
         watchdog = stack.enter_context(Watchdog(watched))
-        ways = _find_ways(nest, api, peers)
-        canaries = stack.enter_context(Canaries(ways))
+        origins = _build_origins(canary_space, api, peers)
+        canaries = stack.enter_context(Canaries(origins))
         yield Lab(space, watched[1].process, api, caller, server, peers, tokens, watchdog, canaries)
 
 
-def _find_ways(nest: Space, api: ApiProcess, peers: Peers) -> dict[str, Sing]:
+def _build_origins(space: Space, api: ApiProcess, peers: Peers) -> dict[str, RunCanary]:
     return {
-        "kubernetes": canary.by_kubernetes(nest),
-        "rest": canary.by_rest(Caller(api.url, nest.name, log_in(nest, "edit"))),
-        "zeebe": canary.by_zeebe(peers.zeebe, nest.name),
+        "kubernetes": canary.by_kubernetes(space),
+        "rest": canary.by_rest(Caller(api.url, space.name, log_in(space, "edit"))),
+        "zeebe": canary.by_zeebe(peers.zeebe, space.name),
     }
 
 
-def _prepare(space: Space, nest: Space, peers: Peers) -> None:
-    """Make what cases and canaries find there."""
+def _prepare(space: Space, canary_space: Space, peers: Peers) -> None:
+    """Create what cases and canaries need."""
     prepare_pipeline(space, activeDeadlineSeconds=_SCRIPT_SECONDS)
     space.add_script(requests.SCRIPT, "pass", handler="python", **NOWHERE)
     schema = {"properties": {"s": {"type": "string", "pattern": "^(a+)+$"}}}
     space.add_script(tasks.SCRIPT, "pass", handler="python", variablesSchema=schema, **NOWHERE)
-    nest.add_script(canary.SCRIPT, canary.SOURCE)
-    peers.zeebe.deploy("canary.bpmn", build_process(nest.name, nest.name, {"script": canary.SCRIPT}))
-    where = {"address": peers.zeebe.address, "taskType": nest.name, "fetchVariables": ["song"]}
+    canary_space.add_script(canary.SCRIPT, canary.SOURCE)
+    peers.zeebe.deploy("canary.bpmn", build_process(canary_space.name, canary_space.name, {"script": canary.SCRIPT}))
+    where = {"address": peers.zeebe.address, "taskType": canary_space.name, "fetchVariables": ["id"]}
     body = {"apiVersion": GROUP, "kind": "Bridge", "metadata": {"name": "canary"}, "spec": {"zeebe": where}}
-    nest.create(nest.path("bridges", group=GROUP), body)
+    canary_space.create(canary_space.path("bridges", group=GROUP), body)
 
 
 @contextmanager
 def _open_space(admin: Api, watches: Watches) -> Iterator[Space]:
-    """Make a namespace; its Bridges go before it does, while there is somebody to let them go."""
+    """Create a namespace; afterwards delete it, with what only a bridge would release."""
     space = create_space(admin, watches)
     try:
         yield space
     finally:
+        for path in (space.path("bridges", group=GROUP), space.run_path()):
+            for item in admin.get(path).body["items"]:
+                if item["metadata"].get("finalizers"):
+                    admin.patch(f"{path}/{item['metadata']['name']}", {"metadata": {"finalizers": None}})
         admin.delete(f"/api/v1/namespaces/{space.name}")
 
 
@@ -173,10 +174,3 @@ def _stop(processes: list[OperatorProcess]) -> None:
     for process in processes:
         if process.running:
             process.stop(45)
-
-
-def _let_go(space: Space) -> None:
-    """Delete the Bridges of a namespace, and wait until the bridge has let them go."""
-    path = space.path("bridges", group=GROUP)
-    space.api.delete(path)
-    wait_for("the Bridges to be gone", lambda: not space.api.get(path).body["items"], _GONE_SECONDS)

@@ -1,7 +1,7 @@
-"""A server that means harm: it plays orchestrators and script servers, and answers each case as that case says.
+"""A hostile HTTP server: it plays orchestrators and script servers, and gives each case the answer that it describes.
 
-Every case has a folder of its own at the top of the paths. What is not the question that the case is about is answered
-as the real server would, so that what a bridge reports is taken.
+The first segment of a path names the case. Requests that the case is not about, such as a bridge's report, are answered
+as the real server would.
 """
 
 import json
@@ -24,13 +24,14 @@ _SLOW_SECONDS = 0.5
 
 @dataclass
 class HostileServer:
-    """What it answers, and what it was told.
+    """What the server answers, and what it was told.
 
     Attributes:
         port: Of loopback.
         replies: By the name of the case.
         asked: How often a case was asked for its answer.
         reports: What was reported of the tasks of a case: reason and message.
+        updates: The last update of a case's task in Conductor.
     """
 
     port: int = 0
@@ -51,7 +52,7 @@ class HostileServer:
 
 
 @contextmanager
-def serve_hostility() -> Iterator[HostileServer]:
+def serve_hostile_answers() -> Iterator[HostileServer]:
     """Serve until the block ends."""
     state = HostileServer()
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"state": state}))
@@ -72,13 +73,13 @@ class _Handler(BaseHTTPRequestHandler):
     state: HostileServer
 
     def handle(self) -> None:
-        with suppress(OSError):  # the caller has had enough
+        with suppress(OSError):  # the caller closed the connection
             super().handle()
 
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         name, _, rest = self.path.lstrip("/").partition("?")[0].partition("/")
-        if name == "api" and "run-script" in rest:  # where is this script?
+        if name == "api" and "run-script" in rest:  # asks where a script is
             self._reply(unquote(rest.split("/")[4]))
         elif name not in self.state.replies:
             self._send(404, b"")
@@ -90,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PATCH = _serve  # noqa: N815 - names of http.server
 
     def _take_report(self, name: str, path: str, body: bytes) -> None:
-        """Take what is said of a task, and say of it what was said."""
+        """Keep the report of a task, and give it back when the task is read."""
         if self.command == "GET":
             self._send(200, json.dumps(self.state.updates.get(name, {"status": "RUNNING"})).encode())
             return

@@ -1,4 +1,4 @@
-"""What the kubelet would say of a process: whether it has ended, whether it answers, and how late its loop was."""
+"""Probes processes as the kubelet would, restarts them when it would, and reads the lag of their event loops."""
 
 import threading
 import time
@@ -18,19 +18,21 @@ _ANSWER_SECONDS = 5.0  # timeoutSeconds of the chart's probes
 _FAILURES = 3  # their failureThreshold
 
 Buckets = Mapping[float, float]
-"""Of a histogram: how often it was at most so much."""
+"""Of a histogram: cumulative counts by upper bound."""
 
 
 @dataclass
 class Watched:
-    """A process and what became of it.
+    """A process that is probed.
 
     Attributes:
-        process: It.
+        process: The process.
         url: Where it serves health and metrics.
-        restarts: Why it was started again, each time.
-        before: Its lag when watching began, or when it was started again.
-        after: Its lag when it was last asked.
+        restarts: The reason of each restart.
+        before: Its lag when the watchdog or the process was started.
+        after: Its lag at the end.
+        failures: How many probes in a row have failed.
+        started: Whether it has answered since its last start; failures count only then.
     """
 
     process: OperatorProcess
@@ -39,20 +41,21 @@ class Watched:
     before: Buckets = field(default_factory=dict)
     after: Buckets = field(default_factory=dict)
     failures: int = 0
+    started: bool = True
 
     @property
     def name(self) -> str:
-        """What it is."""
+        """Its command."""
         return self.process.command
 
     @property
     def lag(self) -> Buckets:
-        """Its lag since watching began."""
+        """Its lag between both."""
         return {limit: count - self.before.get(limit, 0.0) for limit, count in self.after.items()}
 
 
 class Watchdog:
-    """Asks each process every second while it is entered, and starts it again when the kubelet would.
+    """Probes each process every second while it is entered.
 
     Attributes:
         watched: The processes.
@@ -80,11 +83,11 @@ class Watchdog:
 
     @property
     def restarts(self) -> list[str]:
-        """Why processes were started again."""
+        """The reasons of all restarts."""
         return [f"{item.name}: {why}" for item in self.watched for why in item.restarts]
 
     def read_lag(self, item: Watched) -> Buckets:
-        """Read a process' histogram of its loop's lag; empty where it does not answer."""
+        """Read the histogram of a process's event loop lag; empty if it does not answer."""
         try:
             text = self._http.request("GET", f"{item.url}/metrics", timeout=_ANSWER_SECONDS).data.decode()
         except urllib3.exceptions.HTTPError:
@@ -98,7 +101,7 @@ class Watchdog:
                     self._restart(item, why)
 
     def _examine(self, item: Watched) -> str:
-        """Say why a process has to be started again; "" when it need not."""
+        """Say why a process needs a restart; "" if it does not."""
         if not item.process.running:
             return f"it ended:\n{item.process.tail()}"
         try:
@@ -106,7 +109,8 @@ class Watchdog:
             problem = "" if answer.status == 200 else f"it answers {answer.status} {answer.data.decode()}"
         except urllib3.exceptions.HTTPError as error:
             problem = f"it does not answer ({type(error).__name__})"
-        item.failures = item.failures + 1 if problem else 0
+        item.started = item.started or not problem
+        item.failures = item.failures + 1 if problem and item.started else 0
         return problem if item.failures >= _FAILURES else ""
 
     def _restart(self, item: Watched, why: str) -> None:
@@ -114,11 +118,11 @@ class Watchdog:
         if item.process.running:
             item.process.kill()
         item.process.start()
-        item.failures, item.before = 0, {}
+        item.failures, item.started, item.before = 0, False, {}
 
 
 def parse_buckets(text: str, name: str) -> dict[float, float]:
-    """Read the buckets of a histogram out of what a process says of itself, labels summed up."""
+    """Read the buckets of a histogram from a page of metrics, summed over its labels."""
     buckets: dict[float, float] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples if family.name == name else ():
@@ -129,7 +133,7 @@ def parse_buckets(text: str, name: str) -> dict[float, float]:
 
 
 def find_quantile(buckets: Buckets, share: float) -> float:
-    """Find a quantile as Prometheus does: by a straight line within its bucket; the last bound stands for all above."""
+    """Estimate a quantile as Prometheus does, by linear interpolation within a bucket."""
     limits = sorted(buckets)
     if not limits or not buckets[limits[-1]]:
         return 0.0

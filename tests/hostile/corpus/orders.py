@@ -13,7 +13,7 @@ NOT_FOUND = "not downloaded"
 RAN = "ran"
 """The script was downloaded, and was run."""
 
-_REACHES = "an address of the caller's choosing that only the scheduler reaches"
+_REACHES = "SSRF: an address that the scheduler must not connect to"
 
 
 def _order(name: str, why: str, ends: tuple[str, ...], order: Make) -> OrderCase:
@@ -21,34 +21,42 @@ def _order(name: str, why: str, ends: tuple[str, ...], order: Make) -> OrderCase
 
 
 _ORDERS = [
-    _order("cut-off", "a body that is no JSON", (BAD,), lambda: b'{"dtable_uuid": '),
-    _order("nan", "a number that is none", (BAD,), lambda: b'{"org_id": NaN}'),
-    _order("nested-100000", "a hundred thousand open brackets", (BAD,), lambda: nest_json(100_000)),
-    _order("array", "an array where an object is wanted", (BAD,), lambda: b"[]"),
+    _order("cut-off", "a body that is not JSON", (BAD,), lambda: b'{"dtable_uuid": '),
+    _order("nan", "NaN", (BAD,), lambda: b'{"org_id": NaN}'),
+    _order("nested-100000", "stack depth: 100,000 nested arrays", (BAD,), lambda: nest_json(100_000)),
+    _order("array", "an array instead of an object", (BAD,), lambda: b"[]"),
     _order(
         "number-1-mb",
-        "a conversion of digits is quadratic",
+        "quadratic: the conversion of a long integer",
         (BAD, PARAMETERS),
         lambda: b'{"org_id": ' + b"9" * 1_000_000 + b"}",
     ),
     _order(
         "context-1-mb",
-        "data larger than a run may have",
+        "size: context_data over its limit",
         (PARAMETERS,),
         lambda: {"context_data": {"a": "x" * 1_000_000}},
     ),
-    _order("context-keys-60000", "sixty thousand members", (PARAMETERS,), lambda: {"context_data": wide(60_000)}),
+    _order("context-keys-60000", "size: 60,000 members", (PARAMETERS,), lambda: {"context_data": wide(60_000)}),
     _order(
-        "context-nested-300", "data deeper than a document may be", (BAD,), lambda: {"context_data": nest_objects(300)}
+        "context-nested-300",
+        "nesting beyond the limit of 200 levels",
+        (BAD,),
+        lambda: {"context_data": nest_objects(300)},
     ),
-    _order("organisation-huge", "a number that no column holds", (PARAMETERS,), lambda: {"org_id": 10**30}),
+    _order("organisation-huge", "a number beyond 64 bits", (PARAMETERS,), lambda: {"org_id": 10**30}),
+    _order("organisation-text", "digits that are not ASCII", (PARAMETERS,), lambda: {"org_id": "\u0661\u0662"}),
     _order(
-        "organisation-text", "a number in digits of another script", (PARAMETERS,), lambda: {"org_id": "\u0661\u0662"}
+        "limit-not-a-number", "a limit that is not a number", (PARAMETERS,), lambda: {"scripts_running_limit": "1e5"}
     ),
-    _order("limit-odd", "a limit that is none", (PARAMETERS,), lambda: {"scripts_running_limit": "1e5"}),
-    _order("owner-nul", "a character that databases refuse", (PARAMETERS,), lambda: {"owner": "a\x00b"}),
-    _order("owner-1-mb", "a name larger than its column", (PARAMETERS,), lambda: {"owner": text(1_000_000)}),
-    _order("base-climbs", "a base that is a path", (NOT_FOUND,), lambda: {"dtable_uuid": "../../x", "script_url": ""}),
+    _order("owner-nul", "NUL, which databases refuse", (PARAMETERS,), lambda: {"owner": "a\x00b"}),
+    _order("owner-1-mb", "size: a name of 1 MB", (PARAMETERS,), lambda: {"owner": text(1_000_000)}),
+    _order(
+        "base-path-traversal",
+        "path traversal in an id",
+        (NOT_FOUND,),
+        lambda: {"dtable_uuid": "../../x", "script_url": ""},
+    ),
 ]
 
 _ADDRESSES = [
@@ -77,90 +85,100 @@ _REPLIES = [
     for name, why, ends, reply in (
         (
             "redirect-metadata",
-            "a redirect to where only the scheduler reaches",
+            "SSRF: a redirect to the cloud's metadata service",
             (NOT_FOUND,),
             Reply(status=302, headers={"Location": "http://169.254.169.254/"}),
         ),
         (
             "redirect-file",
-            "a redirect to a file",
+            "SSRF: a redirect to a file",
             (NOT_FOUND,),
             Reply(status=302, headers={"Location": "file:///etc/passwd"}),
         ),
-        ("redirect-loop", "a redirect without end", (NOT_FOUND,), Reply(status=302, headers={"Location": "{self}"})),
-        ("redirect-nowhere", "a redirect to nowhere", (NOT_FOUND,), Reply(status=302)),
+        ("redirect-loop", "a redirect loop", (NOT_FOUND,), Reply(status=302, headers={"Location": "{self}"})),
+        ("redirect-nowhere", "a redirect without a target", (NOT_FOUND,), Reply(status=302)),
         (
             "redirect-invalid",
-            "a redirect to what is no address",
+            "a redirect to an invalid URL",
             (NOT_FOUND,),
             Reply(status=302, headers={"Location": "http://[::1/\x7f"}),
         ),
         (
             "compressed",
-            "64 kB that become 64 MB",
+            "compression bomb: 64 kB become 64 MB",
             (NOT_FOUND,),
             Reply(headers={"Content-Encoding": "gzip"}, body=lambda: gzip_bomb(64)),
         ),
-        ("endless", "a body without end", (NOT_FOUND,), Reply(framing="endless", body=lambda: b"x" * 65_536)),
-        ("slow", "a byte a second", (NOT_FOUND,), Reply(framing="slow", body=lambda: b"print(1)\n" * 100)),
-        ("short", "less than was promised", (NOT_FOUND,), Reply(framing="short", body=lambda: b"print(1)\n")),
+        ("endless", "an endless body", (NOT_FOUND,), Reply(framing="endless", body=lambda: b"x" * 65_536)),
+        (
+            "slow",
+            "slow body: a byte every half second",
+            (NOT_FOUND,),
+            Reply(framing="slow", body=lambda: b"print(1)\n" * 100),
+        ),
+        (
+            "short",
+            "Content-Length larger than the body",
+            (NOT_FOUND,),
+            Reply(framing="short", body=lambda: b"print(1)\n"),
+        ),
         (
             "length-huge",
-            "a length of a terabyte",
+            "a Content-Length of 1 TiB",
             (NOT_FOUND,),
             Reply(framing="raw", body=lambda: b"HTTP/1.1 200 OK\r\nContent-Length: 1099511627776\r\n\r\nprint(1)\n"),
         ),
-        ("600-kb", "more than a script may be", (NOT_FOUND,), Reply(body=lambda: b"#" * 600_000)),
+        ("600-kb", "size: a script over the limit", (NOT_FOUND,), Reply(body=lambda: b"#" * 600_000)),
         (
-            "no-http",
-            "an answer that is no HTTP",
+            "not-http",
+            "bytes that are not HTTP",
             (NOT_FOUND,),
             Reply(framing="raw", body=lambda: bytes(range(256)) * 100),
         ),
         (
             "headers-10000",
-            "ten thousand headers",
+            "10,000 headers",
             (NOT_FOUND, RAN),
             Reply(headers={f"X-{n}": "x" for n in range(10_000)}, body=lambda: b"print(1)\n"),
         ),
         (
-            "hints",
-            "a hundred thousand answers before the answer",
+            "interim-responses",
+            "100,000 interim responses",
             (NOT_FOUND, RAN),
             Reply(framing="raw", body=lambda: b"HTTP/1.1 103 Early Hints\r\n\r\n" * 100_000),
         ),
-        ("empty", "a script of nothing", (NOT_FOUND, RAN), Reply(status=204)),
-        ("no-text", "a script that is no text", (RAN,), Reply(body=lambda: bytes(range(256)) * 100)),
+        ("empty", "an empty script", (NOT_FOUND, RAN), Reply(status=204)),
+        ("not-text", "a script of arbitrary bytes", (RAN,), Reply(body=lambda: bytes(range(256)) * 100)),
     )
 ]
 
 _FOUND = [
     OrderCase(name=f"found-{name}", why=why, ends=ends, order=lambda: {"script_url": ""}, found=reply)
     for name, why, ends, reply in (
-        ("no-json", "an answer that is no JSON", (NOT_FOUND,), Reply(body=lambda: b"<html>")),
-        ("nested", "60,000 open brackets", (NOT_FOUND,), Reply(body=lambda: nest_json(30_000))),
+        ("not-json", "an answer that is not JSON", (NOT_FOUND,), Reply(body=lambda: b"<html>")),
+        ("nested", "stack depth: 30,000 nested arrays", (NOT_FOUND,), Reply(body=lambda: nest_json(30_000))),
         (
             "number",
-            "an address that is a number of 60,000 digits",
+            "an integer of 60,000 digits",
             (NOT_FOUND,),
             Reply(body=lambda: b'{"script_url": ' + b"9" * 60_000 + b"}"),
         ),
-        ("endless", "a body without end", (NOT_FOUND,), Reply(framing="endless", body=lambda: b" " * 65_536)),
+        ("endless", "an endless body", (NOT_FOUND,), Reply(framing="endless", body=lambda: b" " * 65_536)),
         (
             "compressed",
-            "64 kB that become 64 MB",
+            "compression bomb: 64 kB become 64 MB",
             (NOT_FOUND,),
             Reply(headers={"Content-Encoding": "gzip"}, body=lambda: gzip_bomb(64)),
         ),
         (
             "metadata",
-            "an address that only the scheduler reaches",
+            "SSRF: the answer names the cloud's metadata service",
             (NOT_FOUND,),
             Reply(body=lambda: dump({"script_url": "http://169.254.169.254/"})),
         ),
         (
             "redirect",
-            "a redirect to another server",
+            "SSRF: a redirect to the cloud's metadata service",
             (NOT_FOUND,),
             Reply(status=302, headers={"Location": "http://169.254.169.254/"}),
         ),

@@ -5,9 +5,9 @@ from functools import partial
 from hostile.corpus.case import BAD_SCHEMA, READY, SchemaCase
 from hostile.corpus.make import branch_refs, member, nest_schema, objects, string, wide
 
-_READS_AS_LINEAR = "a pattern that takes a backtracking engine exponential time must cost nothing to check"
-_NEEDS_BACKTRACKING = "a pattern that only a backtracking engine can match is refused before anybody runs it"
-_FETCHES = "a schema must not make the operator or the API fetch an address of its author's choosing"
+_READS_AS_LINEAR = "ReDoS: a pattern that takes a backtracking engine exponential time is checked in linear time"
+_NEEDS_BACKTRACKING = "ReDoS: a pattern that needs a backtracking engine makes the Script not ready"
+_FETCHES = "SSRF: a schema must not make the operator or the API fetch an address that its author chose"
 
 _PATTERNS = [
     SchemaCase(name=f"pattern-{name}", why=_READS_AS_LINEAR, ends=(READY,), schema=string(pattern))
@@ -38,26 +38,26 @@ _UNSUPPORTED = [
 _BOMBS = [
     SchemaCase(
         name="pattern-repetition-bomb",
-        why="three nested repetitions of a thousand: an automaton of 10^9 states when it is compiled",
+        why="ReDoS at compile time: nested repetitions that expand to 10^9 states",
         ends=(BAD_SCHEMA,),
         schema=string("(((a{1000}){1000}){1000})"),
         says="pattern",
     ),
     SchemaCase(
         name="pattern-unicode-bomb",
-        why="large Unicode classes under repetition take an automaton much memory",
+        why="memory: large Unicode classes under repetition",
         ends=(BAD_SCHEMA, READY),
         schema=string(r"^(\p{L}{1,200}\p{N}{1,200}){1,200}$"),
     ),
     SchemaCase(
         name="pattern-60-kb",
-        why="a pattern as long as a whole schema may be",
+        why="a pattern that fills the schema's size limit",
         ends=(READY, BAD_SCHEMA),
         schema=string("^(" + "|".join(f"a{number}+" for number in range(8000)) + ")+$"),
     ),
     SchemaCase(
         name="pattern-properties-nested-plus",
-        why="patternProperties match the names of variables, which callers choose",
+        why="ReDoS: patternProperties match the names of variables, which callers choose",
         ends=(READY,),
         schema=lambda: {"patternProperties": {"^(a+)+$": {"writeOnly": True}}},
     ),
@@ -69,13 +69,13 @@ _BOMBS = [
     ),
     SchemaCase(
         name="pattern-properties-thousands",
-        why="2,000 patterns times 60,000 names",
+        why="quadratic: every name of a variable is matched against every pattern",
         ends=(READY, BAD_SCHEMA),
         schema=lambda: {"patternProperties": {f"^x{number}$": {} for number in range(2000)}},
     ),
     SchemaCase(
         name="property-names-nested-plus",
-        why="propertyNames match the names of variables, too",
+        why="ReDoS: propertyNames match the names of variables",
         ends=(READY,),
         schema=lambda: {"propertyNames": {"pattern": "^(a+)+$"}},
     ),
@@ -84,31 +84,31 @@ _BOMBS = [
 _REFERENCES = [
     SchemaCase(
         name="ref-doubling",
-        why="thirty definitions that refer to the next one twice: 2^30 steps for whoever follows them",
+        why="exponential: 30 definitions, each of which refers to the next one twice",
         ends=(READY, BAD_SCHEMA),
         schema=partial(branch_refs, 30),
     ),
     SchemaCase(
         name="ref-doubling-one-of",
-        why="the same by oneOf, which may not stop at the first branch that matches",
+        why="exponential: the same with oneOf, which can't stop at the first match",
         ends=(READY, BAD_SCHEMA),
         schema=partial(branch_refs, 30, "oneOf"),
     ),
     SchemaCase(
         name="ref-to-itself",
-        why="a reference to itself that goes no deeper into the document never ends",
+        why="endless recursion: a reference to itself",
         ends=(READY, BAD_SCHEMA),
         schema=lambda: {"$ref": "#"},
     ),
     SchemaCase(
-        name="ref-in-a-circle",
-        why="the same by way of another",
+        name="ref-cycle",
+        why="endless recursion: two definitions that refer to each other",
         ends=(READY, BAD_SCHEMA),
         schema=lambda: {"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}},
     ),
     SchemaCase(
         name="ref-chain-long",
-        why="a thousand references one after the other: deeper than an interpreter's stack",
+        why="stack depth: a chain of 1,000 references",
         ends=(READY, BAD_SCHEMA),
         schema=lambda: {
             "$ref": "#/$defs/d0",
@@ -116,20 +116,20 @@ _REFERENCES = [
         },
     ),
     SchemaCase(
-        name="ref-to-nowhere",
-        why="a reference that nobody can follow is found when the Script is checked, not by each run",
+        name="ref-without-target",
+        why="a reference without a target is found when the Script is checked, not at each run",
         ends=(BAD_SCHEMA,),
         schema=lambda: {"$ref": "#/$defs/missing"},
     ),
     SchemaCase(
         name="ref-pointer-hostile",
-        why="a JSON pointer with escapes, an index too large and a name of many characters",
+        why="a JSON pointer with escapes, a huge index and a long name",
         ends=(BAD_SCHEMA,),
         schema=lambda: {"$ref": "#/~01~10/99999999999999999999/" + "x" * 10_000},
     ),
     SchemaCase(
         name="ref-dynamic",
-        why="$dynamicRef finds its target while a document is checked",
+        why="recursion: $dynamicRef resolves while a document is checked",
         ends=(READY, BAD_SCHEMA),
         schema=lambda: {"$dynamicAnchor": "n", "properties": {"s": {"$dynamicRef": "#n"}}},
     ),
@@ -145,19 +145,19 @@ _REFERENCES = [
     ),
     SchemaCase(
         name="ref-base-elsewhere",
-        why="$id makes relative references absolute: to another's host",
+        why="SSRF: $id makes a relative reference absolute",
         ends=(BAD_SCHEMA,),
         schema=lambda: {"$id": "http://{server}/base/", "properties": {"s": {"$ref": "other.json"}}},
     ),
     SchemaCase(
         name="dialect-remote",
-        why="$schema names a dialect that somebody would have to fetch",
+        why="SSRF: $schema names a dialect on a remote server",
         ends=(BAD_SCHEMA, READY),
         schema=lambda: {"$schema": "http://{server}/dialect", "type": "object"},
     ),
     SchemaCase(
         name="dialect-metadata",
-        why="the same, of the cloud's metadata service",
+        why="SSRF: $schema names the cloud's metadata service",
         ends=(BAD_SCHEMA, READY),
         schema=lambda: {"$schema": "http://169.254.169.254/latest", "type": "object"},
     ),
@@ -166,69 +166,69 @@ _REFERENCES = [
 _SHAPES = [
     SchemaCase(
         name="nested-90",
-        why="nested as deep as somebody may really need",
+        why="nesting within reason",
         ends=(READY,),
         schema=partial(nest_schema, 45),
     ),
     SchemaCase(
         name="schema-nested-2000",
-        why="nested deeper than an interpreter's stack, as JSON and as a schema",
+        why="stack depth: nested deeper than Python's recursion limit",
         ends=(BAD_SCHEMA,),
         schema=partial(nest_schema, 1000),
     ),
     SchemaCase(
         name="schema-nested-9000",
-        why="as deep as the API server takes it",
+        why="stack depth: close to the API server's limit of 10,000 levels",
         ends=(BAD_SCHEMA,),
         schema=partial(nest_schema, 4500, "not"),
     ),
     SchemaCase(
         name="any-of-64-kb",
-        why="as many branches as a schema has room for, each of which fails late",
+        why="as many branches as fit into the size limit",
         ends=(READY, BAD_SCHEMA),
         schema=lambda: {"anyOf": [{"required": [f"k{number}"]} for number in range(2700)]},
     ),
     SchemaCase(
         name="enum-5000-objects",
-        why="an enum of objects is compared one by one",
+        why="quadratic: each value is compared with each member of an enum",
         ends=(READY, BAD_SCHEMA),
         schema=member({"enum": objects(5000)}),
     ),
     SchemaCase(
         name="over-the-limit",
-        why="a schema travels with each Job: larger than 64 KiB is refused with both numbers",
+        why="size: a schema over its limit is refused, and the message names both numbers",
         ends=(BAD_SCHEMA,),
         schema=lambda: {"properties": wide(6000, value=True)},
         says="65536",
     ),
     SchemaCase(
         name="no-such-type",
-        why="a misspelt type is found when the Script is checked",
+        why="a misspelled type is found when the Script is checked",
         ends=(BAD_SCHEMA,),
         schema=lambda: {"type": "strnig"},
         says="strnig",
     ),
     SchemaCase(
-        name="wrong-kinds",
-        why="keywords with values of the wrong kind",
+        name="wrong-types",
+        why="keywords with values of the wrong type",
         ends=(BAD_SCHEMA,),
         schema=lambda: {"properties": [], "required": "all", "minLength": -1, "pattern": 7},
     ),
     SchemaCase(
         name="keywords-huge",
-        why="limits that no machine word holds",
+        why="limits beyond a machine word",
         ends=(READY, BAD_SCHEMA),
         schema=member({"minLength": 2**62, "maxItems": 2**62, "minimum": -1.7e308, "multipleOf": 1e-300}),
     ),
     SchemaCase(
         name="multiple-of-zero",
-        why="a division by zero",
+        why="division by zero",
         ends=(BAD_SCHEMA,),
         schema=member({"multipleOf": 0}),
     ),
     SchemaCase(
         name="error-quotes-terminal-escapes",
-        why="a message that quotes the schema must not carry terminal escapes to people",
+        why="terminal escapes: the message quotes the schema",
         ends=(BAD_SCHEMA,),
         schema=lambda: {"type": "\x1b]0;owned\x07\x1b[2J"},
     ),
@@ -237,7 +237,7 @@ _SHAPES = [
 _OF_OUTPUT = [
     SchemaCase(
         name="output-unique-items",
-        why="uniqueItems is quadratic where objects are compared in pairs",
+        why="quadratic: uniqueItems compares objects in pairs",
         ends=(READY,),
         schema=member({"type": "array", "uniqueItems": True}),
         where="outputSchema",
@@ -252,7 +252,7 @@ _OF_OUTPUT = [
     ),
     SchemaCase(
         name="output-unevaluated",
-        why="unevaluatedProperties has to know every branch that matched",
+        why="quadratic: unevaluatedProperties keeps track of every branch",
         ends=(READY,),
         schema=lambda: {
             "anyOf": [{"properties": {f"k{number}": {}}} for number in range(500)],

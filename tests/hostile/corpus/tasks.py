@@ -15,30 +15,42 @@ TASKS: list[TaskCase] = [
     for name, why, ends, script, variables in (
         (
             "nested-plus",
-            "a value that sends a backtracking engine through 2^n ways to match it",
+            "ReDoS: a value with 2^n ways to match",
             (REFUSED,),
             SCRIPT,
             lambda: {"s": text(40)},
         ),
-        ("nested-150", "as deep as it may be", (ACCEPTED, REFUSED), SCRIPT, lambda: {"s": "a", "d": nest_objects(150)}),
-        ("nested-300", "deeper than a document may be", (REFUSED,), SCRIPT, lambda: {"s": "a", "d": nest_objects(300)}),
-        ("keys-10000", "ten thousand variables", (ACCEPTED,), SCRIPT, lambda: {"s": "a", "d": wide(10_000)}),
-        ("string-1-mb", "more than a run may have", (TOO_LARGE,), SCRIPT, lambda: {"s": "a" * 1_000_000}),
+        (
+            "nested-150",
+            "nesting within the limit of 200 levels",
+            (ACCEPTED, REFUSED),
+            SCRIPT,
+            lambda: {"s": "a", "d": nest_objects(150)},
+        ),
+        (
+            "nested-300",
+            "nesting beyond the limit of 200 levels",
+            (REFUSED,),
+            SCRIPT,
+            lambda: {"s": "a", "d": nest_objects(300)},
+        ),
+        ("keys-10000", "size: 10,000 variables", (ACCEPTED,), SCRIPT, lambda: {"s": "a", "d": wide(10_000)}),
+        ("string-1-mb", "size: more than a run can hold", (TOO_LARGE,), SCRIPT, lambda: {"s": "a" * 1_000_000}),
         (
             "control-characters",
-            "terminal escapes in a value that a refusal quotes",
+            "terminal escapes: the message quotes the value",
             (REFUSED,),
             SCRIPT,
             lambda: {"s": "\x1b]0;owned\x07"},
         ),
-        ("script-line-break", "a Script's name with line breaks", (NO_SCRIPT,), "a\nb", dict),
-        ("script-200-kb", "a Script's name of 200 kB", (NO_SCRIPT,), "x" * 200_000, dict),
+        ("script-line-break", "injection: line breaks in a Script's name", (NO_SCRIPT,), "a\nb", dict),
+        ("script-200-kb", "size: a Script's name of 200 kB", (NO_SCRIPT,), "x" * 200_000, dict),
     )
 ]
 TASKS.append(
     TaskCase(
         name="zeebe-headers-2000",
-        why="a task with two thousand headers in its BPMN",
+        why="2,000 task headers",
         ends=(NO_SCRIPT,),
         orchestrator="zeebe",
         script="nowhere.py",

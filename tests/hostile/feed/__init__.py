@@ -1,4 +1,4 @@
-"""Feeds cases to the processes that they are for, and says what they came to."""
+"""Feeds cases to the processes that they are for."""
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -34,11 +34,11 @@ _FEEDERS: dict[type[Case], tuple[Callable[[Lab, Any], Finding], int]] = {
     AnswerCase: (feed_answer, 10),
     TaskCase: (feed_task, 3),
 }
-"""What feeds cases of a kind, and how many of them at the same time: most wait, but each script takes a pod."""
+"""What feeds cases of a kind, and how many at the same time. Most cases wait; each script takes a pod."""
 
 
 def feed(lab: Lab, case: Case) -> Finding:
-    """Feed a case, and wait for its end."""
+    """Feed a case, and wait for its outcome."""
     return _FEEDERS[type(case)][0](lab, case)
 
 
@@ -47,10 +47,10 @@ class Feeding:
 
     Args:
         lab: What they are fed to.
-        cases: In the order in which those of a kind are fed.
+        cases: Those of a kind are fed in this order.
 
     Attributes:
-        findings: What each comes to, by its name.
+        findings: The outcome of each case, by its name.
     """
 
     def __init__(self, lab: Lab, cases: Iterable[Case]) -> None:

@@ -17,9 +17,9 @@ _SLOW_SECONDS = 0.5
 
 
 def feed_request(lab: Lab, case: RequestCase) -> Finding:
-    """Send a request, and read what is answered, though not all of it may have been taken."""
+    """Send a request and read the answer, even if not all of the request was read."""
     with socket.create_connection(("127.0.0.1", lab.api.port), _ANSWER_SECONDS) as connection:
-        with suppress(OSError):  # an answer that comes before the end of the request closes the connection
+        with suppress(OSError):  # the server may answer and close before it has read everything
             for piece in _build_pieces(lab, case):
                 connection.sendall(piece)
         answer = HTTPResponse(connection, method=case.method)

@@ -1,4 +1,4 @@
-"""Feeds the bridge: a Bridge to the hostile server for each case."""
+"""Feeds the bridge: each case has a Bridge that polls the hostile server."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ _SECONDS = 60.0
 
 
 def feed_answer(lab: Lab, case: AnswerCase) -> Finding:
-    """Have a Bridge polled with an answer; its tasks' reports count before what the Bridge says."""
+    """Create a Bridge, and wait for the report of a task or for the condition Connected."""
     lab.server.replies[case.name] = case.reply
     path = lab.space.path("bridges", case.name, GROUP)
     where = {"address": f"{lab.server.url}/{case.name}", "taskType": "hostile"}

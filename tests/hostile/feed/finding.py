@@ -1,4 +1,4 @@
-"""What a case came to, and whether that is right."""
+"""The outcome of a case, and whether it is the expected one."""
 
 import unicodedata
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ _QUOTED = 300
 
 @dataclass(frozen=True)
 class Finding:
-    """What a case came to.
+    """The outcome of a case.
 
     Attributes:
-        end: In the words of its kind.
-        message: What people are told.
+        end: In the words of the case's kind.
+        message: What people read.
     """
 
     end: str
@@ -22,17 +22,17 @@ class Finding:
 
 
 def judge(case: Case, finding: Finding) -> str:
-    """Say what is wrong with what a case came to; "" when it is right."""
+    """Say what is wrong with an outcome; "" if it is right."""
     said = finding.message[:_QUOTED]
     if finding.end not in case.ends:
-        return f"{case.name} came to {finding.end!r}, and should to {' or '.join(case.ends)}: {said!r}"
+        return f"{case.name} ended as {finding.end!r} instead of {' or '.join(case.ends)}: {said!r}"
     if case.says not in finding.message:
-        return f"{case.name} says {said!r}, and should {case.says!r}"
+        return f"{case.name} says {said!r} without {case.says!r}"
     if found := find_control(finding.message):
-        return f"{case.name} sends {found!r} to people's terminals: {said!r}"
+        return f"{case.name} shows the control character {found!r}: {said!r}"
     return ""
 
 
 def find_control(text: str) -> str:
-    """Find a character in a text for people that their terminals would obey; "" when there is none."""
+    """Find a character that a terminal would interpret; "" if there is none."""
     return next((item for item in text if item not in "\n\t" and unicodedata.category(item) in ("Cc", "Cf", "Cs")), "")

@@ -14,7 +14,7 @@ _BODY_ENDS = {400: REFUSED, 413: TOO_LARGE}
 
 
 def feed_schema(lab: Lab, case: SchemaCase) -> Finding:
-    """Make a Script, and wait for what the operator says of it."""
+    """Create a Script, and wait for its condition Ready."""
     body = build_script(case.name, "pass", handler="python", **{case.where: "SCHEMA"})
     answer = lab.space.api.post_text(lab.space.script_path(), _fill(lab, body, b'"SCHEMA"', case.schema()))
     if answer.status != 201:
@@ -32,7 +32,7 @@ def _wait_ready(lab: Lab, name: str) -> tuple[str, str]:
 
 
 def feed_variables(lab: Lab, case: VariablesCase) -> Finding:
-    """Make a run as kubectl does, and the same by the REST API: both have to come to the same."""
+    """Create a run as kubectl does, and the same by the REST API: both must have the same outcome."""
     lab.space.api.post_text(
         lab.space.script_path(),
         _fill(
@@ -71,7 +71,7 @@ def _finding_of(run: Run) -> Finding:
 
 
 def feed_script(lab: Lab, case: ScriptCase) -> Finding:
-    """Run a script, and read by the REST API what it left."""
+    """Run a script, then read its run, output and log by the REST API."""
     script = {"handler": "python", "activeDeadlineSeconds": 90, **case.script}
     lab.space.add_script(case.name, _HEAD + case.source, **script)
     lab.space.add_run(case.name, case.name, variables=case.variables())

@@ -13,7 +13,7 @@ _NOT_DOWNLOADED = "Fail to get script"
 
 
 def feed_order(lab: Lab, case: OrderCase) -> Finding:
-    """Ask for a script to be run, and wait for what becomes of that."""
+    """Ask for a script to be run, and wait for its outcome."""
     caller = Pipeline(lab.api.url)
     order: Any = case.order()
     if reply := case.reply or case.found:

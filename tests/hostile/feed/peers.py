@@ -1,4 +1,4 @@
-"""Feeds the bridge by way of a real Zeebe and a real Conductor: a workflow of one task, and a Bridge, for each case."""
+"""Feeds the bridge through a real Zeebe and a real Conductor: each case has a workflow of one task, and a Bridge."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ _SECONDS = 60.0
 
 
 def feed_task(lab: Lab, case: TaskCase) -> Finding:
-    """Start a workflow, and wait for the end of its task's run, or for the report that there can be none."""
+    """Start a workflow, and wait until the run of its task has ended or the task was refused."""
     where = _start_zeebe(lab, case) if case.orchestrator == "zeebe" else _start_conductor(lab, case)
     path = lab.space.path("bridges", case.name, GROUP)
     body = {
