@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Make = Callable[[], Any]
-"""Makes an input when it is needed: most are far too large to be kept around."""
+"""Makes an input when it is needed, since most are large: a JSON value, or bytes that are its text already."""
 
 READY = "Ready"
 BAD_SCHEMA = "InvalidSchema"

@@ -86,12 +86,9 @@ def branch_down(depth: int, leaf: object) -> Json:
     return {"$ref": "#/$defs/d0", "$defs": {**definitions, f"d{depth}": leaf}}
 
 
-def nest_schema(levels: int, keyword: str = "anyOf") -> Json:
-    """A schema in a schema in a schema."""
-    inner: Json = {"type": "object"}
-    for _ in range(levels):
-        inner = {keyword: [inner]}
-    return inner
+def nest_schema(levels: int, opening: str = '{"anyOf":[', closing: str = "]}") -> bytes:
+    """A schema in a schema in a schema, as text."""
+    return nest_json(levels, opening, '{"type":"object"}', closing)
 
 
 def gzip_bomb(megabytes: int) -> bytes:
