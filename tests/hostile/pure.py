@@ -35,7 +35,6 @@ from scriptrun.desired.claim import build_claimed_run
 from scriptrun.history.records import matches_name
 from scriptrun.models.bridge import BridgeSpec
 from scriptrun.models.facts import Claim
-from scriptrun.models.script import ScriptSpec
 from scriptrun.policies.acceptance import INPUT_LIMIT_BYTES
 from scriptrun.policies.documents import parse_document
 from scriptrun.policies.faults import find_output_fault, find_schema_fault, find_variables_fault
