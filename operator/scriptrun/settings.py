@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from scriptrun import __version__
-from scriptrun.net.address_policy import AddressPolicy, Kind, split_allowed
+from scriptrun.policies.address_policy import AddressPolicy, Kind, split_allowed
 
 __all__ = ["BridgeSettings", "ProcessSettings", "Settings", "WorkerSettings"]
 

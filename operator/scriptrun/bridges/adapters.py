@@ -6,7 +6,7 @@ from scriptrun.bridges.adapter import Adapter
 from scriptrun.bridges.conductor import build_conductor
 from scriptrun.bridges.zeebe import build_zeebe
 from scriptrun.models.bridge import BridgeSpec
-from scriptrun.net.address_policy import AddressPolicy
+from scriptrun.policies.address_policy import AddressPolicy
 
 __all__ = ["build_adapter"]
 

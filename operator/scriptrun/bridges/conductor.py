@@ -35,7 +35,7 @@ from scriptrun.bridges.credentials import build_credentials
 from scriptrun.bridges.http import Answer, Http, build_error, build_tls
 from scriptrun.errors import Gone, Refused, Rejected, TaskError, TryLater
 from scriptrun.models.bridge import BridgeSpec
-from scriptrun.net.address_policy import AddressPolicy
+from scriptrun.policies.address_policy import AddressPolicy
 
 __all__ = ["Conductor", "Poll", "build_conductor", "cut_address"]
 

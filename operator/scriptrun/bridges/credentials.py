@@ -11,7 +11,7 @@ from typing import TypeGuard
 from scriptrun.bridges.http import Credentials, Http, build_error
 from scriptrun.errors import Gone, Refused, Rejected, TryLater
 from scriptrun.models.bridge import OAuth2
-from scriptrun.net.address_policy import AddressPolicy
+from scriptrun.policies.address_policy import AddressPolicy
 
 __all__ = ["ConductorToken", "Fixed", "OAuth2Token", "build_basic", "build_bearer", "build_credentials"]
 

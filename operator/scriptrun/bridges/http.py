@@ -20,9 +20,9 @@ from scriptrun.errors import (
     TaskError,
     TryLater,
 )
-from scriptrun.net.address_policy import AddressPolicy
 from scriptrun.net.http_client import is_compressed, open_session, read_body
 from scriptrun.net.json_body import JsonTooLargeError, parse_json
+from scriptrun.policies.address_policy import AddressPolicy
 from scriptrun.policies.text import escape_controls, shorten
 
 __all__ = ["Answer", "Credentials", "Http", "build_error", "build_tls"]

@@ -17,7 +17,7 @@ from scriptrun.bridges.http import Answer, Http, build_error, build_tls
 from scriptrun.bridges.zeebe_job import Report, build_activation, build_extension, build_reports, build_task, read_key
 from scriptrun.errors import Gone, Refused, Rejected, TaskError, TryLater
 from scriptrun.models.bridge import BridgeSpec, ZeebeSpec
-from scriptrun.net.address_policy import AddressPolicy
+from scriptrun.policies.address_policy import AddressPolicy
 
 __all__ = ["OUTPUT_LIMIT_BYTES", "Zeebe", "build_zeebe"]
 

@@ -13,7 +13,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from scriptrun.errors import AddressNotAllowed
-from scriptrun.net.address_policy import AddressPolicy, parse_ip
+from scriptrun.policies.address_policy import AddressPolicy, parse_ip
 
 __all__ = ["is_compressed", "open_session", "read_body"]
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from yarl import URL
 
 from scriptrun.errors import Rejected
-from scriptrun.net.address_policy import matches_host
+from scriptrun.policies.address_policy import matches_host
 
 __all__ = ["check_url"]
 

@@ -9,8 +9,8 @@ from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from scriptrun.errors import AddressNotAllowed, Rejected, TryLater
-from scriptrun.net.address_policy import AddressPolicy
 from scriptrun.net.http_client import is_compressed, open_session, read_body
+from scriptrun.policies.address_policy import AddressPolicy
 from scriptrun.scheduler.addresses import check_url
 from scriptrun.scheduler.settings import SchedulerSettings
 

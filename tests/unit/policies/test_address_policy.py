@@ -4,7 +4,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from scriptrun.net.address_policy import AddressPolicy, Kind, Refusal, classify, matches_host, split_allowed
+from scriptrun.policies.address_policy import AddressPolicy, Kind, Refusal, classify, matches_host, split_allowed
 
 KINDS: dict[Kind, tuple[str, ...]] = {
     "public": ("8.8.8.8", "93.184.216.34", "2606:4700::1", "::ffff:8.8.8.8", "64:ff9b::808:808"),
