@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -135,7 +135,7 @@ class RunService:
         manifest = build_run(request, namespace)
         if not caller.may_use(asked.script):
             raise Problem("forbidden", f'this API token is not good for Script "{asked.script}"')
-        return await self._submit(caller, manifest, key, asked.model_dump(mode="json"))
+        return await self._submit(caller, manifest, key, lambda: asked.model_dump(mode="json"))
 
     async def rerun(self, caller: Caller, found: Found, asked: Rerun, key: str | None) -> tuple[dict[str, Any], bool]:
         """Run again what another run ran; returns the new run, and whether it is new.
@@ -156,12 +156,11 @@ class RunService:
             )
         if asked.variables:
             manifest["spec"]["variables"] = manifest["spec"].get("variables", {}) | asked.variables
-        return await self._submit(
-            caller, manifest, key, {"rerun": found.run["metadata"]["uid"], **asked.model_dump(mode="json")}
-        )
+        uid = found.run["metadata"]["uid"]
+        return await self._submit(caller, manifest, key, lambda: {"rerun": uid, **asked.model_dump(mode="json")})
 
     async def _submit(
-        self, caller: Caller, manifest: dict[str, Any], key: str | None, asked: dict[str, Any]
+        self, caller: Caller, manifest: dict[str, Any], key: str | None, describe: Callable[[], dict[str, Any]]
     ) -> tuple[dict[str, Any], bool]:
         metadata, spec = manifest["metadata"], manifest["spec"]
         namespace = metadata["namespace"]
@@ -171,7 +170,10 @@ class RunService:
             return await self._create(manifest), True
         # Who sent the key goes in as well: two callers' keys are two.
         identity = [namespace, caller.name, key]
+        asked = describe()
+        await asyncio.sleep(0)  # each of these takes its time with large variables: others come in between
         fingerprint = hashlib.sha256(json.dumps([identity, asked], sort_keys=True).encode()).hexdigest()
+        await asyncio.sleep(0)
         metadata["annotations"][_FINGERPRINT] = fingerprint
         if named := "name" in metadata:
             detail = f"there is a run {metadata['name']}, which another request asked for: choose another name"
