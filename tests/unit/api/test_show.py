@@ -7,7 +7,11 @@ import pytest
 
 from scriptrun.api.service import Found
 from scriptrun.api.show import needs_output, show_run
+from scriptrun.runtime.hiding import Hiding
+from scriptrun.runtime.worker_pool import WorkerPool
+from scriptrun.runtime.worker_process import WorkerLimits
 
+HIDING = Hiding(WorkerPool(WorkerLimits()))
 REFERENCE = {"configMap": "x-0-aaaaa-output", "key": "output.json", "bytes": 40, "sha256": "0" * 64}
 
 
@@ -32,9 +36,9 @@ def test_an_output_is_looked_for_where_it_can_be_shown(run: Found, needed: bool)
 
 
 @pytest.mark.parametrize("number", ["18446744073709551616", "9" * 4000, "1.5", "6.022e+23", "-0.0"])
-def test_numbers_of_any_size_are_shown(number: str) -> None:
+async def test_numbers_of_any_size_are_shown(number: str) -> None:
     text = f'{{"n": {number}}}'
-    shown = show_run(found(outputRef=REFERENCE), text)
+    shown = await show_run(found(outputRef=REFERENCE), HIDING, text)
     assert json.dumps(shown.output) == text
     assert shown.output_bytes == len(text)
 
@@ -42,6 +46,6 @@ def test_numbers_of_any_size_are_shown(number: str) -> None:
 @pytest.mark.parametrize(
     "text", ['{"n": 0.12345678901234567890}', '{"n": 1e-400}', "garbage", '["\\ud800"]', '{"n": NaN}']
 )
-def test_what_can_not_be_shown_as_it_is_is_not_shown(text: str) -> None:
-    shown = show_run(found(outputRef=REFERENCE), text)
+async def test_what_can_not_be_shown_as_it_is_is_not_shown(text: str) -> None:
+    shown = await show_run(found(outputRef=REFERENCE), HIDING, text)
     assert (shown.output, shown.output_bytes) == (None, len(text))
