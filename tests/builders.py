@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Sequence
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -190,6 +191,7 @@ def pod_body(
     state: dict[str, Any] | None = None,
     conditions: list[dict[str, Any]] | None = None,
     deleting: bool = False,
+    beside: Sequence[str] = (),
     status: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A pod of a run's Job.
@@ -204,6 +206,7 @@ def pod_body(
         state: of its container, such as `{"running": {…}}`, `{"waiting": {…}}` or `{"terminated": {…}}`.
         conditions: of the pod.
         deleting: whether it has a deletionTimestamp.
+        beside: names of containers beside the script's that run as soon as it has a state.
         status: further fields of the status, such as `reason` and `message`.
     """
     run = run or run_facts()
@@ -213,6 +216,9 @@ def pod_body(
     if ended:
         default = "Failed" if ended["exitCode"] else "Succeeded"
     owner = {"apiVersion": "batch/v1", "kind": "Job", "name": run.key[1], "controller": True}
+    running = {"running": {"startedAt": instant(created)}}
+    statuses: list[dict[str, Any]] = [{"name": name, "state": running} for name in beside]
+    statuses.append({"name": "script", "state": state})
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -220,13 +226,13 @@ def pod_body(
             **_metadata(f"{run.key[1]}-0-{suffix}", f"uid-of-{suffix}", created, version),
             "labels": run_labels(run.key[1], run.script),
             "ownerReferences": [{**owner, "uid": job_uid or f"uid-of-job-{run.uid}"}],
-            **({"deletionTimestamp": instant(created + 30)} if deleting else {}),
+            **({"deletionTimestamp": instant(created + 30), "deletionGracePeriodSeconds": 30} if deleting else {}),
         },
-        "spec": {"containers": [{"name": "script"}]},
+        "spec": {"containers": [{"name": name} for name in ("script", *beside)]},
         "status": {
             "phase": phase or default,
             "conditions": conditions or [],
-            **({"containerStatuses": [{"name": "script", "state": state}]} if state else {}),
+            **({"containerStatuses": sorted(statuses, key=lambda status: status["name"])} if state else {}),
             **(status or {}),
         },
     }

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from scriptrun.api.live import Live
+from scriptrun.desired.containers import has_started
 from scriptrun.desired.names import CONTAINER, RUN_LABEL, run_of_pod
 from scriptrun.errors import Invalid, KubeError, NotFound, Unavailable
 from scriptrun.kube.client import Client
@@ -167,7 +168,7 @@ class LogFollower:
                 if next_pod in done:
                     type_, pod = next_pod.result()
                     found = _number_of(pod) if type_ in ("ADDED", "MODIFIED") else 0
-                    if found >= number and run_of_pod(pod["metadata"]["name"]) == self._name and _has_started(pod):
+                    if found >= number and run_of_pod(pod["metadata"]["name"]) == self._name and has_started(pod):
                         yield found, pod["metadata"]["name"]
                         return
                     next_pod = asyncio.ensure_future(anext(pods))
@@ -283,11 +284,6 @@ def _number_of(pod: dict[str, Any]) -> int:
         for name in ("failure-count", "ignored-failure-count")
     ]
     return 1 + sum(int(count) for count in counts if count.isdigit()) if counts[0].isdigit() else 0
-
-
-def _has_started(pod: dict[str, Any]) -> bool:
-    states = [item.get("state") or {} for item in (pod.get("status") or {}).get("containerStatuses") or ()]
-    return any("running" in state or "terminated" in state for state in states)
 
 
 async def read_log(client: Client, run: dict[str, Any], attempt: int | None) -> bytes | None:

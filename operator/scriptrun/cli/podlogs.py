@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any
 
+from scriptrun.desired.containers import has_started
 from scriptrun.desired.names import CONTAINER, RUN_LABEL, run_of_pod
 from scriptrun.errors import Invalid, KubeError, NotFound, Unavailable
 from scriptrun.kube.client import Client
@@ -94,7 +95,7 @@ class LogFollower:
         pods = watch_objects(self._client, PODS, namespace, labelSelector=f"{RUN_LABEL}={name}")
         try:
             async for type_, pod in pods:
-                if type_ in ("ADDED", "MODIFIED") and run_of_pod(pod["metadata"]["name"]) == name and _has_started(pod):
+                if type_ in ("ADDED", "MODIFIED") and run_of_pod(pod["metadata"]["name"]) == name and has_started(pod):
                     await self._copy(pod["metadata"]["name"])
         except KubeError as error:
             self._announce(f"the log can't be followed: {error}")
@@ -150,9 +151,3 @@ class LogFollower:
                 break
         if kept is not None:
             self._sink(kept)
-
-
-def _has_started(pod: dict[str, Any]) -> bool:
-    """Whether there is a log to be read."""
-    states = [item.get("state", {}) for item in pod.get("status", {}).get("containerStatuses", ())]
-    return any("running" in state or "terminated" in state for state in states)

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import ValidationError
 
+from scriptrun.desired.containers import find_blocker, is_alone, script_state
 from scriptrun.desired.names import REPORT_FINALIZER, SNAPSHOT_ANNOTATION, STOP_ANNOTATION, TOKEN_VOLUME
 from scriptrun.desired.stored import is_stored
 from scriptrun.models.facts import (
@@ -78,6 +79,7 @@ def observe_run(body: dict[str, Any], *, whole: bool = False) -> RunFacts:
         stored=is_stored(body),
         ttl_seconds=spec.get("ttlSecondsAfterFinished"),
         finished_at=finished_at,
+        reason=Reason(status["reason"]) if finished_at and status.get("reason") in set(Reason) else None,
         spec={} if finished_at else spec,
         status={} if finished_at else status,
     )
@@ -131,6 +133,7 @@ def observe_job(body: dict[str, Any]) -> JobFacts:
     status = body.get("status") or {}
     conditions = {item["type"]: item for item in status.get("conditions") or () if item.get("status") == "True"}
     failed = conditions.get("Failed")
+    failure = failed or conditions.get("FailureTarget") or {}
     stopped = _read_annotation(body, STOP_ANNOTATION)
     return JobFacts(
         key=key,
@@ -140,10 +143,10 @@ def observe_job(body: dict[str, Any]) -> JobFacts:
         created=created,
         complete="Complete" in conditions,
         failed=failed is not None,
-        failing="FailureTarget" in conditions,
+        failing=bool(failure),
         started_at=parse_instant(status.get("startTime")),
-        failure_reason=failed.get("reason", "") if failed else "",
-        failure_message=failed.get("message", "") if failed else "",
+        failure_reason=failure.get("reason", ""),
+        failure_message=failure.get("message", ""),
         suspended=bool(body["spec"].get("suspend")),
         deleting=deleting,
         stopped_reason=str(stopped.get("reason", "")) if stopped.get("reason") in set(Reason) else "",
@@ -194,18 +197,24 @@ def observe_recorded_pods(run: RunFacts, job: JobFacts) -> list[PodFacts]:
     ]
 
 
+def _parse_deletion(body: dict[str, Any]) -> datetime | None:
+    """Read when a pod's deletion was asked for: its deletionTimestamp is when the grace period will be over."""
+    meta = body["metadata"]
+    over = parse_instant(meta.get("deletionTimestamp"))
+    return over - timedelta(seconds=meta.get("deletionGracePeriodSeconds") or 0) if over else None
+
+
 def observe_pod(body: dict[str, Any]) -> PodFacts:
     """Observe a pod of a run's Job."""
-    key, uid, version, created, deleting = _head(body)
+    key, uid, version, created, _deleting = _head(body)
     status = body.get("status") or {}
     owners = body["metadata"].get("ownerReferences") or ()
     conditions = {item["type"]: item for item in status.get("conditions") or ()}
     scheduled = conditions.get("PodScheduled", {})
     disrupted = conditions.get("DisruptionTarget", {})
     disrupted = disrupted if disrupted.get("status") == "True" else {}
-    container: dict[str, Any] = next(iter(status.get("containerStatuses") or ()), {})
-    state = container.get("state") or {}
-    waiting, ended, running = state.get("waiting") or {}, state.get("terminated") or {}, state.get("running") or {}
+    state = script_state(body)
+    ended, running = state.get("terminated") or {}, state.get("running") or {}
     node_lost = status.get("reason") in ("NodeLost", "Shutdown", "Terminated", "NodeShutdown")
     return PodFacts(
         key=key,
@@ -214,14 +223,14 @@ def observe_pod(body: dict[str, Any]) -> PodFacts:
         job_uid=next((owner["uid"] for owner in owners if owner.get("kind") == "Job"), ""),
         created=created,
         phase=status.get("phase", "Pending"),
-        deleting=deleting,
+        alone=is_alone(body),
+        deleted_at=_parse_deletion(body),
         scheduling_message=scheduled.get("message", "") if scheduled.get("status") == "False" else "",
-        waiting_reason=waiting.get("reason", ""),
-        waiting_message=waiting.get("message", ""),
+        blocker=find_blocker(body),
         started_at=_parse_moment(running.get("startedAt") or ended.get("startedAt")),
         finished_at=_parse_moment(ended.get("finishedAt")),
         exit_code=ended.get("exitCode"),
-        termination_reason=ended.get("reason", ""),
+        termination_reason=ended.get("reason", "") or ("Unknown" if ended else ""),
         termination_message=ended.get("message", ""),
         failed_before=_parse_count(body, "job-index-failure-count"),
         ignored_before=_parse_count(body, "job-index-ignored-failure-count"),

@@ -8,9 +8,14 @@ from datetime import datetime
 from typing import Any
 
 from scriptrun.models.bridge import BridgeSpec
+from scriptrun.models.reasons import Reason
 from scriptrun.models.script import ScriptSpec
 
 __all__ = [
+    "INIT_FAILED",
+    "INIT_RUNNING",
+    "NOT_STARTED",
+    "Blocker",
     "BridgeFacts",
     "Claim",
     "JobFacts",
@@ -26,10 +31,15 @@ __all__ = [
 Key = tuple[str, str]
 """Namespace and name."""
 
+INIT_FAILED = "InitContainerFailed"
+INIT_RUNNING = "InitContainerRunning"
+NOT_STARTED = "SidecarNotStarted"
+"""Reasons of a ``Blocker`` for which the kubelet has no word of its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """A ScriptRun. Once it is finished, ``spec`` and ``status`` are emptied and only what its TTL needs stays.
+    """A ScriptRun. Once it is finished, ``spec`` and ``status`` are emptied; what its TTL needs stays, and ``reason``.
 
     ``awaited`` says that a bridge has yet to report its end: it holds the run by a finalizer. Somebody who deletes such
     a run cancels it: it goes once its end was reported. ``slim`` says that ``spec`` lacks the variables and the task:
@@ -48,6 +58,7 @@ class RunFacts:
     stored: bool = False
     ttl_seconds: int | None = None
     finished_at: datetime | None = None
+    reason: Reason | None = None
     spec: dict[str, Any] = field(default_factory=dict)
     status: dict[str, Any] = field(default_factory=dict)
 
@@ -147,11 +158,28 @@ class JobFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Blocker:
+    """A container that keeps the script's container from starting.
+
+    Attributes:
+        container: name of a container that others added to the pod; "" when it is the script's own.
+        reason: the kubelet's (`ImagePullBackOff`, `CrashLoopBackOff`, …), or one of those above.
+        message: the kubelet's, or how the container ended.
+    """
+
+    container: str
+    reason: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PodFacts:
-    """A pod of a run's Job: one attempt.
+    """A pod of a run's Job: one attempt. Times, exit code and termination are those of the script's container.
 
     ``failed_before`` and ``ignored_before`` are the Job controller's own count of the attempts before it (KEP-3850);
     None when it did not say. ``recorded_reason`` is what the run's status says of a pod that went while nobody looked.
+    ``alone`` says that the pod ends when the script's container does; ``deleted_at`` is when its deletion was asked
+    for.
     """
 
     key: Key
@@ -160,11 +188,11 @@ class PodFacts:
     job_uid: str
     created: datetime
     phase: str = "Pending"
-    deleting: bool = False
+    alone: bool = True
+    deleted_at: datetime | None = None
     gone: bool = False
     scheduling_message: str = ""
-    waiting_reason: str = ""
-    waiting_message: str = ""
+    blocker: Blocker | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
     exit_code: int | None = None
@@ -182,9 +210,31 @@ class PodFacts:
         return self.key[1]
 
     @property
+    def deleting(self) -> bool:
+        """Whether somebody asked for its deletion."""
+        return self.deleted_at is not None
+
+    @property
     def ended(self) -> bool:
         """Whether nothing of it runs any more."""
         return self.gone or self.phase in ("Succeeded", "Failed")
+
+    @property
+    def script_ended(self) -> bool:
+        """Whether the script's container runs no more; others in the pod may."""
+        return self.ended or bool(self.termination_reason)
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether it was deleted, or vanished, before the script had ended."""
+        if self.deleted_at is None:
+            return self.gone and not self.termination_reason
+        return self.finished_at is None or self.finished_at >= self.deleted_at
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether other containers run after the script's has ended, and nobody has asked them to stop."""
+        return not self.alone and self.script_ended and not self.ended and not self.deleting
 
     @property
     def number(self) -> int | None:

@@ -22,6 +22,7 @@ class Reason(StrEnum):
     EVICTED = "Evicted"
     NODE_LOST = "NodeLost"
     IMAGE_ERROR = "ImageError"
+    SIDECAR_FAILED = "SidecarFailed"
     UNSCHEDULABLE = "Unschedulable"
     SCRIPT_NOT_ALLOWED = "ScriptNotAllowed"
     SOURCE_MISSING = "SourceMissing"
@@ -55,6 +56,9 @@ REASONS: dict[Reason, ReasonFacts] = {
     Reason.NODE_LOST: ReasonFacts("infrastructure", True, "The node went away with the pod on it."),
     Reason.IMAGE_ERROR: ReasonFacts(
         "infrastructure", True, "The image can't be pulled, or a container can't be made of it."
+    ),
+    Reason.SIDECAR_FAILED: ReasonFacts(
+        "infrastructure", True, "A container that something else added to the pod kept the script from starting."
     ),
     Reason.UNSCHEDULABLE: ReasonFacts("infrastructure", True, "The pod fitted on no node before the start deadline."),
     Reason.SCRIPT_NOT_ALLOWED: ReasonFacts(

@@ -207,8 +207,8 @@ class ScriptSpec(Model):
         default=300,
         ge=1,
         le=604_800,
-        description="A run whose image can't be pulled, that fits no node, or whose ConfigMap is missing for so many "
-        "seconds fails. Default 300.",
+        description="A run whose image can't be pulled, that fits no node, whose ConfigMap is missing, or that a "
+        "container added by others keeps from starting fails after so many seconds. Default 300.",
     )
     ttl_seconds_after_finished: int = Field(
         default=86_400,

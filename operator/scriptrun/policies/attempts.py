@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from scriptrun.models.facts import OutputFacts, PodFacts, ResultFacts
+from scriptrun.models.facts import INIT_FAILED, OutputFacts, PodFacts, ResultFacts
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.verdict import Verdict
 from scriptrun_runner.strict_json import cut_member
@@ -124,8 +124,8 @@ def _judge_result(result: ResultFacts) -> Verdict | None:
 
 
 def _judge_pod(pod: PodFacts, result: ResultFacts | None) -> Verdict | None:
-    """Judge a pod whose runner said nothing final; None while it still runs."""
-    if not pod.ended:
+    """Judge a pod whose runner said nothing final; None while its script runs, whatever runs beside it."""
+    if not pod.script_ended:
         return None
     if pod.disruption_reason:
         reason = Reason.NODE_LOST if pod.disruption_reason in _NODE_LOST else Reason.EVICTED
@@ -137,9 +137,17 @@ def _judge_pod(pod: PodFacts, result: ResultFacts | None) -> Verdict | None:
         return Verdict(Reason.IMAGE_ERROR, f"the container could not be started: {said}")
     if pod.recorded_reason:
         return Verdict(Reason(pod.recorded_reason), f"pod {pod.name} is gone; no more is known of its end")
-    if pod.gone or pod.deleting:
+    if pod.cut_short:
         return Verdict(Reason.EVICTED, f"pod {pod.name} was deleted while the script ran")
-    if pod.phase == "Succeeded":
+    if pod.blocker and pod.blocker.reason == INIT_FAILED:
+        said = f'init container "{pod.blocker.container}" failed, so the script did not start: {pod.blocker.message}'
+        return Verdict(Reason.SIDECAR_FAILED, said)
+    return _judge_exit(pod, result)
+
+
+def _judge_exit(pod: PodFacts, result: ResultFacts | None) -> Verdict:
+    """Judge a pod by the exit code of the script's container alone."""
+    if pod.exit_code == 0 or pod.phase == "Succeeded":
         return Verdict(Reason.OUTPUT_LOST, f"pod {pod.name} ended well, but its output ConfigMap is not there")
     if result is not None:
         return Verdict(Reason.EVICTED, result.message or f"pod {pod.name} was told to stop")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from scriptrun.models.facts import JobFacts, PodFacts, RunFacts, Snapshot
+from scriptrun.models.facts import INIT_RUNNING, NOT_STARTED, JobFacts, PodFacts, RunFacts, Snapshot
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import Attempt
 from scriptrun.policies.faults import find_output_fault
@@ -48,12 +48,13 @@ def decide_outcome(run: RunFacts, job: JobFacts, attempts: Sequence[Attempt], no
     last, limits = attempts[-1] if attempts else None, job.snapshot
     for attempt in attempts:
         if attempt.verdict and attempt.verdict.reason is Reason.COMPLETED:
-            return Settle(attempt.verdict, attempt)
+            # The Job may have replaced its pod already: a container beside the script's failed, or the node was lost.
+            return Settle(attempt.verdict, attempt, stop_job=any(_is_later(other, attempt) for other in attempts))
     if job.stopped_reason:
         return Settle(Verdict(Reason(job.stopped_reason), job.stopped_message), last)
     if run.cancel:
         return Settle(Verdict(Reason.CANCELED, run.cancel_message), last, stop_job=not job.failed)
-    if job.failed:
+    if job.failed or (job.failing and last and all(attempt.pod.script_ended for attempt in attempts)):
         return Settle(_judge_failed_job(job, last, limits), last)
     if job.complete:
         return _settle_complete(last)
@@ -67,11 +68,20 @@ def decide_outcome(run: RunFacts, job: JobFacts, attempts: Sequence[Attempt], no
     return _decide_start(last, limits, now)
 
 
+def _is_later(other: Attempt, attempt: Attempt) -> bool:
+    """Whether another attempt was made after one, and may be at work."""
+    return other.number > attempt.number and not other.pod.ended
+
+
 def _is_final(attempts: Sequence[Attempt], limits: Snapshot) -> bool:
     """Whether no retry follows: the Job controller will say the same a second or two later."""
     if any(attempt.verdict is None for attempt in attempts):
         return False
     if not limits.retry_disrupted and attempts[-1].disrupted:
+        return True
+    # With no other container this pod would make the Job complete; with others it never does.
+    last = attempts[-1].pod
+    if last.exit_code == 0 and not (last.alone or last.deleting or last.gone):
         return True
     # An attempt ended from outside may yet turn out to be a disruption; the Job's own word is awaited then.
     if attempts[-1].verdict and attempts[-1].verdict.reason in (Reason.EVICTED, Reason.NODE_LOST):
@@ -128,21 +138,36 @@ def _decide_start(last: Attempt | None, limits: Snapshot, now: datetime) -> Sett
         return Wait("", "")
     obstacle = _find_obstacle(pod)
     if obstacle is None:
-        return Wait("PodPending", f"pod {pod.name} is starting")
+        return Wait("PodPending", f"pod {pod.name} is starting{_describe_init(pod)}")
     left = (pod.created + timedelta(seconds=limits.start_deadline_seconds) - now).total_seconds()
     if left > 0:
-        return Wait(obstacle.reason, obstacle.message, left)
+        still_starting = pod.blocker is not None and pod.blocker.reason == NOT_STARTED
+        return Wait("PodPending" if still_starting else obstacle.reason, obstacle.message, left)
     message = f"{obstacle.message} (startDeadlineSeconds {limits.start_deadline_seconds} is over)"
     return Settle(Verdict(obstacle.reason, message), last, stop_job=True)
 
 
+def _describe_init(pod: PodFacts) -> str:
+    blocker = pod.blocker
+    return f': init container "{blocker.container}" runs' if blocker and blocker.reason == INIT_RUNNING else ""
+
+
 def _find_obstacle(pod: PodFacts) -> Verdict | None:
+    """Find what keeps a pod's script from starting, and may do so for ever."""
     if pod.scheduling_message:
         return Verdict(Reason.UNSCHEDULABLE, pod.scheduling_message)
-    if pod.waiting_reason in _IMAGE_REASONS:
-        return Verdict(Reason.IMAGE_ERROR, f"{pod.waiting_reason}: {pod.waiting_message}")
-    if pod.waiting_reason in _CONFIG_REASONS:
-        return Verdict(Reason.SOURCE_MISSING, f"{pod.waiting_reason}: {pod.waiting_message}")
+    blocker = pod.blocker
+    if blocker is None or blocker.reason == INIT_RUNNING:
+        return None
+    said = f"{blocker.reason}: {blocker.message}"
+    if blocker.container:
+        # Whoever added it knows of its ConfigMaps and Secrets; neither the script's author nor the caller does.
+        reason = Reason.IMAGE_ERROR if blocker.reason in _IMAGE_REASONS else Reason.SIDECAR_FAILED
+        return Verdict(reason, f'container "{blocker.container}": {said}')
+    if blocker.reason in _IMAGE_REASONS:
+        return Verdict(Reason.IMAGE_ERROR, said)
+    if blocker.reason in _CONFIG_REASONS:
+        return Verdict(Reason.SOURCE_MISSING, said)
     return None
 
 

@@ -136,6 +136,6 @@ def test_the_list_of_reasons_is_closed() -> None:
     # Bridges and people's scripts depend on these words: a new one is an addition to the API, a change breaks it.
     assert set(Reason) == {
         *("Completed", "ScriptFailed", "Timeout", "OutOfMemory", "Evicted", "NodeLost", "ImageError", "Unschedulable"),
-        *("ScriptNotAllowed", "SourceMissing", "DigestMismatch", "InvalidVariables", "InvalidOutput"),
+        *("SidecarFailed", "ScriptNotAllowed", "SourceMissing", "DigestMismatch", "InvalidVariables", "InvalidOutput"),
         *("OutputTooLarge", "OutputLost", "InputTooLarge", "OperatorCrashed", "Canceled"),
     }

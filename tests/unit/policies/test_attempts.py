@@ -1,6 +1,7 @@
 """What an attempt came to, from honest runners, dying pods and scripts that forge what they can."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import at, instant, output_facts, pod_facts, result_document, terminated
-from scriptrun.models.facts import OutputFacts, PodFacts
+from scriptrun.models.facts import INIT_FAILED, Blocker, OutputFacts, PodFacts
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import judge_attempt, parse_instant, parse_result, parse_termination_message
 from scriptrun.policies.outcome import check_output
@@ -154,6 +155,58 @@ class TestPods:
         attempt = judge_attempt(1, pod, None)
         assert attempt.verdict is not None
         assert (attempt.verdict.reason, attempt.verdict.message) == (Reason.NODE_LOST, "node is gone")
+
+
+class TestPodsThatAreNotAlone:
+    """The script's end is the attempt's, whatever runs beside it: the same verdicts as when it is alone."""
+
+    @staticmethod
+    def ended(code: int, reason: str = "", **fields: Any) -> PodFacts:
+        return ended(code, reason, **{"phase": "Running", "beside": ["aaa-proxy"], **fields})
+
+    def test_an_exit_code_without_a_result(self) -> None:
+        attempt = judge_attempt(1, self.ended(3), None)
+        assert attempt.verdict is not None
+        assert (attempt.verdict.reason, attempt.pod.exit_code) == (Reason.SCRIPT_FAILED, 3)
+        assert "exit code 3" in attempt.verdict.message
+
+    def test_out_of_memory(self) -> None:
+        assert reason_of(self.ended(137, "OOMKilled")) == "OutOfMemory"
+        assert reason_of(self.ended(137, "OOMKilled"), result_document("FAILED", exitCode=137)) == "OutOfMemory"
+
+    def test_a_good_end_without_a_result_is_lost_output(self) -> None:
+        assert reason_of(self.ended(0)) == "OutputLost"
+
+    def test_a_script_that_was_told_to_stop(self) -> None:
+        assert reason_of(self.ended(143), result_document("FAILED", reason="Terminated", exitCode=143)) == "Evicted"
+
+    def test_while_the_script_runs_its_neighbours_end_says_nothing(self) -> None:
+        pod = pod_facts(state=RUNNING, beside=["aaa-proxy"])
+        assert reason_of(pod) is None
+        assert reason_of(pod, result_document("FAILED", exitCode=137)) is None, (
+            "whether for its memory is not known yet"
+        )
+
+    def test_a_pod_that_is_ended_after_its_script_keeps_its_verdict(self) -> None:
+        """By whomever: deleted in second 6, where the script had ended in second 5."""
+        pod = self.ended(3, created=6, deleting=True, phase="Failed")
+        assert reason_of(pod) == "ScriptFailed"
+        assert reason_of(replace(pod, gone=True)) == "ScriptFailed"
+
+    @pytest.mark.parametrize("second", [4, 5])
+    def test_a_pod_that_is_deleted_before_its_script_ended_is_evicted(self, second: int) -> None:
+        assert reason_of(self.ended(143, created=second, deleting=True)) == "Evicted"
+
+    def test_an_init_container_that_failed_is_not_blamed_on_the_script(self) -> None:
+        pod = replace(
+            pod_facts(phase="Failed"), blocker=Blocker("istio-init", INIT_FAILED, "exit code 1, Error: iptables")
+        )
+        attempt = judge_attempt(1, pod, None)
+        assert attempt.verdict is not None
+        assert attempt.verdict.reason is Reason.SIDECAR_FAILED
+        assert '"istio-init"' in attempt.verdict.message
+        assert "iptables" in attempt.verdict.message
+        assert reason_of(replace(pod, deleted_at=at(3))) == "Evicted"
 
 
 class TestTerminationMessages:

@@ -20,7 +20,7 @@ from builders import (
     terminated,
 )
 from scriptrun.controller.observe import observe_job
-from scriptrun.models.facts import JobFacts, PodFacts
+from scriptrun.models.facts import INIT_RUNNING, NOT_STARTED, Blocker, JobFacts, PodFacts
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import Attempt, judge_attempt
 from scriptrun.policies.outcome import Settle, check_output, decide_lost_job, decide_outcome
@@ -135,7 +135,7 @@ class TestDeadline:
     def test_nor_when_the_job_says_that_it_will_fail(self) -> None:
         """Its clock may be ahead of the operator's."""
         held = replace(job(backoffLimit=3), failing=True)
-        assert decide_outcome(RUN, held, [failed()], at(5)) == Wait("", "")
+        assert decide_outcome(RUN, held, [going(1), failed(2)], at(5)) == Wait("", "")
 
     def test_the_job_says_so_before_it_has_failed(self) -> None:
         body = job_body(RUN, failed="DeadlineExceeded")
@@ -244,6 +244,76 @@ class TestStartDeadline:
         assert isinstance(decision, Wait)
         assert decision.reason == "PodPending"
         assert decision.again_seconds is not None
+
+    @pytest.mark.parametrize(
+        ("blocker", "waits", "expected"),
+        [
+            (Blocker("istio-proxy", "ImagePullBackOff", "no such image"), "ImageError", Reason.IMAGE_ERROR),
+            (Blocker("proxy", "CrashLoopBackOff", "back-off"), "SidecarFailed", Reason.SIDECAR_FAILED),
+            # Not SourceMissing: neither the caller nor the script's author has named that ConfigMap.
+            (Blocker("proxy", "CreateContainerConfigError", "no map"), "SidecarFailed", Reason.SIDECAR_FAILED),
+            (Blocker("proxy", NOT_STARTED, "probe"), "PodPending", Reason.SIDECAR_FAILED),
+        ],
+    )
+    def test_another_container_is_named(self, blocker: Blocker, waits: str, expected: Reason) -> None:
+        held, attempts = job(startDeadlineSeconds=60), [going(1, replace(pod_facts(created=10), blocker=blocker))]
+        early = decide_outcome(RUN, held, attempts, at(69))
+        said = f'container "{blocker.container}": {blocker.reason}: {blocker.message}'
+        assert early == Wait(waits, said, 1.0)
+        late = decide_outcome(RUN, held, attempts, at(70))
+        assert ended(late) == (expected.value, 1, True)
+        assert isinstance(late, Settle)
+        assert said in late.verdict.message
+
+    def test_an_init_container_may_take_its_time_and_is_named(self) -> None:
+        pod = replace(pod_facts(created=1), blocker=Blocker("vault-agent-init", INIT_RUNNING))
+        decision = decide_outcome(RUN, job(startDeadlineSeconds=1), [going(1, pod)], at(1000))
+        assert decision == Wait("PodPending", f'pod {pod.name} is starting: init container "vault-agent-init" runs')
+
+
+class TestPodsThatAreNotAlone:
+    @staticmethod
+    def ended_beside(code: int, number: int = 1, **fields: Any) -> Attempt:
+        state = {"terminated": terminated(code)}
+        pod = pod_facts(suffix=f"aaaa{number}", **{"phase": "Running", "state": state, "beside": ["proxy"], **fields})
+        return judge_attempt(number, pod, None)
+
+    def test_the_last_failure_is_final_though_the_pod_goes_on(self) -> None:
+        assert ended(decide_outcome(RUN, job(), [self.ended_beside(3)], at(6))) == ("ScriptFailed", 1, False)
+
+    def test_with_a_retry_left_it_waits(self) -> None:
+        decision = decide_outcome(RUN, job(backoffLimit=1), [self.ended_beside(3)], at(6))
+        assert isinstance(decision, Wait)
+        assert decision.reason == "Retrying"
+
+    def test_exit_code_0_is_never_retried(self) -> None:
+        """Alone, the pod would make the Job complete. With others it never does."""
+        decision = decide_outcome(RUN, job(backoffLimit=3), [self.ended_beside(0)], at(6))
+        assert ended(decision) == ("OutputLost", 1, False)
+
+    def test_unless_the_pod_was_deleted_meanwhile(self) -> None:
+        attempt = self.ended_beside(0, created=6, deleting=True)
+        assert isinstance(decide_outcome(RUN, job(backoffLimit=3), [attempt], at(6)), Wait)
+
+    def test_a_success_stops_the_attempt_that_was_made_after_it(self) -> None:
+        """The first pod failed with its proxy while no operator looked, and the Job made another."""
+        assert ended(decide_outcome(RUN, job(backoffLimit=1), [good(1), going(2)], at(6))) == ("Completed", 1, True)
+        assert ended(decide_outcome(RUN, job(backoffLimit=1), [failed(1), good(2)], at(6)))[2] is False
+        assert ended(decide_outcome(RUN, job(backoffLimit=1), [good(1), failed(2)], at(6)))[2] is False
+
+
+class TestFailingJob:
+    """A Job that is to fail says so at once, and that it has failed only when nothing of its pods runs any more."""
+
+    FAILING = replace(job_facts(RUN, failed="DeadlineExceeded"), failed=False)
+
+    def test_it_has_failed_once_no_script_runs(self) -> None:
+        attempt = TestPodsThatAreNotAlone.ended_beside(143, created=4, deleting=True)
+        assert ended(decide_outcome(RUN, self.FAILING, [attempt], at(6)))[0] == "Timeout"
+
+    def test_a_script_at_work_is_waited_for(self) -> None:
+        assert isinstance(decide_outcome(RUN, self.FAILING, [going()], at(6)), Wait)
+        assert isinstance(decide_outcome(RUN, self.FAILING, [], at(6)), Wait)
 
 
 class TestLostJob:
