@@ -135,6 +135,12 @@ class Settings(WorkerSettings):
     progress_delay_seconds: float = Field(
         default=1.5, ge=0, description="A run that has not ended after so long gets its first status write."
     )
+    sidecar_grace_seconds: float = Field(
+        default=5,
+        ge=1,
+        le=3600,
+        description="How long containers that others added to a run's pod may go on after the script has ended.",
+    )
     keep_until_stored: bool = Field(
         default=False,
         description="Delete a finished run only once the history (`scriptrun api`) has stored it.",

@@ -6,12 +6,15 @@ from dataclasses import replace
 
 from scriptrun.controller.slots import ConcurrencySlots
 from scriptrun.models.facts import JobFacts, Key, PodFacts, ResultFacts, RunFacts, ScriptFacts
+from scriptrun.policies.lingering import is_lingering
 
 __all__ = ["Cache"]
 
 
 class Cache:
-    """Runs, Scripts, Jobs, pods and outputs, each under its run's key. Of a finished run only the run is kept.
+    """Runs, Scripts, Jobs, pods and outputs, each under its run's key.
+
+    Of a finished run only the run is kept, and those of its pods that have to be looked after.
 
     Attributes:
         runs: every run.
@@ -26,7 +29,7 @@ class Cache:
         uncertain: uids of runs that may have a Job which nobody here has seen.
         supplied: uids of runs whose input is known to be there.
         unfinished_count: how many runs have not ended.
-        late: Jobs (their uids) that began another attempt after their run's end, by that run's uid.
+        lingering: pods that go on after their run's end and must not, by their names, under that run's uid.
     """
 
     def __init__(self) -> None:
@@ -42,7 +45,7 @@ class Cache:
         self.uncertain: set[str] = set()
         self.supplied: set[str] = set()
         self.unfinished_count = 0
-        self.late: dict[str, str] = {}
+        self.lingering: dict[str, dict[str, PodFacts]] = {}
         self._gone: dict[Key, int] = {}
         self._long_gone: dict[Key, int] = {}
         self._unfinished: defaultdict[Key, set[Key]] = defaultdict(set)
@@ -55,9 +58,11 @@ class Cache:
             return False
         if known and known.uid != run.uid:
             self._gone[run.key] = known.version
-            self._forget_work(known)
+            self._forget_run(known)
         self.runs[run.key] = run
         if run.finished:
+            for pod in self.pods.get(run.key, {}).values():
+                self._note_lingering(run, pod)
             self._forget_work(run)
         else:
             siblings = self._unfinished[run.key[0], run.script]
@@ -81,12 +86,16 @@ class Cache:
         self._gone[key] = max(version, self._gone.get(key, 0))
         if known:
             del self.runs[key]
-            self._forget_work(known)
+            self._forget_run(known)
         return known
 
     def had_namesake(self, run: RunFacts) -> bool:
         """Whether there was another run of this name not long ago."""
         return run.key in self._gone or run.key in self._long_gone
+
+    def _forget_run(self, run: RunFacts) -> None:
+        self._forget_work(run)
+        self.lingering.pop(run.uid, None)
 
     def _forget_work(self, run: RunFacts) -> None:
         siblings = self._unfinished[run.key[0], run.script]
@@ -100,7 +109,6 @@ class Cache:
             keys.discard(run.key)
         for uids in (self.starting, self.uncertain, self.supplied):
             uids.discard(run.uid)
-        self.late.pop(run.uid, None)
         self._slots.leave(run.key)
 
     def drop_orphans(self) -> None:
@@ -113,9 +121,12 @@ class Cache:
         known = {run.uid for run in self.runs.values()}
         for uids in (self.starting, self.uncertain, self.supplied):
             uids.intersection_update(known)
+        for uid in self.lingering.keys() - known:
+            del self.lingering[uid]
         self._gone, self._long_gone = {}, self._gone
 
-    def _is_over(self, key: Key) -> bool:
+    def is_over(self, key: Key) -> bool:
+        """Whether the run of that name is known to have ended."""
         run = self.runs.get(key)
         return run is not None and run.finished
 
@@ -171,7 +182,7 @@ class Cache:
     def put_job(self, job: JobFacts) -> None:
         """Keep a Job unless a newer one of that name is known, or its run is over."""
         known = self.jobs.get(job.key)
-        if self._is_over(job.key) or (known and known.version > job.version):
+        if self.is_over(job.key) or (known and known.version > job.version):
             return
         self.jobs[job.key] = job
         run = self.runs.get(job.key)
@@ -192,25 +203,39 @@ class Cache:
         return run.uid in self.starting or self.job_of(run) is not None
 
     def put_pod(self, run: Key, pod: PodFacts) -> None:
-        """Keep a pod unless a newer one is known, or its run is over."""
+        """Keep a pod unless a newer one is known. When its run is over, it is kept only if it lingers."""
         owner = self.runs.get(run)
-        if owner is not None and owner.finished_at is not None:
-            if pod.created > owner.finished_at and not pod.ended and not pod.deleting:
-                self.late[owner.uid] = pod.job_uid
+        if owner is not None and owner.finished:
+            self._note_lingering(owner, pod)
             return
         known = self.pods.get(run, {}).get(pod.name)
         if known and (known.version > pod.version or known.gone):
             return
         self.pods.setdefault(run, {})[pod.name] = pod
 
+    def _note_lingering(self, run: RunFacts, pod: PodFacts) -> None:
+        known = pod.name in self.lingering.get(run.uid, ())
+        if is_lingering(run, pod, known=known):
+            self.lingering.setdefault(run.uid, {})[pod.name] = pod
+        elif known:
+            self._drop_lingering(run, pod.name)
+
+    def _drop_lingering(self, run: RunFacts, name: str) -> None:
+        pods = self.lingering.get(run.uid, {})
+        pods.pop(name, None)
+        if not pods:
+            self.lingering.pop(run.uid, None)
+
     def lose_pod(self, run: Key, name: str) -> None:
         """Mark a pod as gone from the cluster; what it was stays known."""
-        if pod := self.pods.get(run, {}).get(name):
+        if self.is_over(run):
+            self._drop_lingering(self.runs[run], name)
+        elif pod := self.pods.get(run, {}).get(name):
             self.pods[run][name] = replace(pod, gone=True)
 
     def announce_output(self, run: Key, pod: str) -> bool:
         """Note that a pod's output can be read; says whether somebody waits for it."""
-        if self._is_over(run):
+        if self.is_over(run):
             return False
         self.outputs.setdefault(run, set()).add(pod)
         if self.results.get(run, {}).get(pod, ...) is None:

@@ -1,6 +1,7 @@
 """From a run with a Job to what it came to: gather its pods and results, decide."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -11,7 +12,7 @@ from scriptrun.desired.names import OUTPUT_LABEL, RUN_LABEL, output_name
 from scriptrun.errors import Conflict, KubeError, NotFound
 from scriptrun.kube.client import Client
 from scriptrun.kube.resources import CONFIGMAPS, EVENTS, JOBS, PODS
-from scriptrun.models.facts import JobFacts, Key, ResultFacts, RunFacts
+from scriptrun.models.facts import JobFacts, Key, PodFacts, ResultFacts, RunFacts
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import Attempt, judge_attempt
 from scriptrun.policies.outcome import Settle, decide_lost_job, decide_outcome
@@ -56,7 +57,7 @@ class Follower:
                 return Followed(attempts, await self._check(decide_lost_job(run, attempts), job))
             job = found
         # Two watches keep no order between them: the Job's end may come before its last pod's.
-        if not known or job.failed or job.complete:
+        if not known or job.failing or job.complete:
             await self._refresh_pods(run, job)
         attempts = self._judge(run, job)
         decision = decide_outcome(run, job, attempts, now)
@@ -172,3 +173,12 @@ class Follower:
             self._cache.put_job(observe_job(await self._client.patch(JOBS, key, build_stop(uid, verdict, attempts))))
         except (NotFound, Conflict):
             return  # gone, or another Job of that name: nothing of ours runs
+
+    async def end_pod(self, run: RunFacts, pod: PodFacts) -> None:
+        """End what goes on in a pod whose script has ended.
+
+        By deletion and not by eviction: the Job must count the attempt as a failure, and not as a disruption.
+        """
+        self._cache.suspect.add(run.key)
+        with suppress(NotFound, Conflict):  # it is gone, or another pod of that name
+            await self._client.delete(PODS, *pod.key, {"preconditions": {"uid": pod.uid}})

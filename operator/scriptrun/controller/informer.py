@@ -182,14 +182,16 @@ class Informer:
         if run is None:
             return
         if event == "DELETED":
-            self._suspect(run)
+            if self._cache.is_over(run):
+                self._cache.lose_pod(run, body["metadata"]["name"])
+            else:
+                self._suspect(run)  # deleted, or only out of the selection because it succeeded
             return
         self._cache.put_pod(run, observe_pod(body))
         self._enqueue(("run", *run))
 
     def _suspect(self, run: Key) -> None:
-        known = self._cache.runs.get(run)
-        if known is not None and not known.finished:
+        if run in self._cache.runs and not self._cache.is_over(run):
             self._cache.suspect.add(run)
             self._enqueue(("run", *run))
 

@@ -24,6 +24,7 @@ from scriptrun.models.facts import JobFacts, Key, RunFacts
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import Attempt
 from scriptrun.policies.interruptions import decide_set_aside
+from scriptrun.policies.lingering import decide_job_stop, decide_pod_end
 from scriptrun.policies.outcome import Settle, decide_lost_job
 from scriptrun.policies.verdict import Verdict, Wait
 from scriptrun.runtime.checks import Checks
@@ -87,6 +88,7 @@ class Reconciler:
         for run in list(self._cache.runs.values()):
             if not run.finished:
                 self._cache.suspect.add(run.key)
+            if not run.finished or run.uid in self._cache.lingering:
                 self._queue.add(("run", *run.key))
         for key in self._cache.scripts:
             self._queue.add(("script", *key))
@@ -99,7 +101,7 @@ class Reconciler:
         if run is None or (run.deleting and not run.awaited):
             return
         if run.finished:
-            await self._stop_late_attempt(run)
+            await self._stop_lingering(run)
             self._let_next_start(run)
             await self._runs.expire(run)
             return
@@ -113,13 +115,24 @@ class Reconciler:
             await self._settle(run, standing, standing.decision)
         else:
             await self._report_progress(run, standing, standing.decision)
+            await self._end_attempts(run, standing)
 
-    async def _stop_late_attempt(self, run: RunFacts) -> None:
-        """Stop a Job that goes on after its run's end: its pod was lost once the output was written, and replaced."""
-        if job := self._cache.late.get(run.uid):
-            text = "the run had ended when this attempt was made"
-            await self._follower.stop(run.key, job, Verdict(Reason.COMPLETED, text))
-            self._cache.late.pop(run.uid, None)
+    async def _stop_lingering(self, run: RunFacts) -> None:
+        """Stop the Job of a run that is over when a pod of it goes on that should have ended."""
+        pods = self._cache.lingering.get(run.uid)
+        if not pods:
+            return
+        grace, now = self._settings.sidecar_grace_seconds, self._clock()
+        left, pod = min(
+            ((decide_job_stop(run, pod, grace, now), pod) for pod in pods.values()), key=lambda item: item[0]
+        )
+        if left > 0:
+            self._queue.add_after(("run", *run.key), left)
+            return
+        text = f"the run had ended, and pod {pod.name} went on"
+        await self._follower.stop(run.key, pod.job_uid, Verdict(run.reason or Reason.COMPLETED, text))
+        self._cache.lingering.pop(run.uid, None)
+        _log.info("job stopped", namespace=run.key[0], run=run.key[1], pod=pod.name, message=text)
 
     async def _look_from_afar(self, run: RunFacts) -> _Standing:
         """Find out where a run stands by its Job and its own status alone: anything else may end this process, too."""
@@ -211,6 +224,18 @@ class Reconciler:
         if body["status"] != _own_status(run):
             if not await self._runs.write(run, body):
                 self._let_next_start(run)
+
+    async def _end_attempts(self, run: RunFacts, standing: _Standing) -> None:
+        """End the pods of attempts that are over: the Job makes the next attempt once nothing of the last one runs."""
+        for attempt in standing.attempts:
+            left = decide_pod_end(attempt.pod, self._settings.sidecar_grace_seconds, self._clock())
+            if left is None:
+                continue
+            if left > 0:
+                self._queue.add_after(("run", *run.key), left)
+                continue
+            await self._follower.end_pod(run, attempt.pod)
+            _log.info("pod ended", namespace=run.key[0], run=run.key[1], pod=attempt.pod.name)
 
 
 def _own_status(run: RunFacts) -> dict[str, Any]:

@@ -27,7 +27,7 @@ OPERATOR_VERBS: Verbs = {
     ("scriptrun.dev", "scriptruns"): frozenset({"list", "watch", "delete"}),
     ("scriptrun.dev", "scriptruns/status"): frozenset({"patch"}),
     ("batch", "jobs"): frozenset({"get", "list", "watch", "create", "patch"}),
-    ("", "pods"): frozenset({"list", "watch"}),
+    ("", "pods"): frozenset({"list", "watch", "delete"}),
     ("", "configmaps"): frozenset({"get", "list", "watch", "create", "delete"}),
     ("", "events"): frozenset({"list", "create"}),
     ("", "serviceaccounts"): frozenset({"create"}),

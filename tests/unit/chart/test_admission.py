@@ -14,6 +14,7 @@ from scriptrun.desired.names import (
     MANAGED_BY,
     OPEN_LABEL,
     OUTPUT_LABEL,
+    RUN_LABEL,
     RUNNER_ACCOUNT,
     input_name,
     output_name,
@@ -22,7 +23,7 @@ from scriptrun.desired.names import (
 from scriptrun.models.base import API_VERSION
 from scriptrun.models.bridge import BridgeSpec
 
-ENDINGS = ("bridges", "credentials", "outputs", "requests", "runner", "runs")
+ENDINGS = ("bridges", "credentials", "outputs", "pods", "requests", "runner", "runs")
 
 
 def _get(kind: str, ending: str, values: dict[str, Any] | None = None) -> Manifest:
@@ -72,6 +73,8 @@ def test_they_speak_of_the_names_in_the_code() -> None:
     sources = [build_task(task, BridgeSpec.model_validate(spec))["source"] for spec in specs]
     assert f"run.spec.task.source in {sources}" in bridges
     assert f"'{REQUESTED_BY}'" in json.dumps(_get("ValidatingAdmissionPolicy", "requests"))
+    pods = json.dumps(_get("ValidatingAdmissionPolicy", "pods"))
+    assert f"oldObject.metadata.labels['{RUN_LABEL}']" in pods
     assert input_name("run") == "run-input"
     assert "'-input'" in json.dumps(_get("ValidatingAdmissionPolicy", "runs"))
 
@@ -101,3 +104,11 @@ def test_they_can_be_somebody_elses_job() -> None:
     manifests = render({"admissionPolicy": {"create": False}})
     assert select(manifests, "ValidatingAdmissionPolicy") == []
     assert select(manifests, "ValidatingAdmissionPolicyBinding") == []
+
+
+def test_the_operator_is_held_to_the_pods_of_runs_by_the_name_of_its_account() -> None:
+    policy = _get("ValidatingAdmissionPolicy", "pods", {"operator": {"serviceAccount": {"name": "other"}}})
+    [condition] = policy["spec"]["matchConditions"]
+    assert condition["expression"] == "request.userInfo.username == 'system:serviceaccount:scriptrun-system:other'"
+    [rule] = policy["spec"]["matchConstraints"]["resourceRules"]
+    assert (rule["operations"], rule["resources"]) == (["DELETE"], ["pods"])

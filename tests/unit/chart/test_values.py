@@ -17,6 +17,7 @@ OTHER: dict[str, Any] = {
     "resync_seconds": 1_000_000,
     "script_grace_seconds": 0,
     "progress_delay_seconds": 0.25,
+    "sidecar_grace_seconds": 12.5,
     "leader_election": False,
     "lease_name": "other",
     "lease_namespace": "leases",

@@ -20,7 +20,18 @@ from scriptrun.desired.names import input_name
 from scriptrun.errors import KubeError, NotFound
 from unit.controller.server import Body, Server
 
-__all__ = ["FATES", "GOOD", "REASONS", "Cluster", "Fate", "Plan", "foresee"]
+__all__ = ["BESIDE", "FATES", "GOOD", "REASONS", "Beside", "Cluster", "Fate", "Plan", "foresee"]
+
+Beside = Literal[
+    "nothing",
+    "native",  # a sidecar that the kubelet ends with the script
+    "leaves",  # a container that ends by itself, well, soon after the script
+    "breaks",  # the same, but it fails: the pod has failed then, whatever became of the script
+    "stays",  # a container that ends only when it is told to
+]
+"""What an injector has put beside the script."""
+
+BESIDE: tuple[Beside, ...] = ("nothing", "native", "leaves", "breaks", "stays")
 
 Fate = Literal[
     "good",  # a small output
@@ -83,6 +94,7 @@ class Plan:
     """What becomes of the attempts of a run, one after the other; after the last, all goes well."""
 
     fates: Sequence[Fate] = ("good",)
+    beside: Beside = "nothing"
 
     def fate(self, number: int) -> Fate:
         """Of the attempt with this number, from 1."""
@@ -116,6 +128,8 @@ class Cluster:
         self._plans = plans
         self._tasks: dict[asyncio.Task[None], None] = {}  # in the order of their start
         self._kills: dict[str, asyncio.Event] = {}
+        self.deletions: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        """Set once somebody asked for a pod's deletion, by its name."""
         server.watchers.append(self._watch)
 
     async def stop(self) -> None:
@@ -142,6 +156,8 @@ class Cluster:
             self._spawn(self._control_job(body))
         elif plural == "jobs" and (event == "DELETED" or body["spec"].get("suspend")):
             self._kills[body["metadata"]["uid"]].set()
+        elif plural == "pods" and "deletionTimestamp" in body["metadata"]:
+            self.deletions[body["metadata"]["name"]].set()
         if plural in ("scriptruns", "jobs") and event == "DELETED":
             self._spawn(self._collect_garbage(body["metadata"]["uid"]))
         owners = body["metadata"].get("ownerReferences") or ()
@@ -155,7 +171,7 @@ class Cluster:
         for (plural, name), body in list(self.server.objects.items()):
             if any(owner["uid"] == uid for owner in body["metadata"].get("ownerReferences") or ()):
                 with suppress(NotFound):
-                    self.server.delete(plural, name)
+                    self.server.remove(plural, name)
 
     # The Job controller.
 
@@ -225,12 +241,14 @@ class _Pod:
         self.run_uid = job["metadata"]["ownerReferences"][0]["uid"]
         suffix = "".join(noise.choices("bcdfghjklmnpqrstvwxz2456789", k=5))
         self.name = f"{self.run_name}-0-{suffix}"
-        self.fate = cluster.plan_of(self.run_uid).fate(number)
+        plan = cluster.plan_of(self.run_uid)
+        self.fate, self._beside = plan.fate(number), plan.beside
         self.ended_well = False
         self.disrupted = False
         env = {item["name"]: item.get("value") for item in job["spec"]["template"]["spec"]["containers"][0]["env"]}
         self._input_sha256 = env["SCRIPTRUN_INPUT_SHA256"]
         self._executes = False
+        self._script_ended = False
         self.body: Body = {
             "apiVersion": "v1",
             "kind": "Pod",
@@ -241,7 +259,7 @@ class _Pod:
                     {"kind": "Job", "name": self.run_name, "uid": job["metadata"]["uid"], "controller": True}
                 ],
             },
-            "spec": {},
+            "spec": _build_pod_spec(self._beside),
             "status": {"phase": "Pending", "conditions": []},
         }
 
@@ -253,7 +271,11 @@ class _Pod:
             self._server.change("pods", self.name, {"status": status})
 
     def _report_state(self, state: Body, phase: str = "") -> None:
-        status: Body = {"containerStatuses": [{"name": "script", "state": state}]}
+        proxy = {"name": "aaa-proxy", "state": {"running": {"startedAt": self._now()}}, "started": True}
+        others = [proxy] if self._beside not in ("nothing", "native") else []
+        status: Body = {"containerStatuses": [*others, {"name": "script", "state": state}]}
+        if self._beside == "native":
+            status["initContainerStatuses"] = [proxy]
         self._report(status | ({"phase": phase} if phase else {}))
 
     def _write_output(self, result: object, output: str | None = None) -> None:
@@ -263,18 +285,19 @@ class _Pod:
             self._server.create("configmaps", body)
 
     async def live(self, kill: asyncio.Event) -> None:
-        """Live until the end, or until killed; then be gone."""
-        life = asyncio.get_running_loop().create_task(self._live())
-        killed = asyncio.get_running_loop().create_task(kill.wait())
+        """Live until the end, or until killed or deleted; then be gone."""
+        loop = asyncio.get_running_loop()
+        life = loop.create_task(self._live())
+        ends = [loop.create_task(event.wait()) for event in (kill, self._cluster.deletions[self.name])]
         try:
-            await asyncio.wait({life, killed}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({life, *ends}, return_when=asyncio.FIRST_COMPLETED)
             if life.done():
                 life.result()
                 return
         finally:
-            for task in (life, killed):
+            for task in (life, *ends):
                 task.cancel()
-            await asyncio.gather(life, killed, return_exceptions=True)
+            await asyncio.gather(life, *ends, return_exceptions=True)
         await self._die()
 
     async def _live(self) -> None:
@@ -320,7 +343,7 @@ class _Pod:
             "oom": lambda: self._end(137, "OOMKilled"),
             "drained": self._be_disrupted,
             "lost": self._be_disrupted,
-            "deleted": self._die,
+            "deleted": self._be_deleted,
         }
         if self.fate == "hangs":
             await asyncio.Event().wait()
@@ -347,6 +370,7 @@ class _Pod:
         if self.fate == "drained":
             await self._cluster._pause(0.1, 1)
             self._write_output(result_document("FAILED", reason="Terminated", exitCode=143))
+            self._beside = "nothing"  # told to stop together with the script
             await self._end(143, "Error")
         else:
             await self._cluster._pause(0.1, 1)
@@ -357,18 +381,40 @@ class _Pod:
         await self._cluster._pause(0.2, 1.3)
         times = {"startedAt": self._now() if started else "1970-01-01T00:00:00Z", "finishedAt": self._now()}
         self._report_state({"terminated": {"exitCode": code, "reason": reason, "message": message, **times}})
+        self._script_ended = True
         await self._cluster._pause(0.5, 1.5)
-        self.ended_well = code == 0
-        self._report({"phase": "Failed" if code else "Succeeded"})
+        if self._beside == "stays":
+            await asyncio.Event().wait()
+        if self._beside in ("leaves", "breaks"):
+            await self._cluster._pause(0, 1.5)
+        failed = code != 0 or self._beside == "breaks"
+        self.ended_well = not failed
+        self._report({"phase": "Failed" if failed else "Succeeded"})
+
+    async def _be_deleted(self) -> None:
+        """Be deleted by hand."""
+        with suppress(NotFound):
+            self._server.change("pods", self.name, {"metadata": {"deletionTimestamp": self._now()}})
+        await asyncio.Event().wait()
 
     async def _die(self) -> None:
         """Be deleted: with a grace period in which the runner says that it was told to stop."""
         with suppress(NotFound):
             self._server.change("pods", self.name, {"metadata": {"deletionTimestamp": self._now()}})
             await self._cluster._pause(0.1, 1)
-            if self._executes:
+            if self._script_ended:
+                self._report({"phase": "Failed"})
+                await self._cluster._pause(0.1, 1)
+            elif self._executes:
                 self._write_output(result_document("FAILED", reason="Terminated", exitCode=143))
                 state = {"terminated": {"exitCode": 143, "reason": "Error", "message": "", "finishedAt": self._now()}}
                 self._report_state(state, "Failed")
                 await self._cluster._pause(0.1, 1)
-            self._server.delete("pods", self.name)
+            self._server.remove("pods", self.name)
+
+
+def _build_pod_spec(beside: Beside) -> Body:
+    script, proxy = {"name": "script"}, {"name": "aaa-proxy"}
+    if beside == "native":
+        return {"initContainers": [proxy | {"restartPolicy": "Always"}], "containers": [script]}
+    return {"containers": [script] if beside == "nothing" else [proxy, script]}

@@ -160,7 +160,14 @@ class Server:
         return self._store("MODIFIED", plural, {**_copy(old), "status": new})
 
     def delete(self, plural: str, name: str, uid: str | None = None) -> Body:
-        """Delete an object, or mark it as deleted as long as it has finalizers."""
+        """Delete an object as a client does: a pod that has not ended is only marked, and gets its grace period."""
+        old = self._find_current(plural, name, {"uid": uid})
+        if plural == "pods" and (old.get("status") or {}).get("phase") not in ("Succeeded", "Failed"):
+            return self.change(plural, name, {"metadata": {"deletionTimestamp": instant(int(self.now()))}})
+        return self.remove(plural, name, uid)
+
+    def remove(self, plural: str, name: str, uid: str | None = None) -> Body:
+        """Remove an object, or mark it as deleted as long as it has finalizers."""
         old = self._find_current(plural, name, {"uid": uid})
         if not old["metadata"].get("finalizers"):
             return self._store("DELETED", plural, _copy(old))
@@ -285,11 +292,21 @@ class ServerClient:
         assert uid is not None
 
         def act() -> Body:
+            if resource.plural == "pods":
+                _check_script_ended(self._server.find("pods", name))
             gone = self._server.delete(resource.plural, name, uid)
             self._note("delete", resource.plural, name, body)
             return gone
 
         return await self._call("delete", resource, "", act)
+
+
+def _check_script_ended(pod: Body | None) -> None:
+    """Check that nobody but the Job controller ends a pod in which a script may be at work."""
+    states = [
+        item["state"] for item in (pod or {}).get("status", {}).get("containerStatuses", ()) if item["name"] == "script"
+    ]
+    assert pod is None or any("terminated" in state for state in states), f"a script was at work in {pod}"
 
 
 def matches_labels(item: Body, selector: str) -> bool:

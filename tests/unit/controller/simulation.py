@@ -221,6 +221,7 @@ class Simulation:
                     self.lives[uid].gone_at = server.now()
                     if self.lives[uid].case.awaited and not self.lives[uid].released:
                         self.violations.append(f"{self.lives[uid].name} went before it was reported")
+                    self._check_pods(server, self.lives[uid])
                 elif "deletionTimestamp" in body["metadata"] and not self.lives[uid].taken_away:
                     self.violations.append(f"{self.lives[uid].name} was deleted before it was reported")
                 elif "status" in body:
@@ -251,6 +252,15 @@ class Simulation:
         going = self._count_going(server)[life.case.script]
         if limit is not None and going > limit:
             self.violations.append(f"script-{life.case.script} has {going} runs under way, {limit} are allowed")
+
+    def _check_pods(self, server: Server, life: Life) -> None:
+        """Check that nothing of a run was at work any more when its time was over."""
+        if life.taken_away:
+            return
+        for pod in server.of_kind("pods"):
+            ended = pod["status"].get("phase") in ("Succeeded", "Failed")
+            if pod["metadata"]["labels"]["scriptrun.dev/run"] == life.name and not ended:
+                self.violations.append(f"{life.name} left a pod at work: {pod['status']}")
 
     def _count_going(self, server: Server) -> Counter[int]:
         going: Counter[int] = Counter()
@@ -286,7 +296,7 @@ def _leftovers(replica: Replica) -> list[str]:
         name: getattr(cache, name)
         for name in (
             *("runs", "jobs", "pods", "outputs", "results"),
-            *("suspect", "queued", "starting", "uncertain", "supplied"),
+            *("suspect", "queued", "starting", "uncertain", "supplied", "lingering"),
         )
     }
     return [f"{name}: {sorted(value)}" for name, value in kept.items() if value]

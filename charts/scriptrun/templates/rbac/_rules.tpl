@@ -1,6 +1,7 @@
 {{- /*
 What the operator may do in each namespace it works in: exactly what operator/scriptrun/kube/access.py declares, which a
-test holds. No get or list of Secrets, no verb on pods but reading, no update of anybody's spec.
+test holds. No get or list of Secrets, no creation or change of pods, no update of anybody's spec. Which pods it may delete is
+narrowed by the admission policy <fullname>-pods.
 */}}
 {{- define "scriptrun.operator.rules" -}}
 - apiGroups: [scriptrun.dev]
@@ -17,7 +18,7 @@ test holds. No get or list of Secrets, no verb on pods but reading, no update of
   verbs: [get, list, watch, create, patch]
 - apiGroups: [""]
   resources: [pods]
-  verbs: [list, watch]
+  verbs: [list, watch, delete]
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [get, list, watch, create, delete]
