@@ -23,6 +23,7 @@ _KEPT = {
     "maxLength",
     "minItems",
     "maxItems",
+    "maxProperties",
     "default",
     "required",
     "x-kubernetes-validations",

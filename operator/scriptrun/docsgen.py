@@ -27,6 +27,13 @@ from scriptrun.models.reasons import REASONS
 __all__ = ["REGIONS", "fill", "main"]
 
 _REGION = re.compile(r"(?P<begin><!-- generated: (?P<name>[a-z-]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL)
+_BOUNDS = (
+    ("minimum", "≥"),
+    ("maximum", "≤"),
+    ("maxLength", "length ≤"),
+    ("maxItems", "entries ≤"),
+    ("maxProperties", "entries ≤"),
+)
 _TEXT_TYPE = re.compile(r" <(list\[)?str\]?>")  # typer's note on arguments that are texts: goes without saying
 
 
@@ -83,11 +90,7 @@ def _describe_type(field: Mapping[str, Any]) -> str:
         name = "time"
     if "enum" in field:
         name = " \\| ".join(f"`{value}`" for value in field["enum"])
-    bounds = [
-        f"{word} {field[key]:,}"
-        for key, word in (("minimum", "≥"), ("maximum", "≤"), ("maxLength", "length ≤"), ("maxItems", "entries ≤"))
-        if key in field
-    ]
+    bounds = [f"{word} {field[key]:,}" for key, word in _BOUNDS if key in field]
     return ", ".join([name, *bounds, *(["required"] if field.get("x-required") else [])])
 
 

@@ -3,12 +3,13 @@
 Every field is an environment variable with the prefix ``SCRIPTRUN_``; the Helm chart's ``values.yaml`` sets them.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from scriptrun import __version__
+from scriptrun.models.podmetadata import check_defaults
 from scriptrun.policies.address_policy import AddressPolicy, Kind, split_allowed
 
 __all__ = ["BridgeSettings", "ProcessSettings", "Settings", "WorkerSettings"]
@@ -122,6 +123,14 @@ class Settings(WorkerSettings):
     )
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = Field(
         default="IfNotPresent", description="`imagePullPolicy` of run pods."
+    )
+    pod_labels: Annotated[dict[str, str], AfterValidator(check_defaults(labels=True))] = Field(
+        default={"sidecar.istio.io/inject": "false", "kuma.io/sidecar-injection": "disabled"},
+        description="Labels of every run pod, as a JSON object; a Script's `podMetadata` wins over them.",
+    )
+    pod_annotations: Annotated[dict[str, str], AfterValidator(check_defaults(labels=False))] = Field(
+        default={"linkerd.io/inject": "disabled", "consul.hashicorp.com/connect-inject": "false"},
+        description="Annotations of every run pod, as a JSON object; a Script's `podMetadata` wins over them.",
     )
     workers: int = Field(
         default=16,

@@ -25,6 +25,7 @@ __all__ = ["build_job", "build_stop"]
 _FAILURES = "metadata.annotations['batch.kubernetes.io/job-index-failure-count']"
 _IGNORED = "metadata.annotations['batch.kubernetes.io/job-index-ignored-failure-count']"
 _NOTED_ATTEMPTS = 100  # disruptions are not limited, an object's annotations are (256 KiB)
+_DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"  # for `kubectl logs`, whatever others add to the pod
 _TOKEN_SECONDS = 3607  # 3607 and not 3600: the kubelet's own value, renewed at 80 %
 
 
@@ -110,6 +111,15 @@ def _build_pod_spec(run: RunFacts, script: ScriptSpec, input_sha256: str, settin
     return spec
 
 
+def _build_pod_metadata(labels: dict[str, str], script: ScriptSpec, settings: Settings) -> dict[str, Any]:
+    """Build labels and annotations of the pods: the operator's defaults, over them the Script's, over all our own."""
+    given = script.pod_metadata
+    return {
+        "labels": {**settings.pod_labels, **given.labels, **labels},
+        "annotations": {**settings.pod_annotations, **given.annotations, _DEFAULT_CONTAINER: CONTAINER},
+    }
+
+
 def build_job(run: RunFacts, script: ScriptSpec, input_sha256: str, settings: Settings) -> dict[str, Any]:
     """Build the Job.
 
@@ -154,7 +164,10 @@ def build_job(run: RunFacts, script: ScriptSpec, input_sha256: str, settings: Se
             "podFailurePolicy": {
                 "rules": [{"action": "Ignore" if script.on_disruption == "Retry" else "FailJob", **disrupted}]
             },
-            "template": {"metadata": {"labels": labels}, "spec": _build_pod_spec(run, script, input_sha256, settings)},
+            "template": {
+                "metadata": _build_pod_metadata(labels, script, settings),
+                "spec": _build_pod_spec(run, script, input_sha256, settings),
+            },
         },
     }
 

@@ -12,6 +12,7 @@ from scriptrun.models.container import (
     ResourceRequirements,
     Toleration,
 )
+from scriptrun.models.podmetadata import PodMetadata
 
 __all__ = ["ConfigMapSource", "Contract", "Handler", "Output", "Script", "ScriptSource", "ScriptSpec", "ScriptStatus"]
 
@@ -188,6 +189,11 @@ class ScriptSpec(Model):
     )
     resources: ResourceRequirements = Field(
         default_factory=ResourceRequirements, description="CPU and memory of the pod. Default: none."
+    )
+    pod_metadata: PodMetadata = Field(
+        default_factory=PodMetadata,
+        description="Labels and annotations of the pods, and of nothing else. They win over the operator's "
+        "`runner.podLabels` and `runner.podAnnotations`. Default: none.",
     )
     node_selector: dict[str, str] = Field(default_factory=dict, description="As in a Pod. Default: none.")
     tolerations: list[Toleration] = Field(

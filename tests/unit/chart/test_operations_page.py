@@ -17,6 +17,8 @@ VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
 SAID = {
     "http_host": "every address",
     "lease_namespace": "the release's",
+    "pod_annotations": "no proxy of Linkerd or Consul",
+    "pod_labels": "no proxy of Istio or Kuma",
     "state_dir": "the volume",
     "runner_image": "`scriptrun.dev/runner` of the chart's version",
     "watch_namespaces": "all",
@@ -45,6 +47,7 @@ def test_every_setting_is_explained_with_its_default(name: str) -> None:
 def test_the_settings_page_names_no_other_value() -> None:
     named = [row[0].strip("`") for row in _read_rows("Settings")]
     others = {"history.create", "runner.image", "runner.image.pullPolicy", "watchNamespaces", "state"}
+    others |= {"runner.podAnnotations", "runner.podLabels"}
     assert set(named) - others == set(VALUES["operator"]["settings"])
     assert len(named) == len(Settings.model_fields)
 

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from helm import CHART, Manifest, read_refusal, render, select
+from scriptrun.models.podmetadata import ENTRIES_LIMIT, KEY, KEY_LIMIT, LABEL_VALUE, OWN
 from scriptrun.settings import Settings
 
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
@@ -66,7 +67,11 @@ def test_as_it_comes_the_chart_changes_no_setting(monkeypatch: pytest.MonkeyPatc
 def test_every_setting_can_be_set(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     values = {
         "operator": {"replicas": 1, "settings": {_camel(key): value for key, value in OTHER.items()}},
-        "runner": {"image": {"repository": "a.b/c", "tag": "1", "pullPolicy": "Always"}},
+        "runner": {
+            "image": {"repository": "a.b/c", "tag": "1", "pullPolicy": "Always"},
+            "podLabels": {"sidecar.istio.io/inject": None, "team": "a"},
+            "podAnnotations": {"linkerd.io/inject": "enabled", "consul.hashicorp.com/connect-inject": None},
+        },
         "watchNamespaces": ["a", "b"],
         "api": {"create": True},
         "history": {"create": True},
@@ -77,6 +82,8 @@ def test_every_setting_can_be_set(name: str, monkeypatch: pytest.MonkeyPatch) ->
         "watch_namespaces": "a,b",
         "keep_until_stored": True,
         "state_dir": "/var/lib/scriptrun",
+        "pod_labels": {"kuma.io/sidecar-injection": "disabled", "team": "a"},
+        "pod_annotations": {"linkerd.io/inject": "enabled"},
     }
     got = getattr(_load_settings(monkeypatch, values), name)
     assert got == {**OTHER, **derived}[name]
@@ -204,3 +211,17 @@ def test_it_can_be_a_dependency_of_another_chart() -> None:
 
 def test_further_variables_reach_the_operator() -> None:
     assert _read_environment({"operator": {"extraEnv": [{"name": "HTTPS_PROXY", "value": "x"}]}})["HTTPS_PROXY"] == "x"
+
+
+def test_what_is_put_on_run_pods_is_held_to_the_same_patterns() -> None:
+    key = SCHEMA["$defs"]["podKey"]
+    assert (key["maxLength"], key["pattern"], key["not"]["pattern"]) == (KEY_LIMIT, KEY, OWN)
+    runner = SCHEMA["properties"]["runner"]["properties"]
+    assert runner["podLabels"]["additionalProperties"]["pattern"] == LABEL_VALUE
+    assert {runner[name]["maxProperties"] for name in ("podLabels", "podAnnotations")} == {ENTRIES_LIMIT}
+
+
+@pytest.mark.parametrize("key", ["scriptrun.dev/run", "a.scriptrun.dev/x", "batch.kubernetes.io/job-name", "a b", "/a"])
+@pytest.mark.parametrize("kind", ["podLabels", "podAnnotations"])
+def test_keys_that_tell_pods_apart_can_not_be_taken(kind: str, key: str) -> None:
+    assert key in read_refusal({"runner": {kind: {key: "x"}}})

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from builders import instant, job_facts, pod_facts, run_facts, script_spec, settings
 from scriptrun.desired.job import build_job, build_stop
+from scriptrun.models.podmetadata import PodMetadata
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import judge_attempt
 from scriptrun.policies.verdict import Verdict
@@ -62,7 +63,7 @@ def test_it_is_the_runs_and_says_so() -> None:
         "uid-of-hello-1",
         True,
     )
-    assert job["metadata"]["labels"] == job["spec"]["template"]["metadata"]["labels"]
+    assert job["metadata"]["labels"].items() <= job["spec"]["template"]["metadata"]["labels"].items()
     assert job["metadata"]["labels"]["scriptrun.dev/run"] == "hello-1"
 
 
@@ -192,6 +193,33 @@ class TestOfTheScript:
         assert pod_of(job)["nodeSelector"] == {"disk": "ssd"}
         assert pod_of(job)["tolerations"] == [{"key": "gpu", "operator": "Exists", "tolerationSeconds": 5}]
         assert pod_of(job)["imagePullSecrets"] == [{"name": "registry"}]
+
+    def test_what_is_put_on_its_pods(self) -> None:
+        """The operator's defaults, over them the Script's, over all the labels by which the operator tells pods."""
+        operator = settings(
+            pod_labels={"sidecar.istio.io/inject": "false", "cost": "shared"}, pod_annotations={"a": "1", "b": "1"}
+        )
+        given = {"labels": {"sidecar.istio.io/inject": "true"}, "annotations": {"b": "2"}}
+        job = build(operator=operator, podMetadata=given)
+        own = {
+            "app.kubernetes.io/managed-by": "scriptrun",
+            "scriptrun.dev/run": "hello-1",
+            "scriptrun.dev/script": "hello.py",
+        }
+        default_container = {"kubectl.kubernetes.io/default-container": "script"}
+        assert job["spec"]["template"]["metadata"] == {
+            "labels": {"sidecar.istio.io/inject": "true", "cost": "shared", **own},
+            "annotations": {"a": "1", "b": "2", **default_container},
+        }
+        assert job["metadata"]["labels"] == own
+        assert set(job["metadata"]["annotations"]) == {"scriptrun.dev/snapshot"}
+
+    def test_nothing_can_take_the_place_of_a_pods_own_labels(self) -> None:
+        forged = {"scriptrun.dev/run": "other", "app.kubernetes.io/managed-by": "me"}
+        script = script_spec().model_copy(update={"pod_metadata": PodMetadata.model_construct(labels=forged)})
+        job = build_job(run_facts(), script, SHA256, settings())
+        assert job["spec"]["template"]["metadata"]["labels"]["scriptrun.dev/run"] == "hello-1"
+        assert job["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "scriptrun"
 
     def test_what_it_leaves_out_is_left_out(self) -> None:
         assert not {"nodeSelector", "tolerations", "imagePullSecrets"} & pod_of(build()).keys()

@@ -15,7 +15,7 @@ ALLOWED = {
     *("type", "description", "format", "enum", "pattern", "minimum", "maximum", "minLength", "maxLength", "minItems"),
     *("maxItems", "default", "required", "properties", "additionalProperties", "items", "x-kubernetes-validations"),
     *("x-kubernetes-preserve-unknown-fields", "x-kubernetes-int-or-string", "x-kubernetes-list-type"),
-    "x-kubernetes-list-map-keys",
+    *("x-kubernetes-list-map-keys", "maxProperties"),
 }
 
 

@@ -34,6 +34,7 @@ EVERYTHING: dict[str, Any] = {
     "allowSecretEnv": True,
     "config": {"pkg": {"a": 1}},
     "resources": {"requests": {"cpu": "100m"}, "limits": {"memory": "64Mi", "cpu": 1}},
+    "podMetadata": {"labels": {"team": "a"}, "annotations": {"example.org/cost": "17"}},
     "nodeSelector": {"disk": "ssd"},
     "tolerations": [{"key": "gpu", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 5}],
     "serviceAccountName": "workload",

@@ -7,6 +7,10 @@ It stands in the pod template itself, so a changed setting rolls the pods; there
   value: {{ .Values.runner.image.pullPolicy | quote }}
 - name: SCRIPTRUN_KEEP_UNTIL_STORED
   value: {{ .Values.history.create | quote }}
+- name: SCRIPTRUN_POD_ANNOTATIONS
+  value: {{ toJson .Values.runner.podAnnotations | quote }}
+- name: SCRIPTRUN_POD_LABELS
+  value: {{ toJson .Values.runner.podLabels | quote }}
 - name: SCRIPTRUN_RUNNER_IMAGE
   value: {{ include "scriptrun.image" (list .Values.runner.image .) | quote }}
 - name: SCRIPTRUN_STATE_DIR
