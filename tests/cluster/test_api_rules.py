@@ -64,6 +64,30 @@ SCRIPTS: dict[str, tuple[str, dict[str, Any], str]] = {
         {"source": {"configMap": {"name": "x", "key": "x", "sha256": "abc"}}},
         "spec.source.configMap.sha256",
     ),
+    **{
+        f"key {key!r} of {kind}": ("x", {**INLINE, "podMetadata": {kind: {key: "x"}}}, words)
+        for kind in ("labels", "annotations")
+        for key, words in (
+            ("scriptrun.dev/run", "keys of kubernetes.io, k8s.io and scriptrun.dev are reserved"),
+            ("batch.kubernetes.io/job-name", "are reserved"),
+            ("container.apparmor.security.beta.kubernetes.io/script", "are reserved"),
+            ("io.kubernetes.cri-o.Devices", "are reserved"),
+            ("app.kubernetes.io/managed-by", "are reserved"),
+            ("a b", "keys are an optional DNS prefix"),
+            (f"{'a.' * 200}b/c", "keys are an optional DNS prefix"),
+        )
+    },
+    "value of a label": ("x", {**INLINE, "podMetadata": {"labels": {"team": "a b"}}}, "spec.podMetadata.labels.team"),
+    "many labels": (
+        "x",
+        {**INLINE, "podMetadata": {"labels": {f"k{number}": "" for number in range(65)}}},
+        "must have at most 64 items",
+    ),
+    "large annotations": (
+        "x",
+        {**INLINE, "podMetadata": {"annotations": {"a": "x" * 20_000, "b": "x" * 20_000}}},
+        "annotations have at most 32768 characters together",
+    ),
     "no time": ("x", {**INLINE, "activeDeadlineSeconds": 0}, "should be greater than or equal to 1"),
     "long name": ("x" * 64, INLINE, "metadata.name must be at most 63 characters"),
 }
@@ -108,6 +132,16 @@ def test_a_wrong_script_is_refused(place: Space, case: str) -> None:
     answer = place.api.post(f"{place.script_path()}?dryRun=All&fieldValidation=Strict", build_script(name, **spec))
     assert answer.status in (400, 422), answer
     assert words in answer.message
+
+
+def test_as_much_pod_metadata_as_there_may_be(place: Space) -> None:
+    labels = {f"{'p' * 63}.example.org/{'k' * 60}{number:03}": "v" * 63 for number in range(62)}
+    labels |= {"sidecar.istio.io/inject": "true", "app.kubernetes.io/part-of": "billing"}
+    annotations = {f"a{number}": "x" * 500 for number in range(63)}
+    annotations |= {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"}
+    script = build_script("full", **INLINE, podMetadata={"labels": labels, "annotations": annotations})
+    made = place.create(f"{place.script_path()}?dryRun=All&fieldValidation=Strict", script)
+    assert made["spec"]["podMetadata"] == {"labels": labels, "annotations": annotations}
 
 
 @pytest.mark.parametrize("case", RUNS)

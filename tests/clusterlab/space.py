@@ -192,12 +192,12 @@ class Space:
         return self.watches.pods.wait(f"pod of run {run}: {what}", find, seconds)
 
     def wait_started(self, run: str, seconds: float = WAIT_SECONDS) -> str:
-        """Wait until the container of a pod of a run runs; returns the pod's name."""
+        """Wait until the script's container in a pod of a run runs; returns the pod's name."""
         return self.wait_pod(run, "running", _is_running, seconds)
 
     def wait_log(self, pod: str, text: str, seconds: float = 30) -> None:
-        """Wait until a pod's log says something."""
-        log = self.path("pods", pod) + "/log"
+        """Wait until the log of the script in a pod says something."""
+        log = self.path("pods", pod) + "/log?container=script"
 
         def look() -> bool:
             answer = self.api.get(log)
@@ -265,5 +265,5 @@ def _state_of(pod: Manifest) -> Any:
 
 
 def _is_running(pod: Manifest) -> bool:
-    states = [item.get("state") or {} for item in pod["status"].get("containerStatuses") or ()]
-    return any("running" in state for state in states)
+    statuses = pod["status"].get("containerStatuses") or ()
+    return any(item["name"] == "script" and "running" in (item.get("state") or {}) for item in statuses)
