@@ -61,7 +61,7 @@ def build_patches(image: str) -> dict[str, list[Manifest]]:
         "breaks": beside(_leave(1)),
         "native": before(_STAY, restartPolicy="Always"),
         "no-image": before(_STAY, image="scriptrun.dev/no-such-image:1"),
-        "crashes": before("import sys\nsys.exit('no certificate')", restartPolicy="Always"),
+        "crashes": before("import sys\nsys.exit('no certificate')", restartPolicy="Always", startupProbe=probe),
         "not-ready": before(_STAY, restartPolicy="Always", startupProbe=probe),
         "init-fails": before("import sys\nsys.exit(7)"),
     }

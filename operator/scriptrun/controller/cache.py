@@ -1,7 +1,7 @@
 """What the operator knows of the cluster. Filled by watches and by the answers to its own writes; read by reconcile."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from scriptrun.controller.slots import ConcurrencySlots
@@ -29,7 +29,8 @@ class Cache:
         uncertain: uids of runs that may have a Job which nobody here has seen.
         supplied: uids of runs whose input is known to be there.
         unfinished_count: how many runs have not ended.
-        lingering: pods that go on after their run's end and must not, by their names, under that run's uid.
+        lingering: pods that go on after their run's end and must not, by their names, under that run's uid; None in the
+            place of one that was seen to.
     """
 
     def __init__(self) -> None:
@@ -45,7 +46,7 @@ class Cache:
         self.uncertain: set[str] = set()
         self.supplied: set[str] = set()
         self.unfinished_count = 0
-        self.lingering: dict[str, dict[str, PodFacts]] = {}
+        self.lingering: dict[str, dict[str, PodFacts | None]] = {}
         self._gone: dict[Key, int] = {}
         self._long_gone: dict[Key, int] = {}
         self._unfinished: defaultdict[Key, set[Key]] = defaultdict(set)
@@ -214,11 +215,22 @@ class Cache:
         self.pods.setdefault(run, {})[pod.name] = pod
 
     def _note_lingering(self, run: RunFacts, pod: PodFacts) -> None:
-        known = pod.name in self.lingering.get(run.uid, ())
-        if is_lingering(run, pod, known=known):
-            self.lingering.setdefault(run.uid, {})[pod.name] = pod
-        elif known:
+        pods = self.lingering.get(run.uid, {})
+        if not is_lingering(run, pod, known=pod.name in pods):
             self._drop_lingering(run, pod.name)
+        elif pods.get(pod.name, pod) is not None:
+            self.lingering.setdefault(run.uid, {})[pod.name] = pod
+
+    def list_lingering(self, run: RunFacts) -> list[PodFacts]:
+        """List the pods of a finished run that go on and are yet to be seen to."""
+        return [pod for pod in self.lingering.get(run.uid, {}).values() if pod is not None]
+
+    def see_to_lingering(self, run: RunFacts, pods: Iterable[PodFacts]) -> None:
+        """Note of pods that they are being ended: until they have, there is news of them that asks for nothing."""
+        kept = self.lingering.get(run.uid, {})
+        for pod in pods:
+            if pod.name in kept:
+                kept[pod.name] = None
 
     def _drop_lingering(self, run: RunFacts, name: str) -> None:
         pods = self.lingering.get(run.uid, {})

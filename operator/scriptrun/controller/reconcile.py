@@ -88,7 +88,7 @@ class Reconciler:
         for run in list(self._cache.runs.values()):
             if not run.finished:
                 self._cache.suspect.add(run.key)
-            if not run.finished or run.uid in self._cache.lingering:
+            if not run.finished or self._cache.list_lingering(run):
                 self._queue.add(("run", *run.key))
         for key in self._cache.scripts:
             self._queue.add(("script", *key))
@@ -119,19 +119,17 @@ class Reconciler:
 
     async def _stop_lingering(self, run: RunFacts) -> None:
         """Stop the Job of a run that is over when a pod of it goes on that should have ended."""
-        pods = self._cache.lingering.get(run.uid)
+        pods = self._cache.list_lingering(run)
         if not pods:
             return
         grace, now = self._settings.sidecar_grace_seconds, self._clock()
-        left, pod = min(
-            ((decide_job_stop(run, pod, grace, now), pod) for pod in pods.values()), key=lambda item: item[0]
-        )
+        left, pod = min(((decide_job_stop(run, pod, grace, now), pod) for pod in pods), key=lambda item: item[0])
         if left > 0:
             self._queue.add_after(("run", *run.key), left)
             return
         text = f"the run had ended, and pod {pod.name} went on"
         await self._follower.stop(run.key, pod.job_uid, Verdict(run.reason or Reason.COMPLETED, text))
-        self._cache.lingering.pop(run.uid, None)
+        self._cache.see_to_lingering(run, pods)
         _log.info("job stopped", namespace=run.key[0], run=run.key[1], pod=pod.name, message=text)
 
     async def _look_from_afar(self, run: RunFacts) -> _Standing:
@@ -178,6 +176,8 @@ class Reconciler:
         self._let_next_start(run)
         if not written:
             return
+        if self._cache.list_lingering(run):
+            self._queue.add(("run", *run.key))  # there may be no news of its pods any more
         status = body["status"]
         metrics.observe_end(run, status, now)
         _log.info(

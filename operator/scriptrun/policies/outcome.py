@@ -54,7 +54,7 @@ def decide_outcome(run: RunFacts, job: JobFacts, attempts: Sequence[Attempt], no
         return Settle(Verdict(Reason(job.stopped_reason), job.stopped_message), last)
     if run.cancel:
         return Settle(Verdict(Reason.CANCELED, run.cancel_message), last, stop_job=not job.failed)
-    if job.failed or (job.failing and last and all(attempt.pod.script_ended for attempt in attempts)):
+    if job.failed or (job.failing and attempts and not any(map(_is_at_work, attempts))):
         return Settle(_judge_failed_job(job, last, limits), last)
     if job.complete:
         return _settle_complete(last)
@@ -66,6 +66,11 @@ def decide_outcome(run: RunFacts, job: JobFacts, attempts: Sequence[Attempt], no
         said = f"attempt {last.number}: {last.verdict.reason}: {last.verdict.message}"
         return Wait("Retrying", said) if _expects_retry(job, attempts, now) else Wait("", "")
     return _decide_start(last, limits, now)
+
+
+def _is_at_work(attempt: Attempt) -> bool:
+    """Whether the script of an attempt runs; the kubelet is silent on its end while other containers are stopping."""
+    return attempt.result is None and not attempt.pod.script_ended
 
 
 def _is_later(other: Attempt, attempt: Attempt) -> bool:

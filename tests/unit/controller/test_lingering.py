@@ -181,6 +181,18 @@ async def test_news_of_the_run_do_not_make_it_forget_the_pod(cache: Cache) -> No
     assert len(client.patches) == 1
 
 
+async def test_news_of_it_while_it_is_being_ended_do_not_stop_it_again(cache: Cache) -> None:
+    client = _Recorder()
+    reconciler = _reconciler(cache, client)
+    for _ in range(3):
+        cache.put_pod(FINISHED.key, with_proxy())
+        await reconciler.reconcile(FINISHED.key)
+    assert len(client.patches) == 1
+    cache.put_pod(FINISHED.key, with_proxy(suffix="bbbbb", created=9))
+    await reconciler.reconcile(FINISHED.key)
+    assert len(client.patches) == 2, "another pod: somebody has resumed the Job"
+
+
 async def test_a_resync_looks_after_it(cache: Cache) -> None:
     queue = _Queue()
     cache.put_pod(FINISHED.key, with_proxy())

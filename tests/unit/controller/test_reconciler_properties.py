@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from builders import settings
 from unit.controller.cluster import BESIDE, FATES, REASONS, Beside, Fate, Plan
 from unit.controller.replica import Feed, Replica
 from unit.controller.server import Faults, Write
@@ -19,6 +20,7 @@ from unit.controller.simulation import (
 from unit.controller.virtualtime import run_virtually
 
 PHASES = {"Completed": "Succeeded", "Canceled": "Canceled"}
+GRACE_SECONDS = settings().sidecar_grace_seconds
 NEVER_RUN = ("no-image", "unschedulable", "broken")
 MOMENTS = st.floats(0, 30).map(lambda seconds: round(seconds, 2))
 BESIDES = st.sampled_from(["nothing"] * 3 + list(BESIDE))
@@ -180,6 +182,15 @@ def test_what_goes_on_after_a_success_is_stopped_by_one_write(seed: int, beside:
     stops = [write for write in simulation.writes if write.verb == "patch" and write.resource == "jobs"]
     assert len(stops) == 1
     assert stops[0].body["spec"] == {"suspend": True}
+
+
+@given(st.integers(0, 2**32), st.sampled_from(["good", "bad", "oom", "broken", "silent"]))
+def test_it_is_stopped_when_its_grace_is_over_though_nothing_is_heard_of_it(seed: int, fate: Fate) -> None:
+    """The news of the script's end may be the last, and settle the run."""
+    simulation = play(Case(scripts=[ScriptCase()], runs=[RunCase(plan=Plan((fate,), "stays"))], seed=seed))
+    [life] = simulation.lives.values()
+    [stop] = [write for write in simulation.writes if write.verb == "patch" and write.resource == "jobs"]
+    assert GRACE_SECONDS - 0.1 < stop.at - life.ended_at < GRACE_SECONDS + 1
 
 
 @given(st.integers(0, 2**32), st.sampled_from(["bad", "silent", "oom", "broken", "invalid"]))

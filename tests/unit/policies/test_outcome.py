@@ -311,6 +311,12 @@ class TestFailingJob:
         attempt = TestPodsThatAreNotAlone.ended_beside(143, created=4, deleting=True)
         assert ended(decide_outcome(RUN, self.FAILING, [attempt], at(6)))[0] == "Timeout"
 
+    def test_the_runners_word_is_enough(self) -> None:
+        """The kubelet says that the script's container has ended once all of the pod's have."""
+        pod = pod_facts(state=RUNNING, beside=["proxy"], created=4, deleting=True)
+        told = judge_attempt(1, pod, output_facts(pod.name, result_document("FAILED", reason="Terminated")))
+        assert ended(decide_outcome(RUN, self.FAILING, [told], at(6)))[0] == "Timeout"
+
     def test_a_script_at_work_is_waited_for(self) -> None:
         assert isinstance(decide_outcome(RUN, self.FAILING, [going()], at(6)), Wait)
         assert isinstance(decide_outcome(RUN, self.FAILING, [], at(6)), Wait)
