@@ -87,8 +87,8 @@ def test_runs_are_made_kept_and_looked_up_through_the_service(
     assert (status["ready"], status["restartCount"]) == (True, 0)
 
 
-# Its pod never starts: the Secret is not there.
-STUCK = {**SETTINGS, "api": {"create": True, "tokensSecret": "no-such-secret"}}
+# Its pods find no node.
+STUCK = {**SETTINGS, "api": {"create": True, "nodeSelector": {"scriptrun.dev/no-such-node": "true"}}}
 
 
 def test_a_failed_upgrade_that_is_rolled_back_leaves_nothing(installed: Release) -> None:
