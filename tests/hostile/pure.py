@@ -17,6 +17,7 @@ from typing import Any
 from hostile.corpus import CORPUS
 from hostile.corpus.case import (
     ACCEPTED,
+    NOT_READY,
     READY,
     REFUSED,
     TOO_LARGE,
@@ -33,6 +34,7 @@ from scriptrun.bridges import conductor_task, zeebe_job
 from scriptrun.bridges.checks import build_task, check_script, check_size
 from scriptrun.desired.claim import build_claimed_run
 from scriptrun.history.records import matches_name
+from scriptrun.kube.decoding import cut_deep
 from scriptrun.models.bridge import BridgeSpec
 from scriptrun.models.facts import Claim
 from scriptrun.policies.acceptance import INPUT_LIMIT_BYTES
@@ -64,7 +66,7 @@ def decide_variables(case: VariablesCase) -> str:
     except ValueError:
         return REFUSED
     if find_schema_fault(json.dumps(schema)):
-        return "ScriptNotAllowed"
+        return NOT_READY
     secrets = Secrets.of(variables, {"variablesSchema": schema})
     secrets.mask(variables)
     secrets.hide_text(text)
@@ -140,8 +142,10 @@ _DECIDERS: dict[type[Case], Callable[[Any], str]] = {
 def is_pure(case: Case) -> bool:
     """Whether pure functions decide about a case."""
     match case:
-        case SchemaCase() | VariablesCase():
+        case SchemaCase():
             return True
+        case VariablesCase():
+            return not case.product
         case ScriptCase():
             return case.source.startswith("open(out") and "spawn" not in case.source and "output" not in case.script
         case RequestCase():
@@ -155,8 +159,9 @@ def is_pure(case: Case) -> bool:
 
 
 def _write(document: object) -> str:
+    """Write JSON as it is after it has come through the API server."""
     text = document if isinstance(document, bytes) else dump(document)
-    return text.decode().replace("{server}", "127.0.0.1:1")
+    return cut_deep(text).decode().replace("{server}", "127.0.0.1:1")
 
 
 def _decide_apart(case: Case) -> str:

@@ -14,7 +14,8 @@ BAD_SCHEMA = "InvalidSchema"
 ACCEPTED = "accepted"
 REFUSED = "InvalidVariables"
 TOO_LARGE = "InputTooLarge"
-"""Ends of variables: a Job is made for them, or the run fails for this reason."""
+NOT_READY = "ScriptNotAllowed"
+"""Ends of variables: a Job is created for them, or the run fails for this reason; the last if the schema is refused."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,10 +55,12 @@ class VariablesCase(Case):
     Attributes:
         variables: Makes them.
         schema: Makes the schema.
+        product: Whether checking takes the product of both sizes, so that only the limit of a worker process bounds it.
     """
 
     variables: Make
     schema: Make = dict
+    product: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,13 +46,13 @@ _BOMBS = [
     SchemaCase(
         name="pattern-unicode-bomb",
         why="memory: large Unicode classes under repetition",
-        ends=(BAD_SCHEMA, READY),
+        ends=(BAD_SCHEMA,),
         schema=string(r"^(\p{L}{1,200}\p{N}{1,200}){1,200}$"),
     ),
     SchemaCase(
         name="pattern-60-kb",
         why="a pattern that fills the schema's size limit",
-        ends=(READY, BAD_SCHEMA),
+        ends=(BAD_SCHEMA,),
         schema=string("^(" + "|".join(f"a{number}+" for number in range(8000)) + ")+$"),
     ),
     SchemaCase(
@@ -70,7 +70,7 @@ _BOMBS = [
     SchemaCase(
         name="pattern-properties-thousands",
         why="quadratic: every name of a variable is matched against every pattern",
-        ends=(READY, BAD_SCHEMA),
+        ends=(BAD_SCHEMA,),
         schema=lambda: {"patternProperties": {f"^x{number}$": {} for number in range(2000)}},
     ),
     SchemaCase(
@@ -85,31 +85,31 @@ _REFERENCES = [
     SchemaCase(
         name="ref-doubling",
         why="exponential: 30 definitions, each of which refers to the next one twice",
-        ends=(READY, BAD_SCHEMA),
+        ends=(BAD_SCHEMA,),
         schema=partial(branch_refs, 30),
     ),
     SchemaCase(
         name="ref-doubling-one-of",
         why="exponential: the same with oneOf, which can't stop at the first match",
-        ends=(READY, BAD_SCHEMA),
+        ends=(BAD_SCHEMA,),
         schema=partial(branch_refs, 30, "oneOf"),
     ),
     SchemaCase(
         name="ref-to-itself",
         why="endless recursion: a reference to itself",
-        ends=(READY, BAD_SCHEMA),
+        ends=(BAD_SCHEMA,),
         schema=lambda: {"$ref": "#"},
     ),
     SchemaCase(
         name="ref-cycle",
         why="endless recursion: two definitions that refer to each other",
-        ends=(READY, BAD_SCHEMA),
+        ends=(BAD_SCHEMA,),
         schema=lambda: {"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}},
     ),
     SchemaCase(
         name="ref-chain-long",
         why="stack depth: a chain of 1,000 references",
-        ends=(READY, BAD_SCHEMA),
+        ends=(BAD_SCHEMA,),
         schema=lambda: {
             "$ref": "#/$defs/d0",
             "$defs": {**{f"d{n}": {"$ref": f"#/$defs/d{n + 1}"} for n in range(1000)}, "d1000": {}},
@@ -130,7 +130,7 @@ _REFERENCES = [
     SchemaCase(
         name="ref-dynamic",
         why="recursion: $dynamicRef resolves while a document is checked",
-        ends=(READY, BAD_SCHEMA),
+        ends=(READY,),
         schema=lambda: {"$dynamicAnchor": "n", "properties": {"s": {"$dynamicRef": "#n"}}},
     ),
     *(
@@ -152,13 +152,13 @@ _REFERENCES = [
     SchemaCase(
         name="dialect-remote",
         why="SSRF: $schema names a dialect on a remote server",
-        ends=(BAD_SCHEMA, READY),
+        ends=(BAD_SCHEMA,),
         schema=lambda: {"$schema": "http://{server}/dialect", "type": "object"},
     ),
     SchemaCase(
         name="dialect-metadata",
         why="SSRF: $schema names the cloud's metadata service",
-        ends=(BAD_SCHEMA, READY),
+        ends=(BAD_SCHEMA,),
         schema=lambda: {"$schema": "http://169.254.169.254/latest", "type": "object"},
     ),
 ]
@@ -185,13 +185,13 @@ _SHAPES = [
     SchemaCase(
         name="any-of-64-kb",
         why="as many branches as fit into the size limit",
-        ends=(READY, BAD_SCHEMA),
-        schema=lambda: {"anyOf": [{"required": [f"k{number}"]} for number in range(2700)]},
+        ends=(READY,),
+        schema=lambda: {"anyOf": [{"required": [f"k{number}"]} for number in range(2500)]},
     ),
     SchemaCase(
         name="enum-5000-objects",
         why="quadratic: each value is compared with each member of an enum",
-        ends=(READY, BAD_SCHEMA),
+        ends=(READY,),
         schema=member({"enum": objects(5000)}),
     ),
     SchemaCase(
@@ -217,7 +217,7 @@ _SHAPES = [
     SchemaCase(
         name="keywords-huge",
         why="limits beyond a machine word",
-        ends=(READY, BAD_SCHEMA),
+        ends=(READY,),
         schema=member({"minLength": 2**62, "maxItems": 2**62, "minimum": -1.7e308, "multipleOf": 1e-300}),
     ),
     SchemaCase(
