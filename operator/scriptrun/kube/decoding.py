@@ -6,9 +6,8 @@ documents to refuse it, since they allow far less.
 """
 
 import json
-import re
 from collections.abc import AsyncIterator
-from itertools import accumulate
+from itertools import compress, count
 from typing import Any
 
 import aiohttp
@@ -18,10 +17,10 @@ __all__ = ["DEEPEST", "Response", "cut_deep", "decode", "split_lines"]
 DEEPEST = 400
 """Levels that are kept. Documents may have 200; the rest is for what stands around them in an object."""
 
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{]|[\]}]', re.DOTALL)
-_OTHERS = bytes(byte for byte in range(256) if byte not in b"[]{}")
-_STEPS = {byte: 1 if byte in b"[{" else -1 for byte in b"[]{}"}
+_QUOTE, _OPENING = b'"'[0], frozenset(b"[{")
+_MARKS = b'"[]{}'
+_IS_MARK = bytes(byte in _MARKS for byte in range(256))
+_OTHERS = bytes(byte for byte in range(256) if byte not in _MARKS)
 
 
 def decode(raw: bytes) -> Any:
@@ -41,29 +40,31 @@ def cut_deep(raw: bytes) -> bytes:
 
     Takes time linear in the size, and next to none for documents with few brackets.
     """
-    if raw.count(b"[") + raw.count(b"{") <= DEEPEST or _measure(raw) <= DEEPEST:
+    if raw.count(b"[") + raw.count(b"{") <= DEEPEST:
         return raw
-    parts, depth, kept = [], 0, 0
-    for match in _TOKEN.finditer(raw):
-        token = match[0]
-        if token in b"[{":
+    # Of the same length, and without quotes that are part of a string.
+    bare = raw.replace(b"\\\\", b"..").replace(b'\\"', b"..")
+    places = compress(count(), bare.translate(_IS_MARK))
+    parts: list[bytes] = []
+    depth, kept, in_string = 0, 0, False
+    for place, mark in zip(places, bare.translate(None, _OTHERS), strict=True):
+        if mark == _QUOTE:
+            in_string = not in_string
+        elif in_string:
+            continue
+        elif mark in _OPENING:
             depth += 1
             if depth == DEEPEST + 1:
-                parts.append(raw[kept : match.start()])
-        elif token in b"]}":
+                parts.append(raw[kept:place])
+        else:
             if depth == DEEPEST + 1:
                 parts.append(b"null")
-                kept = match.end()
+                kept = place + 1
             depth -= 1
-    if depth <= DEEPEST:
-        parts.append(raw[kept:])
-    return b"".join(parts)
-
-
-def _measure(raw: bytes) -> int:
-    """Count the levels of a document."""
-    brackets = _STRING.sub(b"", raw).translate(None, _OTHERS)
-    return max(accumulate(_STEPS[byte] for byte in brackets), default=0)
+    if not parts:
+        return raw
+    # A document that is cut off within such a place is not JSON, and ends there.
+    return b"".join([*parts, raw[kept:] if depth <= DEEPEST else b""])
 
 
 async def split_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
