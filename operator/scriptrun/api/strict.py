@@ -5,13 +5,16 @@ import json
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from fastapi import Request, Response
+from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
 
 from scriptrun.policies.documents import parse_document
 from scriptrun.policies.effort import QUICK_BYTES
 
 __all__ = ["StrictRoute"]
+
+_MOST_MEMBERS = 100
+"""At the top of a body; no request has more than a few."""
 
 
 class _StrictRequest(Request):
@@ -22,6 +25,9 @@ class _StrictRequest(Request):
             document = parse_document(body)
         except ValueError as error:
             raise json.JSONDecodeError(str(error), "", 0) from error
+        if isinstance(document, dict) and len(document) > _MOST_MEMBERS:
+            # Each unknown member would become an error of its own in the answer.
+            raise HTTPException(400, f"the body has {len(document):,} members, at most {_MOST_MEMBERS} are read")
         if len(body) > QUICK_BYTES:
             await asyncio.sleep(0)  # others come in between this and what is done with it
         return document

@@ -32,6 +32,7 @@ from scriptrun.bridges.conductor_task import (
     judge_update,
 )
 from scriptrun.bridges.credentials import build_credentials
+from scriptrun.bridges.delivery import read_tasks
 from scriptrun.bridges.http import Answer, Http, build_error, build_tls
 from scriptrun.errors import Gone, Refused, Rejected, TaskError, TryLater
 from scriptrun.models.bridge import BridgeSpec
@@ -106,14 +107,10 @@ class Conductor:
             raise _as_standing(build_error(answer))
         if not isinstance(answer.document, list):
             raise Refused(f"{answer.where} answered no list of tasks: is this the address of a Conductor server?")
-        return [task for document in answer.document if (task := self._understand(document))]
+        return read_tasks(answer.document, limit, self._understand)
 
-    def _understand(self, document: object) -> Task | None:
-        try:
-            task = build_task(document, self._poll.domain, self._poll.script_header)
-        except ValueError as error:
-            _log.error("the server handed out what is no task", error=str(error))
-            return None
+    def _understand(self, document: object) -> Task:
+        task = build_task(document, self._poll.domain, self._poll.script_header)
         if task.lease_seconds is None and not self._warned:
             self._warned = True
             _log.warning(

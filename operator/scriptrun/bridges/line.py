@@ -108,7 +108,7 @@ class Line:
             self._note(Standing(False, "Refused", str(error)))
             raise
         except TryLater as error:
-            self._note_trouble(str(error))
+            self._note_trouble(str(error), error.after_seconds or 0.0)
             raise
         except (Gone, Rejected):
             self._note_answer()
@@ -208,11 +208,12 @@ class Line:
         self._refused = False
         self._note(Standing(True, "Connected"))
 
-    def _note_trouble(self, message: str) -> None:
+    def _note_trouble(self, message: str, pause_seconds: float = 0.0) -> None:
+        """Note that there is no connection, once that has lasted, or if the next try is not soon."""
         now = asyncio.get_running_loop().time()
         if self._trouble_since is None:
             self._trouble_since = now
-        if now - self._trouble_since >= _TROUBLE_SECONDS:
+        if max(now - self._trouble_since, pause_seconds) >= _TROUBLE_SECONDS:
             self._note(Standing(False, "Unreachable", message))
 
     def _note(self, standing: Standing) -> None:

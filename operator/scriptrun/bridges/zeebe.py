@@ -9,10 +9,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import structlog
-
 from scriptrun.bridges.adapter import Handle, Outcome, Task
 from scriptrun.bridges.credentials import build_credentials
+from scriptrun.bridges.delivery import read_tasks
 from scriptrun.bridges.http import Answer, Http, build_error, build_tls
 from scriptrun.bridges.zeebe_job import Report, build_activation, build_extension, build_reports, build_task, read_key
 from scriptrun.errors import Gone, Refused, Rejected, TaskError, TryLater
@@ -21,7 +20,6 @@ from scriptrun.policies.address_policy import AddressPolicy
 
 __all__ = ["OUTPUT_LIMIT_BYTES", "Zeebe", "build_zeebe"]
 
-_log = structlog.get_logger(__name__)
 OUTPUT_LIMIT_BYTES = 1_000_000
 """Longest output that is sent, as JSON. The engine takes about twice that (its record batch is 4 MiB, and the output is
 in it more than once), answers 500 to more, and keeps the job active for ever."""
@@ -57,18 +55,10 @@ class Zeebe:
         jobs = answer.document.get("jobs") if isinstance(answer.document, dict) else None
         if not isinstance(jobs, list):
             raise Refused(f"{answer.where} answered with what are no jobs: is this Zeebe's REST API?")
-        tasks = [task for job in jobs if (task := self._understand(job))]
+        tasks = read_tasks(jobs, limit, lambda job: build_task(job, self._spec.script_header))
         if jobs and not tasks:
             raise Refused(f"{answer.where} answered with what are no jobs: is this Zeebe's REST API?")
         return tasks
-
-    def _understand(self, job: object) -> Task | None:
-        """Understand one job; what is none must not hold up the others."""
-        try:
-            return build_task(job, self._spec.script_header)
-        except ValueError as error:
-            _log.error("the server handed out what is no job", error=str(error))
-            return None
 
     async def extend(self, handle: Handle) -> None:
         """Make the lease last from now (``PATCH`` sets, it does not add)."""

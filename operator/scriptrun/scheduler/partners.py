@@ -10,6 +10,7 @@ import aiohttp
 
 from scriptrun.errors import Rejected, TryLater
 from scriptrun.history.orders import Order
+from scriptrun.policies.documents import parse_document
 from scriptrun.scheduler.settings import SchedulerSettings
 
 __all__ = ["Partners"]
@@ -55,7 +56,7 @@ class Partners:
         path = f"/api/v2.1/dtable/{base}/run-script/{name}/task/file/"
         text = await self._ask("GET", self._settings.server_url + path, "the server")
         try:
-            address = json.loads(text)["script_url"]
+            address = parse_document(text)["script_url"]
         except (ValueError, KeyError, TypeError) as error:
             raise Rejected("the server did not say where the script is") from error
         if not isinstance(address, str) or not address:

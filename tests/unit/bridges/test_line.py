@@ -217,6 +217,17 @@ def test_one_lost_answer_is_no_news_and_five_seconds_of_them_are() -> None:
     play(story())
 
 
+def test_a_server_that_asks_for_a_long_pause_is_unreachable_at_once() -> None:
+    async def story() -> None:
+        place = Place({"token": "a"})
+        place.errors.append(TryLater("answered 503", 300.0))
+        with pytest.raises(TryLater):
+            await place.line.claim(1)
+        assert place.standing == (False, "Unreachable")
+
+    play(story())
+
+
 @pytest.mark.parametrize("answer", [Gone("gone"), Rejected("too large")])
 def test_a_refusal_of_one_task_is_an_answer_too(answer: Exception) -> None:
     async def story() -> None:

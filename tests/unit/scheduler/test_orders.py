@@ -167,6 +167,18 @@ async def test_a_server_is_asked_for_an_address(desk: Desk) -> None:
     assert "Authorization" not in desk.server.asked[1].headers
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [b"<html>", b"[]", b'{"script_url": 7}', b"[" * 30_000, b'{"script_url": ' + b"9" * 60_000 + b"}"],
+    ids=["page", "array", "number", "deep", "digits"],
+)
+async def test_a_server_that_does_not_say_where_the_script_is(desk: Desk, answer: bytes) -> None:
+    desk.server.add("/api/v2.1/dtable/base/run-script/a.py/task/file/", answer)
+    script_id = await desk.start(script_url="")
+    await desk.work()
+    assert (await desk.look(script_id))["output"] == "Fail to get script: the server did not say where the script is"
+
+
 async def test_a_limit(desk: Desk) -> None:
     await desk.start(scripts_running_limit=1)
     reply = await desk.ask("POST", "/run-script/", desk.build_call(scripts_running_limit=1))
