@@ -230,7 +230,7 @@ class RunService:
         # Only what these checks look at.
         facts = RunFacts((namespace, ""), "", 0, _NO_INSTANT, name, spec=spec)
         limits = self._read_spec(script)
-        verdict = check_limits(facts, limits) or check_config(limits) or await self._checks.check_exact(namespace, spec)
+        verdict = check_limits(facts, limits) or check_config(limits) or await self._checks.check_given(namespace, spec)
         if verdict is None and not spec.get("variablesFrom"):
             verdict = await self._checks.check_variables(namespace, spec.get("variables") or {}, limits)
         if verdict is not None:

@@ -105,11 +105,11 @@ class Starter:
             return decide_missing_script(run, self._settings.script_grace_seconds, now)
         if wrong := check_script(script) or check_limits(run, script.spec) or check_config(script.spec):
             return wrong
-        if wrong := await self._checks.check_exact(run.key[0], run.spec):
-            return wrong
         whole = await observe_whole(self._client, run)
         if whole is None:
             return Wait("", "", _NAME_SECONDS)  # the news of its end are on their way
+        if wrong := await self._checks.check_given(run.key[0], whole.spec):
+            return wrong
         inputs = await observe_inputs(self._client, whole, script.spec)
         if isinstance(inputs, Missing):
             return decide_missing_source(run, inputs, script.spec.start_deadline_seconds, now)

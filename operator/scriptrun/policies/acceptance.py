@@ -9,6 +9,7 @@ from typing import Any
 from scriptrun.models.facts import RunFacts
 from scriptrun.models.reasons import Reason
 from scriptrun.models.script import ScriptSpec
+from scriptrun.policies.documents import find_too_deep
 from scriptrun.policies.exactness import find_inexact
 from scriptrun.policies.schema import check_against_schema, check_schema
 from scriptrun.policies.verdict import Verdict, Wait
@@ -18,6 +19,7 @@ __all__ = [
     "Inputs",
     "Missing",
     "check_config",
+    "check_depth",
     "check_digest",
     "check_exact",
     "check_input_size",
@@ -26,6 +28,7 @@ __all__ = [
     "decide_broken_schema",
     "decide_missing_script",
     "decide_missing_source",
+    "find_config_fault",
     "list_given",
     "merge_variables",
 ]
@@ -143,9 +146,26 @@ def check_exact(spec: dict[str, Any]) -> Verdict | None:
     return None
 
 
+def check_depth(spec: dict[str, Any]) -> Verdict | None:
+    """Check that nothing in a run's own spec is nested too deeply: what is far deeper was cut when it was read.
+
+    Args:
+        spec: of a ScriptRun that is to be created, or that the API server has.
+    """
+    for name, document in list_given(spec).items():
+        if wrong := find_too_deep(document, name):
+            return Verdict(Reason.INVALID_VARIABLES, wrong)
+    return None
+
+
+def find_config_fault(script: ScriptSpec) -> str:
+    """Find what of a Script's config can't be kept: levels beyond the limit, numbers that Kubernetes rounds."""
+    return find_too_deep(script.config, "config") or find_inexact(script.config, "config")
+
+
 def check_config(script: ScriptSpec) -> Verdict | None:
-    """Check that Kubernetes rounds no number of a Script's config."""
-    wrong = find_inexact(script.config, "config")
+    """Check that a Script's config is not nested too deeply, and that Kubernetes rounds no number of it."""
+    wrong = find_config_fault(script)
     return Verdict(Reason.SCRIPT_NOT_ALLOWED, f"the Script's {wrong}") if wrong else None
 
 

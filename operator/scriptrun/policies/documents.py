@@ -4,7 +4,7 @@ import json
 import math
 from typing import Any
 
-__all__ = ["DEEPEST", "dump_document", "measure_depth", "parse_document"]
+__all__ = ["DEEPEST", "dump_document", "find_too_deep", "measure_depth", "parse_document"]
 
 DEEPEST = 200
 """Levels. Far from where Python gives up (1000, its own frames included), so what was read can also be written."""
@@ -55,6 +55,16 @@ def measure_depth(document: object, at_most: int = DEEPEST) -> int:
                 children.extend(value)
         level = children
     return depth
+
+
+def find_too_deep(document: object, root: str) -> str:
+    """Say that a document has too many levels; "" if it has not.
+
+    Args:
+        document: any JSON value.
+        root: what it is called.
+    """
+    return f"{root}: nested more than {DEEPEST} levels deep" if measure_depth(document) > DEEPEST else ""
 
 
 def parse_document(raw: str | bytes, *, keep_digits: bool = False) -> Any:

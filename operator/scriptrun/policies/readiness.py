@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from scriptrun.models.reasons import Reason
 from scriptrun.models.script import ScriptSpec
-from scriptrun.policies.acceptance import Missing, check_digest
-from scriptrun.policies.exactness import find_inexact
+from scriptrun.policies.acceptance import Missing, check_digest, find_config_fault
 from scriptrun.policies.schema import check_schema
 from scriptrun.policies.text import escape_controls
 
@@ -49,6 +48,6 @@ def decide_readiness(
         wrong_schema = check_schema(schema) if schema_faults is None else schema_faults.get(name)
         if wrong_schema:
             return NotReady("InvalidSchema", f"{name}: {wrong_schema}"), digest
-    if inexact := find_inexact(script.config, "config"):
-        return NotReady("InvalidConfig", inexact), digest
+    if wrong_config := find_config_fault(script):
+        return NotReady("InvalidConfig", wrong_config), digest
     return None, digest

@@ -11,7 +11,8 @@ from scriptrun.desired.input import dump_json
 from scriptrun.errors import WorkTooLarge
 from scriptrun.models.reasons import Reason
 from scriptrun.models.script import ScriptSpec
-from scriptrun.policies.acceptance import check_exact, decide_broken_schema, list_given
+from scriptrun.policies.acceptance import check_depth, check_exact, decide_broken_schema, list_given
+from scriptrun.policies.documents import DEEPEST
 from scriptrun.policies.effort import is_quick_check, is_quick_schema
 from scriptrun.policies.exactness import may_be_inexact
 from scriptrun.policies.faults import find_inexact_fault, find_output_fault, find_schema_fault, find_variables_fault
@@ -77,14 +78,16 @@ class Checks:
                 wrong = f"checking the variables against variablesSchema {error}: simplify the schema, or pass less"
         return Verdict(Reason.INVALID_VARIABLES, wrong) if wrong else None
 
-    async def check_exact(self, namespace: str, spec: dict[str, Any]) -> Verdict | None:
-        """Check that Kubernetes rounds no number of a run's own spec.
+    async def check_given(self, namespace: str, spec: dict[str, Any]) -> Verdict | None:
+        """Check that nothing in a run's own spec is nested too deeply, and that Kubernetes rounds no number of it.
 
         Args:
             namespace: of the run.
             spec: of a ScriptRun that is to be created, or that the API server has.
         """
         text = dump_json(list_given(spec))
+        if text.count("[") + text.count("{") > DEEPEST and (too_deep := check_depth(spec)):
+            return too_deep
         if not may_be_inexact(text):
             return None
         if is_quick_check({}, text):

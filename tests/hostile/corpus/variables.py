@@ -273,6 +273,24 @@ _SHAPES = [
         variables=lambda: {"s": [1.7976931348623157e308, 5e-324, -0.0, 2**63 - 1, -(2**63)]},
     ),
     VariablesCase(
+        name="number-beyond-64-bits",
+        why="rounding: Kubernetes would keep another number",
+        ends=(REFUSED,),
+        variables=lambda: {"s": 2**64 + 1},
+    ),
+    VariablesCase(
+        name="number-beyond-64-bits-among-many",
+        why="rounding: the same in variables of 500 kB",
+        ends=(REFUSED,),
+        variables=lambda: {"s": 2**64 + 1, "t": "x" * 500_000},
+    ),
+    VariablesCase(
+        name="arrays-290000",
+        why="garbage collection: as many empty arrays as fit",
+        ends=(ACCEPTED,),
+        variables=lambda: b'{"s": [' + b"[]," * 290_000 + b"[]]}",
+    ),
+    VariablesCase(
         name="multiple-of-tiny",
         why="numeric overflow: multipleOf divides by a tiny number",
         ends=(ACCEPTED, REFUSED),

@@ -42,7 +42,7 @@ def test_of_a_finished_run_there_is_no_bulk() -> None:
 
 
 class _World:
-    def __init__(self) -> None:
+    def __init__(self, variables: dict[str, Any] | None = None) -> None:
         self.server, self.cache = Server(), Cache()
         self.client = ServerClient(self.server, random.Random(1), NO_FAULTS, [])
         queue: WorkQueue[WorkItem] = WorkQueue()
@@ -50,7 +50,8 @@ class _World:
         self.reconciler = Reconciler(client, self.cache, queue, quick_checks(), settings(), lambda: at(10))
         script = self.server.create("scripts", script_body())
         self.cache.scripts["space", "hello.py"] = observe_script(script)
-        self.cache.put_run(observe_run(self.server.create("scriptruns", run_body(variables=LARGE, task=TASK))))
+        body = run_body(variables=variables or LARGE, task=TASK)
+        self.cache.put_run(observe_run(self.server.create("scriptruns", body)))
 
 
 async def test_a_large_run_starts_with_all_its_variables() -> None:
@@ -69,3 +70,12 @@ async def test_a_large_run_that_was_replaced_meanwhile_is_not_started_with_the_o
     world.server.create("scriptruns", run_body(variables={"name": "Eve"}))
     await world.reconciler.reconcile(("space", "hello-1"))
     assert world.server.of_kind("configmaps") == world.server.of_kind("jobs") == []
+
+
+async def test_a_large_run_is_checked_with_all_its_variables() -> None:
+    world = _World({**LARGE, "number": 2**64})
+    await world.reconciler.reconcile(("space", "hello-1"))
+    [run] = world.server.of_kind("scriptruns")
+    assert run["status"]["reason"] == "InvalidVariables"
+    assert "Kubernetes rounds" in run["status"]["message"]
+    assert world.server.of_kind("jobs") == []

@@ -58,3 +58,12 @@ def test_a_config_with_a_number_that_kubernetes_rounds() -> None:
     assert wrong is not None
     assert wrong.reason == "InvalidConfig"
     assert wrong.message.startswith("config.limits.n: Kubernetes rounds")
+
+
+def test_a_config_that_is_nested_too_deeply() -> None:
+    inner: dict[str, Any] = {}
+    for _ in range(200):
+        inner = {"a": inner}
+    wrong, _ = decide_readiness(script_spec(config=inner), b"x")
+    assert wrong is not None
+    assert (wrong.reason, wrong.message) == ("InvalidConfig", "config: nested more than 200 levels deep")

@@ -11,6 +11,7 @@ import pytest
 from builders import quick_checks, script_spec
 from scriptrun.errors import WorkersBusy
 from scriptrun.models.reasons import Reason
+from scriptrun.policies.documents import DEEPEST
 from scriptrun.runtime.checks import COMPUTED, Checks
 from scriptrun.runtime.metrics import WORKER_TASKS
 from scriptrun.runtime.worker_pool import WorkerPool
@@ -67,20 +68,43 @@ async def test_small_documents_are_checked_at_once_and_without_any_worker_proces
     assert await checks.find_schema_faults("space", script_spec(outputSchema={"type": 7})) != {}
 
 
+async def test_what_is_nested_too_deeply_is_refused() -> None:
+    checks, levels = quick_checks(), DEEPEST - 1
+    assert await checks.check_given("space", {"variables": {"n": nest(levels)}}) is None
+    for spec, root in (
+        ({"variables": {"n": nest(levels + 1)}}, "variables"),
+        ({"task": {"payload": {"n": nest(levels + 1)}}}, "task.payload"),
+    ):
+        verdict = await checks.check_given("space", spec)
+        assert verdict is not None
+        assert (verdict.reason, verdict.message) == (
+            Reason.INVALID_VARIABLES,
+            f"{root}: nested more than {DEEPEST} levels deep",
+        )
+
+
+def nest(levels: int) -> list[Any]:
+    """Lists in lists."""
+    inner: list[Any] = []
+    for _ in range(levels - 1):
+        inner = [inner]
+    return inner
+
+
 async def test_numbers_that_kubernetes_rounds_are_found_at_once_in_small_documents() -> None:
     checks = quick_checks()
-    assert await checks.check_exact("space", {"variables": {"n": 2**63 - 1, "t": "1" * 30}}) is None
-    verdict = await checks.check_exact("space", {"variables": {"n": 1}, "task": {"payload": {"n": [2**63]}}})
+    assert await checks.check_given("space", {"variables": {"n": 2**63 - 1, "t": "1" * 30}}) is None
+    verdict = await checks.check_given("space", {"variables": {"n": 1}, "task": {"payload": {"n": [2**63]}}})
     assert verdict is not None
     assert verdict.reason is Reason.INVALID_VARIABLES
     assert verdict.message.startswith("task.payload.n[0]: Kubernetes rounds")
 
 
 async def test_and_in_a_worker_in_large_ones_that_may_have_some(checks: Checks, aside: _Aside) -> None:
-    assert await checks.check_exact("space", {"variables": {"n": list(range(200_000))}}) is None
+    assert await checks.check_given("space", {"variables": {"n": list(range(200_000))}}) is None
     assert aside.count == 0, "a look at the text says enough"
-    assert await checks.check_exact("space", {"variables": {"n": list(range(200_000)), "t": "1" * 30}}) is None
-    verdict = await checks.check_exact("space", {"variables": {"n": [*range(200_000), 1e29]}})
+    assert await checks.check_given("space", {"variables": {"n": list(range(200_000)), "t": "1" * 30}}) is None
+    verdict = await checks.check_given("space", {"variables": {"n": [*range(200_000), 1e29]}})
     assert verdict is not None
     assert verdict.message.startswith("variables.n[200000]: Kubernetes rounds")
     assert aside.count == 2
