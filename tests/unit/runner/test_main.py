@@ -17,6 +17,12 @@ from unit.runner.harness import MakePod, Pod
 _GREET = 'echo to stdout; echo to stderr >&2; echo \'{"greeting": "hé"}\' > $2'
 
 
+def _wait_for_no_child(pid: int) -> None:
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    while children.read_text().strip():
+        time.sleep(0.01)
+
+
 def _wait_for_file(path: Path) -> None:
     until = time.monotonic() + 10
     while not path.exists():
@@ -123,7 +129,7 @@ def test_sigterm_while_the_api_server_is_away(api: ApiServer, make_pod: MakePod)
     pod = make_pod("touch ready; exit 3", gracePeriodSeconds=1.5)
     process = pod.start()
     _wait_for_file(pod.root / "work" / "ready")
-    time.sleep(0.3)
+    _wait_for_no_child(process.pid)
     assert process.poll() is None
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
