@@ -1,7 +1,8 @@
 """Feeds the pure functions without any cluster: `python -m hostile.pure` prints the outcome of each case as JSON.
 
 Each case runs in a process of its own, which the kernel ends when it has used too much CPU. Inputs are as large as the
-product lets them be, so whatever takes more than linear time is ended.
+product lets them be, so whatever takes more than linear time is ended. Secrets are not hidden here: the product does
+that in worker processes, which have a limit of their own.
 """
 
 import json
@@ -39,8 +40,12 @@ from scriptrun.models.bridge import BridgeSpec
 from scriptrun.models.facts import Claim
 from scriptrun.policies.acceptance import INPUT_LIMIT_BYTES
 from scriptrun.policies.documents import parse_document
-from scriptrun.policies.faults import find_output_fault, find_schema_fault, find_variables_fault
-from scriptrun.policies.masking import Secrets
+from scriptrun.policies.faults import (
+    find_inexact_fault,
+    find_output_fault,
+    find_schema_fault,
+    find_variables_fault,
+)
 from scriptrun.scheduler.calls import BadCall, parse_run_call
 from scriptrun_runner.output import OutputError, read_output
 
@@ -57,7 +62,7 @@ def decide_schema(case: SchemaCase) -> str:
 
 
 def decide_variables(case: VariablesCase) -> str:
-    """Check variables against a schema, and hide the secrets among them in a long text."""
+    """Check variables, as they are sent and against a schema."""
     schema, text = json.loads(_write(case.schema())), _write(case.variables())
     if len(text.encode()) > INPUT_LIMIT_BYTES:
         return TOO_LARGE
@@ -67,9 +72,8 @@ def decide_variables(case: VariablesCase) -> str:
         return REFUSED
     if find_schema_fault(json.dumps(schema)):
         return NOT_READY
-    secrets = Secrets.of(variables, {"variablesSchema": schema})
-    secrets.mask(variables)
-    secrets.hide_text(text)
+    if find_inexact_fault(dump({"variables": variables})):
+        return REFUSED
     return REFUSED if find_variables_fault(text, schema) else ACCEPTED
 
 
@@ -85,10 +89,7 @@ def decide_output(case: ScriptCase) -> str:
             return error.reason
     if raw is None:
         return "Completed"
-    if find_output_fault(raw, schema):
-        return "InvalidOutput"
-    Secrets.of(case.variables(), dict(case.script)).hide_output(raw.decode())
-    return "Completed"
+    return "InvalidOutput" if find_output_fault(raw, schema) else "Completed"
 
 
 def decide_request(case: RequestCase) -> str:

@@ -1,12 +1,12 @@
 """What of a run's variables must not be shown or kept: what its Script's schema marks ``writeOnly``."""
 
 import json
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from scriptrun.policies.documents import dump_document, parse_document
+from scriptrun.policies.patterns import is_match
 from scriptrun.policies.text import escape_controls
 
 __all__ = ["MASK", "Path", "Secrets", "find_secrets", "hide_text", "hide_values", "list_values", "mask"]
@@ -82,10 +82,7 @@ def _walk_object(document: dict[str, Any], schema: dict[str, Any], root: dict[st
 
 
 def _matches(pattern: str, key: str) -> bool:
-    try:
-        return re.search(pattern, key) is not None
-    except re.error:
-        return True
+    return is_match(pattern, key) is not False  # a pattern that can't be used matches whatever it may mean
 
 
 def _resolve(reference: str, root: dict[str, Any]) -> dict[str, Any] | None:
