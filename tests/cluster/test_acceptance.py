@@ -85,7 +85,7 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str, list[str]]] = {
     "far-schema": (
         {"variablesSchema": {"$ref": "http://127.0.0.1:9/schema.json"}},
         {},
-        "InvalidVariables",
+        "ScriptNotAllowed",
         ["$ref that can't be resolved"],
     ),
 }
