@@ -25,7 +25,7 @@ _QUICK_PRODUCT = 4_000_000
 _QUICK_PLACES, _QUICK_SEARCH = 1000, 5_000_000
 """Texts that are looked for in a text, and their number times its bytes."""
 
-_UNBOUNDED = ('"$ref"', '"$dynamicRef"', '"patternProperties"')
+_UNBOUNDED = ('"$ref"', '"$dynamicRef"', '"$recursiveRef"', '"patternProperties"')
 """Keywords by which a search for what a schema marks takes longer than follows from both sizes."""
 
 

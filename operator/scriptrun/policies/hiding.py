@@ -26,7 +26,7 @@ def marks_nothing(schema: dict[str, Any]) -> bool:
         text = json.dumps(schema)
     except RecursionError:
         return False
-    return not any(word in text for word in ('"writeOnly"', '"$ref"', '"$dynamicRef"'))
+    return not any(word in text for word in ('"writeOnly"', '"$ref"', '"$dynamicRef"', '"$recursiveRef"'))
 
 
 def find_run_secrets(variables: str, script: dict[str, Any] | None) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from scriptrun.policies.documents import dump_document, parse_document
 from scriptrun.policies.patterns import is_match
@@ -11,74 +11,92 @@ from scriptrun.policies.text import escape_controls
 
 __all__ = ["MASK", "Path", "Secrets", "find_secrets", "hide_text", "hide_values", "list_values", "mask"]
 
+T = TypeVar("T", dict[str, Any], list[Any])
+
 MASK = "********"
 """What stands in the place of a secret."""
 
 _SHORTEST_HIDDEN = 4  # shorter texts are found by chance everywhere
 _DEEPEST = 200
+_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 
 Path = tuple[str | int, ...]
 """Keys and indexes from the top of a document to a place in it; () is the whole."""
+
+
+_Step = tuple[Any, Any, Path]
+"""A value, a schema that is applied to it, and where the value stands."""
 
 
 def find_secrets(document: object, schema: dict[str, Any]) -> list[Path]:
     """Find the places in a document that a schema marks ``writeOnly``, wherever in it that is said.
 
     Every branch of ``anyOf``, ``if`` and the like counts, and a place whose schema can't be found counts as secret: it
-    is better to hide too much.
+    is better to hide too much. Each part of the schema is applied once per place, however many references lead to it.
     """
-    return sorted(set(_walk(document, schema, schema, ())), key=str)
+    found: set[Path] = set()
+    seen: set[tuple[int, Path]] = set()
+    targets: dict[str, dict[str, Any] | None] = {}
+    rest: list[_Step] = [(document, schema, ())]
+    while rest:
+        value, part, path = rest.pop()
+        if not isinstance(part, dict) or (id(part), path) in seen:
+            continue
+        seen.add((id(part), path))
+        referred = [_find_target(str(part[key]), schema, targets) for key in _REFERENCES if key in part]
+        unknown = any(target is None or target is part for target in referred)
+        if part.get("writeOnly") is True or unknown or len(path) > _DEEPEST:
+            found.add(path)
+            continue
+        rest.extend((value, target, path) for target in referred)
+        rest.extend(_list_in_place(value, part, path))
+        rest.extend(_list_inner(value, part, path))
+    return sorted(found, key=str)
 
 
-def _walk(document: object, schema: object, root: dict[str, Any], path: Path) -> Iterator[Path]:
-    if not isinstance(schema, dict):
-        return
-    if schema.get("writeOnly") is True or len(path) > _DEEPEST:
-        yield path
-        return
-    for key in ("$ref", "$dynamicRef"):
-        if key in schema:
-            target = _resolve(str(schema[key]), root)
-            if target is None or target is schema:
-                yield path
-                return
-            if target is not root or path:
-                yield from _walk_once(document, target, root, path)
+def _list_in_place(value: object, schema: dict[str, Any], path: Path) -> Iterator[_Step]:
+    """List what a schema applies to a value itself."""
     for key in ("allOf", "anyOf", "oneOf"):
-        for part in schema.get(key) or ():
-            yield from _walk(document, part, root, path)
-    for key in ("if", "then", "else", "not"):
-        yield from _walk(document, schema.get(key), root, path)
-    if isinstance(document, dict):
-        yield from _walk_object(document, schema, root, path)
-    if isinstance(document, list):
-        first = schema.get("prefixItems") or ()
-        for index, item in enumerate(document):
-            for part in (first[index] if index < len(first) else schema.get("items"), schema.get("contains")):
-                yield from _walk(item, part, root, (*path, index))
-            yield from _walk(item, schema.get("unevaluatedItems"), root, (*path, index))
+        yield from ((value, part, path) for part in _read(schema, key, list))
+    yield from ((value, schema.get(key), path) for key in ("if", "then", "else", "not"))
+    if isinstance(value, dict):
+        for keyword in ("dependentSchemas", "dependencies"):  # the latter up to draft 7
+            parts = _read(schema, keyword, dict)
+            yield from ((value, part, path) for key, part in parts.items() if key in value)
 
 
-def _walk_once(document: object, target: dict[str, Any], root: dict[str, Any], path: Path) -> Iterator[Path]:
-    try:
-        yield from _walk(document, target, root, path)
-    except RecursionError:  # a $ref that leads back to itself without going deeper into the document
-        yield path
+def _list_inner(value: object, schema: dict[str, Any], path: Path) -> Iterator[_Step]:
+    """List what a schema applies to the members or items of a value."""
+    if isinstance(value, dict):
+        properties, patterns = _read(schema, "properties", dict), _read(schema, "patternProperties", dict)
+        for key, member in value.items():
+            parts = [part for pattern, part in patterns.items() if _matches(pattern, key)]
+            parts += [properties[key]] if key in properties else []
+            parts = parts or [schema.get("additionalProperties")]
+            yield from ((member, part, (*path, key)) for part in (*parts, schema.get("unevaluatedProperties")))
+    if isinstance(value, list):
+        first, others = _read(schema, "prefixItems", list), schema.get("items")
+        if isinstance(others, list):  # up to draft 2019-09
+            first, others = others, schema.get("additionalItems")
+        for index, item in enumerate(value):
+            own = first[index] if index < len(first) else others
+            parts = [own, schema.get("contains"), schema.get("unevaluatedItems")]
+            yield from ((item, part, (*path, index)) for part in parts)
 
 
-def _walk_object(document: dict[str, Any], schema: dict[str, Any], root: dict[str, Any], path: Path) -> Iterator[Path]:
-    properties, patterns = schema.get("properties") or {}, schema.get("patternProperties") or {}
-    for key, value in document.items():
-        parts = [part for pattern, part in patterns.items() if _matches(pattern, key)]
-        if key in properties:
-            parts.append(properties[key])
-        if not parts:
-            parts.append(schema.get("additionalProperties"))
-        for part in (*parts, schema.get("unevaluatedProperties")):
-            yield from _walk(value, part, root, (*path, key))
-    for key, part in (schema.get("dependentSchemas") or {}).items():
-        if key in document:
-            yield from _walk(document, part, root, path)
+def _read(schema: dict[str, Any], keyword: str, kind: type[T]) -> T:
+    """Read a keyword's value; empty where it is missing, or of another kind: nobody has said that this is a schema."""
+    value = schema.get(keyword)
+    return value if isinstance(value, kind) else kind()
+
+
+def _find_target(
+    reference: str, root: dict[str, Any], targets: dict[str, dict[str, Any] | None]
+) -> dict[str, Any] | None:
+    """Find what a reference names, each once."""
+    if reference not in targets:
+        targets[reference] = _resolve(reference, root)
+    return targets[reference]
 
 
 def _matches(pattern: str, key: str) -> bool:

@@ -35,6 +35,11 @@ SECRET = {"type": "string", "writeOnly": True}
         ({"properties": {"a": {"$ref": "#/nowhere"}}}, {"a": 1}, [("a",)]),
         ({"properties": {"a": {"$ref": "#/$defs/l"}}, "$defs": {"l": {"$ref": "#/$defs/l"}}}, {"a": 1}, [("a",)]),
         ({"properties": {"a": {"$ref": "#"}, "p": SECRET}}, {"a": {"a": {"p": 1}}}, [("a", "a", "p")]),
+        ({"properties": {"a": {"items": [{}, SECRET]}}}, {"a": [1, 2, 3]}, [("a", 1)]),
+        ({"properties": {"a": {"items": [{}], "additionalItems": SECRET}}}, {"a": [1, 2]}, [("a", 1)]),
+        ({"dependencies": {"a": {"properties": {"b": SECRET}}, "b": ["a"]}}, {"a": 1, "b": 2}, [("b",)]),
+        ({"properties": {"a": {"$recursiveRef": "#"}, "p": SECRET}}, {"a": {"p": 1}}, [("a", "p")]),
+        ({"allOf": 1, "properties": [], "items": 2, "dependencies": "x"}, {"a": [1]}, []),
         ({"writeOnly": True}, {"a": 1}, [()]),
         ({"properties": {"a": {"writeOnly": False}}}, {"a": 1}, []),
         ({"properties": {"a": True}}, {"a": 1}, []),
@@ -43,6 +48,14 @@ SECRET = {"type": "string", "writeOnly": True}
 )
 def test_secrets_are_found_wherever_they_are_marked(schema: Any, document: Any, expected: list[Any]) -> None:
     assert find_secrets(document, schema) == expected
+
+
+def test_each_part_of_a_schema_is_applied_once_however_many_references_lead_to_it() -> None:
+    chain = {f"d{number}": {"allOf": [{"$ref": f"#/$defs/d{number + 1}"}] * 2} for number in range(60)}
+    defs = {**chain, "d60": {"properties": {"p": SECRET}}}
+    assert find_secrets({"p": 1, "q": 2}, {"$defs": defs, "$ref": "#/$defs/d0"}) == [("p",)]
+    circle = {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a", "properties": {"p": SECRET}}}
+    assert find_secrets({"p": 1}, {"$defs": circle, "$ref": "#/$defs/a"}) == [("p",)]
 
 
 def test_the_mask_stands_in_the_secrets_place_and_nowhere_else() -> None:
