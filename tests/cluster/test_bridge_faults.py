@@ -216,5 +216,8 @@ def test_nobody_else_may_say_which_task_a_run_answers(bridged: BridgeSpace) -> N
         answer = person.patch(path, {"metadata": change})
         assert (answer.status, words in answer.message) == (403, True), answer
     assert person.patch(path, {"metadata": {"labels": {"mine": "yes"}}}).status == 200
-    forged["metadata"] = {"name": "plain"}
-    assert person.post(bridged.space.run_path(), forged).status == 201
+    plain = {**forged, "metadata": {"name": "plain"}}
+    answer = person.post(bridged.space.run_path(), plain)
+    assert (answer.status, "zeebe or conductor as spec.task.source" in answer.message) == (403, True), answer
+    spec = {name: value for name, value in run.body["spec"].items() if name != "task"}
+    assert person.post(bridged.space.run_path(), {**plain, "spec": spec}).status == 201
