@@ -1,7 +1,7 @@
 """JSON Schema checks of variables and outputs, draft 4 to 2020-12. Never fetches a remote ``$ref``.
 
 Schemas and documents both come from tenants and scripts. `scriptrun.policies.structure` refuses schemas whose checks
-have no useful bound, and `scriptrun.policies.cost` bounds the time of all others.
+have no useful bound; `scriptrun.policies.effort` says which of all others are for a worker process.
 """
 
 import json
@@ -11,7 +11,6 @@ from typing import Any
 import jsonschema_rs
 
 from scriptrun.policies.bounded import BoundedCache
-from scriptrun.policies.cost import bound_check
 from scriptrun.policies.documents import DEEPEST, measure_depth
 from scriptrun.policies.patterns import is_regular_expression, pattern_options
 from scriptrun.policies.schema_errors import choose_error, describe_error, shorten
@@ -19,6 +18,7 @@ from scriptrun.policies.structure import (
     SCHEMA_LIMIT_BYTES,
     SCHEMA_LIMIT_LEVELS,
     check_structure,
+    count_branches,
     estimate_memory,
     list_patterns,
 )
@@ -28,9 +28,8 @@ from scriptrun.policies.unique import UniqueItems
 __all__ = ["check_against_schema", "check_schema", "has_secrets"]
 
 _CACHE_BYTES = 64 * 2**20
-_EXPLAIN_LIMIT_NS = 1_000_000_000
 _EXPLAIN_LIMIT_NESTING = 50
-"""The engine makes errors within errors, and has a limited stack."""
+"""The engine makes an error of ``anyOf`` or ``oneOf`` of those within it, and has a limited stack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +40,13 @@ class _Compiled:
         validator: None for a schema that is refused.
         wrong: why it is.
         has_secrets: whether anything in it is marked ``writeOnly``.
+        branches: how many ``anyOf`` and ``oneOf`` may be one within the other for the same value.
     """
 
     validator: jsonschema_rs.Validator | None
     wrong: str = ""
     has_secrets: bool = False
+    branches: int = 0
 
 
 _compiled: BoundedCache[str, _Compiled] = BoundedCache(_CACHE_BYTES)
@@ -103,7 +104,8 @@ def _compile_text(text: str) -> tuple[_Compiled, int]:
         return _Compiled(None, _describe_schema_error(error, schema)), len(text)
     except ValueError as error:
         return _Compiled(None, shorten(str(error))), len(text)
-    return _Compiled(validator, has_secrets=has_secrets(schema)), estimate_memory(graph, len(text))
+    compiled = _Compiled(validator, has_secrets=has_secrets(schema), branches=count_branches(graph.subschemas))
+    return compiled, estimate_memory(graph, len(text))
 
 
 def _describe_schema_error(error: jsonschema_rs.ValidationError, schema: dict[str, Any]) -> str:
@@ -127,25 +129,16 @@ def check_against_schema(document: object, schema: dict[str, Any], root: str) ->
     compiled = _compile(schema)
     if compiled.validator is None:
         return f"{root}: the schema can't be used: {compiled.wrong}"
-    if measure_depth(document) > DEEPEST:
+    levels = measure_depth(document)
+    if levels > DEEPEST:
         return f"{root}: nested too deeply: at most {DEEPEST} levels are allowed"
     try:
         if compiled.validator.is_valid(document):
             return ""
-        if _can_explain(document, schema):
+        if (levels + 1) * compiled.branches <= _EXPLAIN_LIMIT_NESTING:
             compiled.validator.validate(document)
     except jsonschema_rs.ValidationError as error:
         return describe_error(choose_error(error), document, root, has_secrets=compiled.has_secrets)
     except ValueError as error:  # what is no JSON value, such as a date
         return f"{root}: it can't be checked: {shorten(str(error))}"
-    return f"{root}: does not match the schema, which is too complex for a document of this size to say where"
-
-
-def _can_explain(document: object, schema: dict[str, Any]) -> bool:
-    """Whether finding the error is cheap: an error of ``anyOf`` or ``oneOf`` holds copies of all that did not match."""
-    bound = bound_check(schema, measure_depth(document))
-    return (
-        bound is not None
-        and bound.nesting <= _EXPLAIN_LIMIT_NESTING
-        and bound.explain_ns * len(json.dumps(document)) <= _EXPLAIN_LIMIT_NS
-    )
+    return f"{root}: does not match the schema, which has too many anyOf and oneOf within each other to say where"

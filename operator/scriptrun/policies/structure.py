@@ -1,6 +1,6 @@
 """What is refused of a JSON Schema although JSON Schema allows it: checking values by it would have no useful bound."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from scriptrun.policies.patterns import PATTERN_LIMIT_BYTES, automaton_bytes, check_pattern, compiled_bytes
@@ -10,10 +10,9 @@ __all__ = [
     "SCHEMA_LIMIT_BYTES",
     "SCHEMA_LIMIT_LEVELS",
     "check_structure",
-    "count_copies",
+    "count_branches",
     "estimate_memory",
     "list_patterns",
-    "order_subschemas",
 ]
 
 SCHEMA_LIMIT_BYTES = 65_536
@@ -37,24 +36,21 @@ def list_patterns(subschema: Subschema) -> list[tuple[str, str]]:
     return patterns + [("patternProperties", name) for name in (named if isinstance(named, dict) else ())]
 
 
-def order_subschemas(count: int, edges: Callable[[int], Sequence[int]]) -> tuple[list[int], int | None]:
-    """Sort subschemas so that each comes after those that it leads to.
-
-    Args:
-        count: how many there are.
-        edges: to which ones a subschema leads.
+def _order_in_place(subschemas: Sequence[Subschema]) -> tuple[list[int], int | None]:
+    """Sort subschemas so that each comes after those that are applied to the same value by it.
 
     Returns:
-        The order, and one that leads back to itself; None: no one does, and only then the order means something.
+        Their indexes in that order, and one that leads back to itself; None: no one does, and only then the order
+        means something.
     """
     order: list[int] = []
-    state = bytearray(count)  # 1: its descendants are being visited, 2: done
+    state = bytearray(len(subschemas))  # 1: its descendants are being visited, 2: done
     on_cycle: int | None = None
-    for start in range(count):
+    for start in range(len(subschemas)):
         if state[start]:
             continue
         state[start] = 1
-        stack = [(start, iter(edges(start)))]
+        stack = [(start, iter(subschemas[start].in_place))]
         while stack:
             index, rest = stack[-1]
             for following in rest:
@@ -62,7 +58,7 @@ def order_subschemas(count: int, edges: Callable[[int], Sequence[int]]) -> tuple
                     on_cycle = following if on_cycle is None else on_cycle
                 elif not state[following]:
                     state[following] = 1
-                    stack.append((following, iter(edges(following))))
+                    stack.append((following, iter(subschemas[following].in_place)))
                     break
             else:
                 stack.pop()
@@ -130,14 +126,14 @@ def _multiply(subschemas: Sequence[Subschema], order: Iterable[int]) -> _Multipl
     return counts
 
 
-def count_copies(subschemas: Sequence[Subschema], order: Iterable[int]) -> int:
+def _count_copies(subschemas: Sequence[Subschema], order: Iterable[int]) -> int:
     """Count what is compiled for ``unevaluatedProperties`` and ``unevaluatedItems`` over and above the schema."""
     copies = _multiply(subschemas, order).copies
     return sum(count for subschema, count in zip(subschemas, copies, strict=True) if subschema.is_unevaluated)
 
 
 def _check_nesting(subschemas: Sequence[Subschema]) -> str:
-    order, on_cycle = order_subschemas(len(subschemas), lambda index: subschemas[index].in_place)
+    order, on_cycle = _order_in_place(subschemas)
     if on_cycle is not None:
         return f"at {json_path(subschemas[on_cycle].keys)}: it leads back to itself for the same value"
     counts, copies = _multiply(subschemas, order), 0
@@ -155,10 +151,20 @@ def _check_nesting(subschemas: Sequence[Subschema]) -> str:
     return ""
 
 
+def count_branches(subschemas: Sequence[Subschema]) -> int:
+    """Count the ``anyOf`` and ``oneOf`` that may be one within the other for the same value."""
+    order, _ = _order_in_place(subschemas)
+    branches = [0] * len(subschemas)
+    for index in order:
+        inner = max((branches[child] for child in subschemas[index].in_place), default=0)
+        branches[index] = inner + bool(subschemas[index].branches)
+    return max(branches, default=0)
+
+
 def estimate_memory(graph: Graph, text_bytes: int) -> int:
     """Estimate the memory of a compiled schema and of what matching adds to it, in bytes."""
     subschemas = graph.subschemas
-    order, _ = order_subschemas(len(subschemas), lambda index: subschemas[index].in_place)
+    order, _ = _order_in_place(subschemas)
     patterns = {pattern for subschema in subschemas for _, pattern in list_patterns(subschema)}
     automata = sum((compiled_bytes(pattern) or 0) + 2 * automaton_bytes(len(patterns)) for pattern in patterns)
-    return 10_000 + 100 * text_bytes + 4_000 * count_copies(subschemas, order) + automata
+    return 10_000 + 100 * text_bytes + 4_000 * _count_copies(subschemas, order) + automata

@@ -119,6 +119,7 @@ _COMPARED = [
     VariablesCase(
         name="enum-5000-objects-times-100",
         why="quadratic: 4,000 items against an enum of 5,000 objects",
+        product=True,
         ends=(REFUSED,),
         schema=lambda: {"properties": {"s": {"items": {"enum": objects(5000)}}}},
         variables=lambda: {"s": [*objects(4000), {"a": -1}]},

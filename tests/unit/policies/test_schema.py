@@ -249,3 +249,15 @@ def test_each_keyword_has_its_words(document: object, schema: dict[str, Any], sa
 def test_no_schema_can_stop_the_operator(schema: dict[str, Any]) -> None:
     if not check_schema(schema):
         check_against_schema({"a": [1, "x"]}, schema, "variables")
+
+
+@pytest.mark.parametrize(("levels", "says"), [(5, "$"), (60, "too many anyOf and oneOf")])
+def test_an_error_is_not_looked_for_where_errors_are_within_errors_without_end(levels: int, says: str) -> None:
+    """The engine's stack is limited, and what overflows it is the process."""
+    schema = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"$ref": "#"}}]}
+    document: object = 1
+    for _ in range(levels):
+        document = [document]
+    wrong = check_against_schema(document, schema, "$")
+    assert wrong.startswith("$")
+    assert says in wrong
