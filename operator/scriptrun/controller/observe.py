@@ -11,6 +11,7 @@ from scriptrun.desired.containers import find_blocker, is_alone, script_state
 from scriptrun.desired.names import REPORT_FINALIZER, SNAPSHOT_ANNOTATION, STOP_ANNOTATION, TOKEN_VOLUME
 from scriptrun.desired.stored import is_stored
 from scriptrun.models.facts import (
+    EventFacts,
     JobFacts,
     Key,
     OutputFacts,
@@ -26,7 +27,15 @@ from scriptrun.models.scriptrun import Attempt as AttemptStatus
 from scriptrun.policies.attempts import parse_instant, parse_result
 from scriptrun.policies.effort import is_at_most
 
-__all__ = ["observe_job", "observe_pod", "observe_recorded_pods", "observe_result", "observe_run", "observe_script"]
+__all__ = [
+    "observe_event",
+    "observe_job",
+    "observe_pod",
+    "observe_recorded_pods",
+    "observe_result",
+    "observe_run",
+    "observe_script",
+]
 
 _BULK = ("variables", "task")
 _KEPT_BYTES = 4096
@@ -236,6 +245,22 @@ def observe_pod(body: dict[str, Any]) -> PodFacts:
         ignored_before=_parse_count(body, "job-index-ignored-failure-count"),
         disruption_reason=disrupted.get("reason", "") or ("NodeLost" if node_lost else ""),
         disruption_message=disrupted.get("message", "") or (status.get("message", "") if node_lost else ""),
+        status_reason=status.get("reason", ""),
+        status_message=status.get("message", ""),
+    )
+
+
+def observe_event(body: dict[str, Any]) -> EventFacts:
+    """Observe an Event. Which of its times are there depends on the API by which it was written."""
+    series = (body.get("series") or {}).get("lastObservedTime")
+    created = body["metadata"].get("creationTimestamp")
+    first = parse_instant(body.get("firstTimestamp")) or parse_instant(body.get("eventTime")) or parse_instant(created)
+    last = parse_instant(series) or parse_instant(body.get("lastTimestamp")) or first
+    return EventFacts(
+        reason=str(body.get("reason") or ""),
+        message=str(body.get("message") or ""),
+        first_seen=first or _EPOCH,
+        last_seen=last or _EPOCH,
     )
 
 

@@ -80,7 +80,7 @@ def _build_pod_spec(run: RunFacts, script: ScriptSpec, input_sha256: str, settin
         **_build_env(run, script, input_sha256),
         **({"resources": resources} if resources else {}),
         "volumeMounts": mounts,
-        "terminationMessagePolicy": "File",
+        "terminationMessagePolicy": "FallbackToLogsOnError",  # what the runtime says when it can't execute the runner
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,

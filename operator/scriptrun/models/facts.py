@@ -18,6 +18,7 @@ __all__ = [
     "Blocker",
     "BridgeFacts",
     "Claim",
+    "EventFacts",
     "JobFacts",
     "Key",
     "OutputFacts",
@@ -173,13 +174,23 @@ class Blocker:
 
 
 @dataclass(frozen=True, slots=True)
+class EventFacts:
+    """An Event on a run's Job or pod. A repeated event is one object: it has two times, and the last message."""
+
+    reason: str
+    message: str
+    first_seen: datetime
+    last_seen: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class PodFacts:
     """A pod of a run's Job: one attempt. Times, exit code and termination are those of the script's container.
 
     ``failed_before`` and ``ignored_before`` are the Job controller's own count of the attempts before it (KEP-3850);
     None when it did not say. ``recorded_reason`` is what the run's status says of a pod that went while nobody looked.
     ``alone`` says that the pod ends when the script's container does; ``deleted_at`` is when its deletion was asked
-    for.
+    for. ``status_reason`` and ``status_message`` are the kubelet's on the whole pod (`Evicted`, `OutOfcpu`, …).
     """
 
     key: Key
@@ -200,6 +211,8 @@ class PodFacts:
     termination_message: str = ""
     disruption_reason: str = ""
     disruption_message: str = ""
+    status_reason: str = ""
+    status_message: str = ""
     failed_before: int | None = None
     ignored_before: int | None = None
     recorded_reason: str = ""

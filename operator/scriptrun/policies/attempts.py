@@ -30,6 +30,8 @@ TERMINATED = "Terminated"
 _SIGKILLED = 128 + 9
 _NODE_LOST = {"DeletionByTaintManager", "DeletionByPodGC", "NodeLost", "NodeShutdown"}
 _START_ERRORS = {"StartError", "ContainerCannotRun", "RunContainerError"}
+_UNKNOWN_ENDS = {"ContainerStatusUnknown", "Unknown"}
+_NOT_EXECUTED = (126, 127)
 _STATUSES = ("COMPLETED", "FAILED", "IN_PROGRESS")
 _LARGEST = 2**31 - 1
 
@@ -91,7 +93,8 @@ def parse_termination_message(message: str) -> ResultFacts | None:
     """Read the result a runner left in its termination message, with the output when it was small enough."""
     try:
         document: Any = json.loads(message)
-        if not isinstance(document, dict):
+        # Where the runner left nothing, the kubelet takes the end of the log, and a script may have printed anything.
+        if not isinstance(document, dict) or document.get("schema") != 1:
             return None
         output = None
         if "output" in document:
@@ -130,6 +133,9 @@ def _judge_pod(pod: PodFacts, result: ResultFacts | None) -> Verdict | None:
     if pod.disruption_reason:
         reason = Reason.NODE_LOST if pod.disruption_reason in _NODE_LOST else Reason.EVICTED
         return Verdict(reason, pod.disruption_message or f"pod {pod.name}: {pod.disruption_reason}")
+    if pod.status_reason == "Evicted":
+        # For more than the pod's own limit of ephemeral storage, or for what its node lacked.
+        return Verdict(Reason.EVICTED, f"pod {pod.name} was evicted: {pod.status_message or 'no more is known'}")
     if pod.termination_reason == "OOMKilled":
         return Verdict(Reason.OUT_OF_MEMORY, f"pod {pod.name} was killed for using more memory than it may")
     if pod.termination_reason in _START_ERRORS:
@@ -138,7 +144,8 @@ def _judge_pod(pod: PodFacts, result: ResultFacts | None) -> Verdict | None:
     if pod.recorded_reason:
         return Verdict(Reason(pod.recorded_reason), f"pod {pod.name} is gone; no more is known of its end")
     if pod.cut_short:
-        return Verdict(Reason.EVICTED, f"pod {pod.name} was deleted while the script ran")
+        when = "while the script ran" if pod.started_at else "before the script had started"
+        return Verdict(Reason.EVICTED, f"pod {pod.name} was deleted {when}")
     if pod.blocker and pod.blocker.reason == INIT_FAILED:
         said = f'init container "{pod.blocker.container}" failed, so the script did not start: {pod.blocker.message}'
         return Verdict(Reason.SIDECAR_FAILED, said)
@@ -151,8 +158,21 @@ def _judge_exit(pod: PodFacts, result: ResultFacts | None) -> Verdict:
         return Verdict(Reason.OUTPUT_LOST, f"pod {pod.name} ended well, but its output ConfigMap is not there")
     if result is not None:
         return Verdict(Reason.EVICTED, result.message or f"pod {pod.name} was told to stop")
-    said = pod.termination_reason or "no more is known"
-    return Verdict(Reason.SCRIPT_FAILED, f"the container ended with exit code {pod.exit_code} ({said})")
+    if pod.exit_code is None and pod.status_reason:
+        # The kubelet did not take it in: the node has less room than the scheduler thought, or other rules.
+        said = f"{pod.status_reason}: {pod.status_message}".rstrip(": ")
+        return Verdict(Reason.UNSCHEDULABLE, f"the node did not take pod {pod.name}: {said}")
+    said = pod.termination_message.strip()
+    if "exec format error" in said or pod.exit_code in _NOT_EXECUTED:
+        # The runner hands the script's exit code on and leaves a result with it. Without one, it never ran itself.
+        hint = ": the image is made for another architecture than the node's" if "exec format error" in said else ""
+        text = f"the runner could not be executed in this image (exit code {pod.exit_code}){hint}"
+        return Verdict(Reason.IMAGE_ERROR, f"{text}\n{said}".rstrip())
+    if pod.termination_reason in _UNKNOWN_ENDS:
+        text = f"the node lost the container, and with it how the script ended ({pod.termination_reason})"
+        return Verdict(Reason.NODE_LOST, f"{text}\n{said}".rstrip())
+    text = f"the container ended with exit code {pod.exit_code} ({pod.termination_reason or 'no more is known'})"
+    return Verdict(Reason.SCRIPT_FAILED, f"{text}\n{said}".rstrip())
 
 
 def judge_attempt(number: int, pod: PodFacts, written: ResultFacts | None) -> Attempt:

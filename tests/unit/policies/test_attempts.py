@@ -111,6 +111,56 @@ class TestPods:
         assert attempt.verdict.reason is Reason.IMAGE_ERROR
         assert "no such file" in attempt.verdict.message
 
+    @pytest.mark.parametrize(
+        ("code", "said", "reason", "message"),
+        [
+            (255, "exec /opt/scriptrun/bin/runner: exec format error", "ImageError", "another architecture"),
+            (127, "/usr/bin/env: 'python3': No such file or directory", "ImageError", "'python3'"),
+            (126, "python3: Permission denied", "ImageError", "Permission denied"),
+            (1, "ImportError: no module named json", "ScriptFailed", "no module named json"),
+            (139, "", "ScriptFailed", "exit code 139"),
+        ],
+    )
+    def test_what_the_runtime_says_when_the_runner_left_nothing(
+        self, code: int, said: str, reason: str, message: str
+    ) -> None:
+        attempt = judge_attempt(1, ended(code, "Error", said), None)
+        assert attempt.verdict is not None
+        assert (attempt.verdict.reason.value, message in attempt.verdict.message) == (reason, True)
+        assert said in attempt.verdict.message
+
+    @pytest.mark.parametrize("reason", ["ContainerStatusUnknown", "Unknown"])
+    def test_a_container_that_its_node_lost_is_not_blamed_on_the_script(self, reason: str) -> None:
+        attempt = judge_attempt(1, ended(137, reason, "The container could not be located"), None)
+        assert attempt.verdict is not None
+        assert attempt.verdict.reason is Reason.NODE_LOST
+        assert "could not be located" in attempt.verdict.message
+
+    @pytest.mark.parametrize("written", [None, result_document("FAILED", reason="Terminated", exitCode=143)])
+    def test_an_eviction_without_a_disruption_has_the_kubelets_words(self, written: object) -> None:
+        """For more than its own limit a pod is evicted without the condition, and the attempt counts as a failure."""
+        status = {"reason": "Evicted", "message": "Pod ephemeral local storage usage exceeds the total limit 10Mi."}
+        pod = ended(137, "Error", status=status)
+        attempt = judge_attempt(1, pod, output_facts(pod.name, written) if written else None)
+        assert attempt.verdict is not None
+        assert attempt.verdict.reason is Reason.EVICTED
+        assert "exceeds the total limit 10Mi" in attempt.verdict.message
+        assert not attempt.disrupted
+
+    def test_a_pod_that_its_node_did_not_take_is_not_blamed_on_the_script(self) -> None:
+        pod = pod_facts(
+            phase="Failed", status={"reason": "OutOfcpu", "message": "Node didn't have enough resource: cpu"}
+        )
+        attempt = judge_attempt(1, pod, None)
+        assert attempt.verdict is not None
+        assert attempt.verdict.reason is Reason.UNSCHEDULABLE
+        assert "OutOfcpu: Node didn't have enough resource" in attempt.verdict.message
+
+    def test_deleted_before_it_started_does_not_say_that_it_ran(self) -> None:
+        attempt = judge_attempt(1, replace(pod_facts(), gone=True), None)
+        assert attempt.verdict is not None
+        assert "before the script had started" in attempt.verdict.message
+
     def test_deleted_by_hand_while_it_ran(self) -> None:
         assert reason_of(ended(143, deleting=True)) == "Evicted"
 
@@ -240,13 +290,14 @@ class TestTerminationMessages:
             "7",
             '"COMPLETED"',
             "{}",
-            '{"status": "DONE"}',
-            '{"status": null}',
-            '{"status": []}',
-            '{"status": {"COMPLETED": true}}',
-            '{"status": "COMPLETED", "output": ' + "[" * 2000 + "]" * 2000 + "}",
+            '{"schema": 1, "status": "DONE"}',
+            '{"schema": 1, "status": null}',
+            '{"schema": 1, "status": []}',
+            '{"schema": 1, "status": {"COMPLETED": true}}',
+            '{"schema": 1, "status": "COMPLETED", "output": ' + "[" * 2000 + "]" * 2000 + "}",
             "[" * 4096,
-            '{"status": "COMPLETED"} and more',
+            '{"schema": 1, "status": "COMPLETED"} and more',
+            '{"status": "COMPLETED", "output": {}}',  # a stdio script's, at the end of a killed container's log
             "\x00\x01\x02",
         ],
     )
@@ -263,7 +314,7 @@ class TestTerminationMessages:
 
     @pytest.mark.parametrize("output", ["NaN", "1e999", "-Infinity", "9" * 400, '"\\ud800"', '{"\\udfff": 1}'])
     def test_an_output_that_can_not_be_kept_is_an_output_all_the_same(self, output: str) -> None:
-        result = parse_termination_message(f'{{"status": "COMPLETED", "output": {output}}}')
+        result = parse_termination_message(f'{{"schema": 1, "status": "COMPLETED", "output": {output}}}')
         assert result is not None
         assert result.output is not None
         wrong = check_output(result.output.raw, {}, inline=True)
@@ -271,7 +322,7 @@ class TestTerminationMessages:
         assert wrong.reason is Reason.INVALID_OUTPUT
 
     def test_a_message_is_text_that_can_be_written(self) -> None:
-        result = parse_termination_message('{"status": "FAILED", "message": "a\\udfffb"}')
+        result = parse_termination_message('{"schema": 1, "status": "FAILED", "message": "a\\udfffb"}')
         assert result is not None
         assert result.message == "a?b"
 
