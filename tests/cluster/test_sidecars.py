@@ -56,6 +56,10 @@ CASES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "crashes": ("crashes", GOOD, {"startDeadlineSeconds": 12}),
     "not-ready": ("not-ready", GOOD, {"startDeadlineSeconds": 8}),
     "init-fails": ("init-fails", GOOD, {}),
+    "volume": ("volume", GOOD, {"activeDeadlineSeconds": 15}),
+    "volume-start": ("volume", GOOD, {"startDeadlineSeconds": 8}),
+    "privileged": ("privileged", GOOD, {"startDeadlineSeconds": 5}),
+    "no-image-late": ("no-image", GOOD, {"activeDeadlineSeconds": 8}),
 }
 
 
@@ -317,3 +321,27 @@ def test_nothing_is_left_of_a_run_that_is_deleted(runs: Space) -> None:
     assert runs.owned_by(run)
     assert runs.api.delete(runs.run_path("good")).status == 200
     wait_for("everything of the run to be gone", lambda: not runs.owned_by(run), 60)
+
+
+@pytest.mark.parametrize(("name", "over"), [("volume", "activeDeadlineSeconds"), ("volume-start", "startDeadline")])
+def test_a_volume_that_was_added_and_can_not_be_had(runs: Space, name: str, over: str) -> None:
+    """No status says so: the kubelet's Event does."""
+    run = runs.end_of(name)
+    assert run.end == ("Failed", "SourceMissing"), run
+    assert 'secret "mesh-certificates" not found' in run.message
+    assert over in run.message
+    assert ("Pending", "SourceMissing") in {version.end for version in runs.history(name)}
+
+
+def test_a_pod_that_is_refused_for_what_was_added(runs: Space) -> None:
+    run = runs.end_of("privileged")
+    assert run.end == ("Failed", "Unschedulable"), run
+    assert 'violates PodSecurity "restricted:latest"' in run.message
+    assert "startDeadlineSeconds 5 is over" in run.message
+
+
+def test_the_runs_deadline_does_not_hide_another_containers_image(runs: Space) -> None:
+    run = runs.end_of("no-image-late")
+    assert run.end == ("Failed", "ImageError"), run
+    assert PROXY in run.message
+    assert "scriptrun.dev/no-such-image:1" in run.message

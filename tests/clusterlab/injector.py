@@ -21,6 +21,7 @@ _SERVER = Path(__file__).with_name("injector_server.py")
 _PORT = 8443
 _WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 _RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+_ABSENT = {"secretName": "mesh-certificates"}
 _STAY = """
 import signal, sys
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -64,6 +65,8 @@ def build_patches(image: str) -> dict[str, list[Manifest]]:
         "crashes": before("import sys\nsys.exit('no certificate')", restartPolicy="Always", startupProbe=probe),
         "not-ready": before(_STAY, restartPolicy="Always", startupProbe=probe),
         "init-fails": before("import sys\nsys.exit(7)"),
+        "volume": [{"op": "add", "path": "/spec/volumes/-", "value": {"name": "certs", "secret": _ABSENT}}],
+        "privileged": before(_STAY, securityContext={"privileged": True}),
     }
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from scriptrun.controller.slots import ConcurrencySlots
 from scriptrun.models.facts import JobFacts, Key, PodFacts, ResultFacts, RunFacts, ScriptFacts
 from scriptrun.policies.lingering import is_lingering
+from scriptrun.policies.obstacles import keep_obstacle
 
 __all__ = ["Cache"]
 
@@ -212,7 +213,7 @@ class Cache:
         known = self.pods.get(run, {}).get(pod.name)
         if known and (known.version > pod.version or known.gone):
             return
-        self.pods.setdefault(run, {})[pod.name] = pod
+        self.pods.setdefault(run, {})[pod.name] = keep_obstacle(known, pod) if known else pod
 
     def _note_lingering(self, run: RunFacts, pod: PodFacts) -> None:
         pods = self.lingering.get(run.uid, {})

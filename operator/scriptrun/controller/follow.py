@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from scriptrun.controller.cache import Cache
+from scriptrun.controller.explain import ask_events, is_unexplained
 from scriptrun.controller.observe import observe_job, observe_pod, observe_recorded_pods, observe_result
 from scriptrun.desired.job import build_stop
 from scriptrun.desired.names import OUTPUT_LABEL, RUN_LABEL, output_name
 from scriptrun.errors import Conflict, KubeError, NotFound
 from scriptrun.kube.client import Client
-from scriptrun.kube.resources import CONFIGMAPS, EVENTS, JOBS, PODS
+from scriptrun.kube.resources import CONFIGMAPS, JOBS, PODS
 from scriptrun.models.facts import JobFacts, Key, PodFacts, ResultFacts, RunFacts
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import Attempt, judge_attempt
@@ -20,8 +21,6 @@ from scriptrun.policies.verdict import Verdict, Wait
 from scriptrun.runtime.checks import Checks
 
 __all__ = ["Followed", "Follower"]
-
-_QUIET_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +60,11 @@ class Follower:
             await self._refresh_pods(run, job)
         attempts = self._judge(run, job)
         decision = decide_outcome(run, job, attempts, now)
+        last = attempts[-1] if attempts else None
+        if is_unexplained(decision, job, last, now) and (event := await ask_events(self._client, run, job, last)):
+            decision = decide_outcome(run, job, attempts, now, event)
         if isinstance(decision, Settle):
             return Followed(attempts, await self._check(decision, job))
-        if not attempts and (now - job.created).total_seconds() > _QUIET_SECONDS:
-            decision = replace(decision, message=await self._explain_no_pod(job) or decision.message)
         return Followed(attempts, decision)
 
     async def find_job(self, run: RunFacts) -> JobFacts | None:
@@ -148,14 +148,6 @@ class Follower:
         for pod in pods.values():
             self._cache.put_pod(run.key, pod)
         await self._read_outputs(run, job)
-
-    async def _explain_no_pod(self, job: JobFacts) -> str:
-        """Ask for the Job controller's own words on why there is no pod (a quota, an admission webhook)."""
-        events = await self._client.list(
-            EVENTS, job.key[0], fieldSelector=f"involvedObject.uid={job.uid},reason=FailedCreate", limit="5"
-        )
-        items = events.get("items") or ()
-        return str(items[-1].get("message", "")) if items else ""
 
     async def _check(self, settle: Settle, job: JobFacts) -> Settle:
         """Check the output of a run that ended well."""

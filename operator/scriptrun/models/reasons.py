@@ -60,7 +60,9 @@ REASONS: dict[Reason, ReasonFacts] = {
     Reason.SIDECAR_FAILED: ReasonFacts(
         "infrastructure", True, "A container that something else added to the pod kept the script from starting."
     ),
-    Reason.UNSCHEDULABLE: ReasonFacts("infrastructure", True, "The pod fitted on no node before the start deadline."),
+    Reason.UNSCHEDULABLE: ReasonFacts(
+        "infrastructure", True, "No pod could be made, it fitted on no node, or its node could not set it up in time."
+    ),
     Reason.SCRIPT_NOT_ALLOWED: ReasonFacts(
         "caller", False, "No such Script, or the run asks for more than its Script allows."
     ),

@@ -213,8 +213,8 @@ class ScriptSpec(Model):
         default=300,
         ge=1,
         le=604_800,
-        description="A run whose image can't be pulled, that fits no node, whose ConfigMap is missing, or that a "
-        "container added by others keeps from starting fails after so many seconds. Default 300.",
+        description="A run whose script can't start fails after so many seconds: its pod is not let in, fits no node, "
+        "or waits for an image, a volume, a ConfigMap, a Secret or a container that others added. Default 300.",
     )
     ttl_seconds_after_finished: int = Field(
         default=86_400,

@@ -5,26 +5,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from scriptrun.models.facts import INIT_RUNNING, NOT_STARTED, JobFacts, PodFacts, RunFacts, Snapshot
+from scriptrun.models.facts import INIT_RUNNING, NOT_STARTED, EventFacts, JobFacts, PodFacts, RunFacts, Snapshot
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import Attempt
 from scriptrun.policies.faults import find_output_fault
+from scriptrun.policies.obstacles import find_obstacle, judge_event, recall_obstacle
+from scriptrun.policies.text import shorten
 from scriptrun.policies.verdict import Verdict, Wait
 
-__all__ = ["Settle", "check_output", "decide_lost_job", "decide_outcome"]
+__all__ = ["Settle", "check_output", "decide_lost_job", "decide_outcome", "has_run"]
 
-_IMAGE_REASONS = {
-    "ErrImagePull",
-    "ImagePullBackOff",
-    "InvalidImageName",
-    "ErrImageNeverPull",
-    "ImageInspectError",
-    "RegistryUnavailable",
-    "SignatureValidationFailed",
-    "CreateContainerError",
-}
-_CONFIG_REASONS = {"CreateContainerConfigError"}
-_HINT_SECONDS = 2.0
+_NO_POD = "waiting for the Job's pod"
+_EARLIER_LIMIT = 1000
+_LOOK_SECONDS = 2.0, 30.0
+"""Between two looks for what is in the way of a pod: at first something may just take a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +30,9 @@ class Settle:
     stop_job: bool = False
 
 
-def decide_outcome(run: RunFacts, job: JobFacts, attempts: Sequence[Attempt], now: datetime) -> Settle | Wait:
+def decide_outcome(
+    run: RunFacts, job: JobFacts, attempts: Sequence[Attempt], now: datetime, event: EventFacts | None = None
+) -> Settle | Wait:
     """Decide what a run with a Job comes to.
 
     Args:
@@ -44,6 +40,7 @@ def decide_outcome(run: RunFacts, job: JobFacts, attempts: Sequence[Attempt], no
         job: its Job.
         attempts: in the order their pods were made.
         now: aware UTC.
+        event: the last one that says why there is no pod, or why it does not start; None when it was not asked for.
     """
     last, limits = attempts[-1] if attempts else None, job.snapshot
     for attempt in attempts:
@@ -53,9 +50,9 @@ def decide_outcome(run: RunFacts, job: JobFacts, attempts: Sequence[Attempt], no
     if job.stopped_reason:
         return Settle(Verdict(Reason(job.stopped_reason), job.stopped_message), last)
     if run.cancel:
-        return Settle(Verdict(Reason.CANCELED, run.cancel_message), last, stop_job=not job.failed)
+        return Settle(_judge_canceled(run, last), last, stop_job=not job.failed)
     if job.failed or (job.failing and attempts and not any(map(_is_at_work, attempts))):
-        return Settle(_judge_failed_job(job, last, limits), last)
+        return Settle(_judge_failed_job(run, job, attempts, event), last)
     if job.complete:
         return _settle_complete(last)
     if last is not None and last.verdict is not None and _is_final(attempts, limits):
@@ -63,9 +60,15 @@ def decide_outcome(run: RunFacts, job: JobFacts, attempts: Sequence[Attempt], no
     if job.suspended:
         return Wait("Suspended", "somebody suspended the Job: the run goes on once its spec.suspend is false again")
     if last is not None and last.verdict is not None:
-        said = f"attempt {last.number}: {last.verdict.reason}: {last.verdict.message}"
-        return Wait("Retrying", said) if _expects_retry(job, attempts, now) else Wait("", "")
-    return _decide_start(last, limits, now)
+        return _decide_retry(job, attempts, event, now)
+    return _decide_start(job, last, event, now)
+
+
+def _judge_canceled(run: RunFacts, last: Attempt | None) -> Verdict:
+    """Judge a run that was canceled, which may have been for what it waited for."""
+    obstacle = _find_last_obstacle(run, last, None)
+    waited = f"; it had waited for its start: {obstacle.message}" if obstacle else ""
+    return Verdict(Reason.CANCELED, f"{run.cancel_message}{waited}")
 
 
 def _is_at_work(attempt: Attempt) -> bool:
@@ -118,14 +121,41 @@ def _expects_retry(job: JobFacts, attempts: Sequence[Attempt], now: datetime) ->
     return now < job.started_at + timedelta(seconds=limits.active_deadline_seconds)
 
 
-def _judge_failed_job(job: JobFacts, last: Attempt | None, limits: Snapshot) -> Verdict:
+def _judge_failed_job(run: RunFacts, job: JobFacts, attempts: Sequence[Attempt], event: EventFacts | None) -> Verdict:
+    last = attempts[-1] if attempts else None
     if job.failure_reason == "DeadlineExceeded":
-        tail = last.result.message if last and last.result else ""
-        text = f"the run took longer than activeDeadlineSeconds ({limits.active_deadline_seconds} s)"
-        return Verdict(Reason.TIMEOUT, f"{text}\n{tail}".rstrip())
+        return _judge_deadline(run, job.snapshot, attempts, event)
     if last is not None and last.verdict is not None:
         return last.verdict
-    return Verdict(Reason.OUTPUT_LOST, f"Job {job.key[1]} failed ({job.failure_reason}): {job.failure_message}")
+    said = f"Job {job.key[1]} failed ({job.failure_reason}): {job.failure_message}"
+    return Verdict(Reason.OUTPUT_LOST, said)
+
+
+def _judge_deadline(run: RunFacts, limits: Snapshot, attempts: Sequence[Attempt], event: EventFacts | None) -> Verdict:
+    """Judge a run whose time is over: by what was in the way of its script, if that did not even start."""
+    last = attempts[-1] if attempts else None
+    over = f"activeDeadlineSeconds ({limits.active_deadline_seconds} s)"
+    earlier = _describe_earlier(attempts)
+    if obstacle := _find_last_obstacle(run, last, event):
+        return Verdict(obstacle.reason, f"{obstacle.message}\n{over} is over, and the script had not started{earlier}")
+    if last is None or not has_run(last):
+        waited = str(run.status.get("message") or "")
+        return Verdict(
+            Reason.TIMEOUT,
+            f"the run took longer than {over}, and the script had not started\n{waited}{earlier}".rstrip(),
+        )
+    tail = last.result.message if last.result else ""
+    if not tail and last.verdict and not last.pod.cut_short:
+        tail = f"attempt {last.number}: {last.verdict.reason}: {last.verdict.message}"
+    return Verdict(Reason.TIMEOUT, f"the run took longer than {over}\n{tail}".rstrip() + earlier)
+
+
+def _describe_earlier(attempts: Sequence[Attempt]) -> str:
+    """Tell how the attempt before the last one failed."""
+    before = next((attempt for attempt in reversed(attempts[:-1]) if attempt.verdict), None)
+    if before is None or before.verdict is None:
+        return ""
+    return f"\nattempt {before.number}: {before.verdict.reason}: {shorten(before.verdict.message, _EARLIER_LIMIT)}"
 
 
 def _settle_complete(last: Attempt | None) -> Settle:
@@ -134,46 +164,79 @@ def _settle_complete(last: Attempt | None) -> Settle:
     return Settle(Verdict(Reason.OUTPUT_LOST, "the Job is complete, but its pod and output are not there"), last)
 
 
-def _decide_start(last: Attempt | None, limits: Snapshot, now: datetime) -> Settle | Wait:
+def _decide_start(job: JobFacts, last: Attempt | None, event: EventFacts | None, now: datetime) -> Settle | Wait:
     """Wait for the Job's pod, saying what for; give up on one that can't start."""
+    since = last.pod.created if last else (job.started_at or job.created)
+    look = _time_look(since, now)
     if last is None:
-        return Wait("PodPending", "waiting for the Job's pod", _HINT_SECONDS)
+        obstacle = judge_event(event)
+        return _decide_obstacle(job, None, obstacle, since, now) if obstacle else Wait("PodPending", _NO_POD, look)
     pod = last.pod
+    obstacle = find_obstacle(pod)
     if pod.started_at is not None or pod.deleting:
-        return Wait("", "")
-    obstacle = _find_obstacle(pod)
+        # Until the Job has its end, the run goes on saying what it waited for.
+        return Wait(obstacle.reason, obstacle.message) if obstacle and not pod.started_at else Wait("", "")
+    obstacle = obstacle or judge_event(event)
     if obstacle is None:
-        return Wait("PodPending", f"pod {pod.name} is starting{_describe_init(pod)}")
-    left = (pod.created + timedelta(seconds=limits.start_deadline_seconds) - now).total_seconds()
+        told = f"{event.reason}: {event.message}" if event else ""
+        return Wait("PodPending", f"pod {pod.name} is starting{_describe_init(pod) or (told and f': {told}')}", look)
+    return _decide_obstacle(job, last, obstacle, since, now)
+
+
+def _decide_obstacle(
+    job: JobFacts, last: Attempt | None, obstacle: Verdict, since: datetime, now: datetime
+) -> Settle | Wait:
+    """Wait until an obstacle goes, at most for the start deadline."""
+    deadline = job.snapshot.start_deadline_seconds
+    left = (since + timedelta(seconds=deadline) - now).total_seconds()
     if left > 0:
-        still_starting = pod.blocker is not None and pod.blocker.reason == NOT_STARTED
-        return Wait("PodPending" if still_starting else obstacle.reason, obstacle.message, left)
-    message = f"{obstacle.message} (startDeadlineSeconds {limits.start_deadline_seconds} is over)"
+        blocker = last.pod.blocker if last else None
+        still_starting = blocker is not None and blocker.reason == NOT_STARTED
+        again = left if last and find_obstacle(last.pod) else min(left, _time_look(since, now))
+        return Wait("PodPending" if still_starting else obstacle.reason, obstacle.message, again)
+    message = f"{obstacle.message} (startDeadlineSeconds {deadline} is over)"
     return Settle(Verdict(obstacle.reason, message), last, stop_job=True)
+
+
+def _decide_retry(job: JobFacts, attempts: Sequence[Attempt], event: EventFacts | None, now: datetime) -> Settle | Wait:
+    """Wait for the pod of the next attempt, saying how the last one failed; give up when none can be made."""
+    last = attempts[-1]
+    if last.verdict is None or not _expects_retry(job, attempts, now):
+        obstacle = None if has_run(last) else find_obstacle(last.pod)
+        return Wait(obstacle.reason, obstacle.message) if obstacle else Wait("", "")
+    said = f"attempt {last.number}: {last.verdict.reason}: {last.verdict.message}"
+    ended = last.pod.finished_at or last.pod.created
+    if obstacle := judge_event(event):
+        refused = Verdict(obstacle.reason, f"{obstacle.message}\n{said}")
+        return _decide_obstacle(job, None, refused, max(ended, event.first_seen if event else ended), now)
+    return Wait("Retrying", said, _time_look(ended, now))
+
+
+def _time_look(since: datetime, now: datetime) -> float:
+    soonest, latest = _LOOK_SECONDS
+    return min(latest, max(soonest, (now - since).total_seconds() / 4))
+
+
+def has_run(attempt: Attempt) -> bool:
+    """Whether the script of an attempt was ever started."""
+    return attempt.result is not None or attempt.pod.started_at is not None
+
+
+def _find_last_obstacle(run: RunFacts, last: Attempt | None, event: EventFacts | None) -> Verdict | None:
+    """Find what was in the way of a run's last attempt, as far as that is known by now."""
+    if last is None:
+        return judge_event(event) or recall_obstacle(run.status)
+    if has_run(last):
+        # That another pod could not be made is said of a time after this one had ended.
+        return judge_event(event) if last.verdict else None
+    if last.verdict and not last.pod.cut_short:
+        return last.verdict
+    return find_obstacle(last.pod) or judge_event(event) or recall_obstacle(run.status)
 
 
 def _describe_init(pod: PodFacts) -> str:
     blocker = pod.blocker
     return f': init container "{blocker.container}" runs' if blocker and blocker.reason == INIT_RUNNING else ""
-
-
-def _find_obstacle(pod: PodFacts) -> Verdict | None:
-    """Find what keeps a pod's script from starting, and may do so for ever."""
-    if pod.scheduling_message:
-        return Verdict(Reason.UNSCHEDULABLE, pod.scheduling_message)
-    blocker = pod.blocker
-    if blocker is None or blocker.reason == INIT_RUNNING:
-        return None
-    said = f"{blocker.reason}: {blocker.message}"
-    if blocker.container:
-        # Whoever added it knows of its ConfigMaps and Secrets; neither the script's author nor the caller does.
-        reason = Reason.IMAGE_ERROR if blocker.reason in _IMAGE_REASONS else Reason.SIDECAR_FAILED
-        return Verdict(reason, f'container "{blocker.container}": {said}')
-    if blocker.reason in _IMAGE_REASONS:
-        return Verdict(Reason.IMAGE_ERROR, said)
-    if blocker.reason in _CONFIG_REASONS:
-        return Verdict(Reason.SOURCE_MISSING, said)
-    return None
 
 
 def decide_lost_job(run: RunFacts, attempts: Sequence[Attempt]) -> Settle:

@@ -71,7 +71,7 @@ class TestRetries:
 
     def test_a_failure_with_a_retry_left_waits_and_says_why(self) -> None:
         decision = decide_outcome(RUN, job(backoffLimit=1), [failed()], at(5))
-        assert decision == Wait("Retrying", "attempt 1: ScriptFailed: boom")
+        assert decision == Wait("Retrying", "attempt 1: ScriptFailed: boom", 2.0)
 
     def test_the_retry_decides(self) -> None:
         assert ended(decide_outcome(RUN, job(backoffLimit=1), [failed(1), good(2)], at(5))) == ("Completed", 2, False)
@@ -268,7 +268,8 @@ class TestStartDeadline:
     def test_an_init_container_may_take_its_time_and_is_named(self) -> None:
         pod = replace(pod_facts(created=1), blocker=Blocker("vault-agent-init", INIT_RUNNING))
         decision = decide_outcome(RUN, job(startDeadlineSeconds=1), [going(1, pod)], at(1000))
-        assert decision == Wait("PodPending", f'pod {pod.name} is starting: init container "vault-agent-init" runs')
+        said = f'pod {pod.name} is starting: init container "vault-agent-init" runs'
+        assert decision == Wait("PodPending", said, 30.0)
 
 
 class TestPodsThatAreNotAlone:

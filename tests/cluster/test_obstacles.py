@@ -1,0 +1,209 @@
+"""Runs whose script never starts: whichever deadline comes first, the end has the obstacle's reason and words.
+
+Whoever knows of an obstacle says so within seconds, while a run's own deadline (the usual: shorter than
+``startDeadlineSeconds``) passes later. All runs of a namespace are made at once, then each is looked at.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from clusterlab.space import Run, Space
+from clusterlab.watch import Manifest
+from kubeapi import wait_for
+
+pytestmark = pytest.mark.cluster
+pytest_plugins = ["clusterlab.fixtures"]
+
+QUICK = "import sys\nopen(sys.argv[2], 'w').write('{}')\n"
+COUNT_FAIL = "import sys\nsys.exit('no luck')\n"
+SHORT = {"activeDeadlineSeconds": 8}
+"""As compared with 300 s for the start."""
+ADMISSION = "admissionregistration.k8s.io/v1"
+
+# name: (fields of the Script, reason, words of the kubelet or the scheduler)
+CASES: dict[str, tuple[dict[str, Any], str, str]] = {
+    "no-registry": ({"image": "registry.invalid/team/tool:3"}, "ImageError", "registry.invalid/team/tool:3"),
+    "bad-name": ({"image": "UPPER/Case"}, "ImageError", "InvalidImageName"),
+    "no-secret": ({"envFrom": [{"secretRef": {"name": "vault"}}]}, "SourceMissing", 'secret "vault" not found'),
+    "no-map": ({"envFrom": [{"configMapRef": {"name": "shop"}}]}, "SourceMissing", 'configmap "shop" not found'),
+    "no-key": (
+        {"env": [{"name": "T", "valueFrom": {"secretKeyRef": {"name": "half", "key": "token"}}}]},
+        "SourceMissing",
+        "token",
+    ),
+    "no-node": ({"nodeSelector": {"disk": "optical"}}, "Unschedulable", "nodes are available"),
+    "too-big": ({"resources": {"requests": {"memory": "900Ti"}}}, "Unschedulable", "Insufficient memory"),
+    "no-account": ({"serviceAccountName": "absent"}, "Unschedulable", "create the ServiceAccount"),
+    "no-runner": ({"image": "scriptrun.dev/pause:1", "backoffLimit": 9}, "ImageError", "/opt/scriptrun/bin/runner"),
+}
+
+
+@pytest.fixture(scope="module")
+def late(shared: Space) -> Space:
+    """Every case, started, with a deadline for the run that comes long before that for the start."""
+    shared.create(shared.path("secrets"), {"metadata": {"name": "half"}, "stringData": {"other": "1"}})
+    for name, (script, _reason, _words) in CASES.items():
+        shared.start(name, QUICK, {**SHORT, **script})
+    shared.start("canceled", QUICK, {"nodeSelector": {"disk": "optical"}})
+    shared.start("retry-refused", COUNT_FAIL, {"activeDeadlineSeconds": 15, "backoffLimit": 9})
+    return shared
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_runs_deadline_does_not_hide_what_was_in_the_way(late: Space, name: str) -> None:
+    _script, reason, words = CASES[name]
+    run = late.end_of(name)
+    assert run.end == ("Failed", reason), run
+    assert words in run.message
+    assert "activeDeadlineSeconds (8 s)" in run.message
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name != "no-runner"])
+def test_it_was_said_while_the_run_waited(late: Space, name: str) -> None:
+    """What the last wait said is in the end, word for word."""
+    late.end_of(name)
+    waits = [run for run in late.history(name) if run.phase == "Pending" and run.reason == CASES[name][1]]
+    assert waits, late.history(name)
+    assert CASES[name][2] in waits[-1].message
+
+
+def test_a_cancelled_run_says_what_it_had_waited_for(late: Space) -> None:
+    late.wait_phase("canceled", "Pending", "Unschedulable")
+    late.cancel("canceled")
+    run = late.end_of("canceled")
+    assert run.end == ("Canceled", "Canceled")
+    assert run.message.startswith("canceled by spec.cancel")
+    assert "nodes are available" in run.message
+
+
+def test_a_timeout_between_two_attempts_says_how_the_last_one_failed(late: Space) -> None:
+    run = late.end_of("retry-refused")
+    assert run.end == ("Failed", "Timeout")
+    assert "activeDeadlineSeconds (15 s)" in run.message
+    assert "no luck" in run.message
+
+
+def _set_quota(space: Space, **hard: str) -> None:
+    space.create(space.path("resourcequotas"), {"metadata": {"name": "team"}, "spec": {"hard": hard}})
+
+    def counts() -> bool:
+        return bool((space.api.get(space.path("resourcequotas", "team")).body.get("status") or {}).get("used"))
+
+    wait_for("the quota to count", counts)
+
+
+def _end_refused(space: Space, words: str, **script: Any) -> Run:
+    """The end of a run whose pods are refused, after 5 s at the latest."""
+    space.start("refused", QUICK, {"startDeadlineSeconds": 5, **script})
+    run = space.end_of("refused", 40)
+    assert run.end == ("Failed", "Unschedulable"), run
+    assert words in run.message
+    assert "startDeadlineSeconds 5 is over" in run.message
+    assert ("Pending", "Unschedulable") in {version.end for version in space.history("refused")}
+    assert not space.pods_seen("refused")
+    return run
+
+
+def test_a_quota_that_has_no_room_counts_towards_the_start(space: Space) -> None:
+    _set_quota(space, **{"requests.memory": "100Mi"})
+    memory = {"requests": {"memory": "1Gi"}, "limits": {"memory": "1Gi"}}
+    run = _end_refused(space, "exceeded quota: team, requested: requests.memory=1Gi", resources=memory)
+    assert "larger quota" in run.message
+
+
+def test_a_quota_that_wants_limits_says_what_to_set_where(space: Space) -> None:
+    _set_quota(space, **{"limits.cpu": "4", "requests.memory": "4Gi"})
+    run = _end_refused(space, "must specify limits.cpu")
+    assert "set resources.limits.cpu, resources.requests.memory in the Script" in run.message
+
+
+def test_the_runs_deadline_does_not_hide_a_quota(space: Space) -> None:
+    _set_quota(space, pods="0")
+    space.start("refused", QUICK, SHORT)
+    run = space.end_of("refused", 40)
+    assert run.end == ("Failed", "Unschedulable")
+    assert "exceeded quota: team" in run.message
+    assert "activeDeadlineSeconds (8 s)" in run.message
+
+
+def test_a_retry_that_is_refused_says_so_and_how_the_last_attempt_failed(space: Space) -> None:
+    space.start("halfway", "import time\ntime.sleep(3)\nraise SystemExit('no luck')", {"backoffLimit": 3, **SHORT})
+    space.wait_started("halfway")
+    _set_quota(space, pods="0")
+    run = space.end_of("halfway", 40)
+    assert run.phase == "Failed"
+    assert "no luck" in run.message
+
+
+def test_a_limit_range_that_allows_less(space: Space) -> None:
+    limits = [{"type": "Container", "max": {"memory": "64Mi"}}]
+    space.create(space.path("limitranges"), {"metadata": {"name": "small"}, "spec": {"limits": limits}})
+    run = _end_refused(space, "maximum memory usage per Container is 64Mi", resources={"limits": {"memory": "1Gi"}})
+    assert "change resources in the Script to fit it" in run.message
+
+
+@pytest.fixture
+def policy(space: Space) -> Iterator[Callable[[], None]]:
+    """Has the API server refuse the pods of the test's namespace."""
+    name = f"no-pods-{space.name}"
+    root = f"/apis/{ADMISSION}"
+
+    def install() -> None:
+        pods = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+        spec: Manifest = {
+            "failurePolicy": "Fail",
+            "matchConstraints": {
+                "resourceRules": [pods],
+                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": space.name}},
+            },
+            "validations": [{"expression": "false", "message": "the shop is closed"}],
+        }
+        space.create(f"{root}/validatingadmissionpolicies", {"metadata": {"name": name}, "spec": spec})
+        binding = {"metadata": {"name": name}, "spec": {"policyName": name, "validationActions": ["Deny"]}}
+        space.create(f"{root}/validatingadmissionpolicybindings", binding)
+        probe = {"metadata": {"name": "probe"}, "spec": {"containers": [{"name": "a", "image": "a"}]}}
+        path = f"{space.path('pods')}?dryRun=All"
+        wait_for("the policy to count", lambda: "closed" in str(space.api.post(path, probe).body))
+
+    yield install
+    for plural in ("validatingadmissionpolicybindings", "validatingadmissionpolicies"):
+        space.api.delete(f"{root}/{plural}/{name}")
+
+
+def test_a_policy_that_lets_no_pod_in(space: Space, policy: Callable[[], None]) -> None:
+    policy()
+    _end_refused(space, "the shop is closed")
+
+
+def test_a_webhook_that_does_not_answer(space: Space) -> None:
+    name = f"away-{space.name}"
+    path = f"/apis/{ADMISSION}/validatingwebhookconfigurations"
+    pods = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+    webhook = {
+        "name": "away.example.org",
+        "admissionReviewVersions": ["v1"],
+        "sideEffects": "None",
+        "failurePolicy": "Fail",
+        "timeoutSeconds": 1,
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": space.name}},
+        "rules": [pods],
+        "clientConfig": {"service": {"namespace": space.name, "name": "nobody"}},
+    }
+    space.create(path, {"metadata": {"name": name}, "webhooks": [webhook]})
+    try:
+        probe = {"metadata": {"name": "probe"}, "spec": {"containers": [{"name": "a", "image": "a"}]}}
+        dry = f"{space.path('pods')}?dryRun=All"
+        wait_for("the webhook to count", lambda: "away.example.org" in str(space.api.post(dry, probe).body))
+        _end_refused(space, 'failed calling webhook "away.example.org"')
+    finally:
+        space.api.delete(f"{path}/{name}")
+
+
+def test_an_eviction_says_which_limit_was_broken(space: Space) -> None:
+    source = "import time\nopen('/tmp/big', 'wb').write(bytes(60 << 20))\ntime.sleep(600)\n"
+    space.start("greedy", source, {"resources": {"limits": {"ephemeral-storage": "8Mi"}}})
+    run = space.end_of("greedy", 180)
+    assert run.end == ("Failed", "Evicted"), run
+    assert "ephemeral local storage usage exceeds the total limit of containers 8Mi" in run.message
