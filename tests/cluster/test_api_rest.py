@@ -297,6 +297,14 @@ def test_the_operator_deletes_no_run_that_the_history_lacks(
         operator.stop()
 
 
+def test_the_end_of_a_run_that_goes_in_that_moment_is_the_answer(caller: Caller) -> None:
+    """The operator deletes it as soon as its end is written."""
+    for _ in range(3):
+        answer = caller.create("hello.py", wait=60, ttlSecondsAfterFinished=0)
+        assert answer.status == 201, answer
+        assert (answer.body["phase"], answer.body["output"]) == ("Succeeded", {"greeting": "Hello you"})
+
+
 def test_the_root_leads_programs_and_people_on(rest: ApiProcess) -> None:
     caller = Caller(rest.url, "")
     answer = caller.get("/")

@@ -341,3 +341,10 @@ def test_names_are_completed(scripts: Space, user: User) -> None:
     assert complete("scriptrun logs complet") == ["completed-1"]
     assert complete(f"scriptrun logs -n {scripts.name} complet") == ["completed-1"]
     assert complete("scriptrun list -n x") == []  # may not list namespaces: silence
+
+
+def test_a_run_that_is_deleted_in_the_moment_of_its_end(scripts: Space, user: User) -> None:
+    for number in range(3):
+        done = user.do("run", "greet.py", "--name", f"brief-{number}", "--var", "name=Ada", "--ttl", "0")
+        assert done.code == 0, done
+        assert json.loads(done.stdout)["greeting"] == "Hello Ada"

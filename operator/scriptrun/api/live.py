@@ -46,7 +46,7 @@ class Live:
         self._scripts: dict[Key, dict[str, Any]] = {}
         self._listed: set[tuple[str, str]] = set()
         self._deleted: deque[str] = deque(maxlen=_REMEMBERED)
-        self._waiting: defaultdict[str, set[asyncio.Future[None]]] = defaultdict(set)
+        self._waiting: defaultdict[str, set[asyncio.Future[dict[str, Any] | None]]] = defaultdict(set)
         self._reflectors = (
             Reflector(client, SCRIPTRUNS, EVERYTHING, self._take_run, self._forget_runs),
             Reflector(client, SCRIPTS, EVERYTHING, self._take_script, self._forget_scripts),
@@ -99,17 +99,17 @@ class Live:
         """Every run that matches, in no order."""
         return [known.summary for known in self._runs.get(query.namespace, {}).values() if query.matches(known.summary)]
 
-    async def wait_end(self, run: dict[str, Any]) -> None:
-        """Wait until a run is over or gone."""
+    async def wait_end(self, run: dict[str, Any]) -> dict[str, Any] | None:
+        """Wait until a run is over or gone; returns its end if that was seen, for it may be deleted at once."""
         metadata = run["metadata"]
         known = self._runs.get(metadata["namespace"], {}).get(metadata["name"])
         if known and known.summary.uid == metadata["uid"] and known.summary.finished_at:
-            return
+            return None
         self.put(run)  # so that its end is noticed even if no event of it was seen yet
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[dict[str, Any] | None] = asyncio.get_running_loop().create_future()
         self._waiting[metadata["uid"]].add(future)
         try:
-            await future
+            return await future
         finally:
             waiting = self._waiting[metadata["uid"]]
             waiting.discard(future)
@@ -128,20 +128,21 @@ class Live:
             self._deleted.append(run["metadata"]["uid"])
             if known and known.summary.uid == run["metadata"]["uid"]:
                 del self._runs[namespace][name]
-            self._wake(run["metadata"]["uid"])
+            self._wake(run["metadata"]["uid"], run)
         else:
             summary = summarize(run)
             if known and known.summary.uid != summary.uid:
                 self._wake(known.summary.uid)
             self._runs[namespace][name] = _Known(version, summary)
             if summary.finished_at:
-                self._wake(summary.uid)
+                self._wake(summary.uid, run)
         self._on_run(event, run)
 
-    def _wake(self, uid: str) -> None:
+    def _wake(self, uid: str, run: dict[str, Any] | None = None) -> None:
+        ended = run if run and (run.get("status") or {}).get("finishedAt") else None
         for future in self._waiting.get(uid, ()):
             with suppress(asyncio.InvalidStateError):
-                future.set_result(None)
+                future.set_result(ended)
 
     def _forget_runs(self, namespace: str, listed: set[Key], version: int) -> None:
         self._listed.add(("runs", namespace))

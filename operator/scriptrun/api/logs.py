@@ -156,7 +156,7 @@ class LogFollower:
         finally:
             end.cancel()
 
-    async def _find_pod(self, number: int, end: "asyncio.Task[None]") -> AsyncGenerator[tuple[int, str] | None, None]:
+    async def _find_pod(self, number: int, end: "asyncio.Task[Any]") -> AsyncGenerator[tuple[int, str] | None, None]:
         """Wait for the pod of an attempt or a later one to start; yields it, unless the run is over before."""
         pods = watch_objects(self._client, PODS, self._namespace, labelSelector=f"{RUN_LABEL}={self._name}")
         next_pod = asyncio.ensure_future(anext(pods))
@@ -181,7 +181,7 @@ class LogFollower:
             await asyncio.gather(next_pod, return_exceptions=True)
             await pods.aclose()  # type: ignore[attr-defined]
 
-    async def _copy(self, pod: str, place: Place, end: "asyncio.Task[None]") -> AsyncGenerator[Slice | None, None]:
+    async def _copy(self, pod: str, place: Place, end: "asyncio.Task[Any]") -> AsyncGenerator[Slice | None, None]:
         """Copy a pod's log to its end."""
         broken_at = 0.0
 
@@ -235,7 +235,7 @@ class LogFollower:
         for piece in cut_kept(kept or b"", place):
             yield piece
 
-    async def _finish(self, place: Place, end: "asyncio.Task[None]") -> AsyncGenerator[Slice | None, None]:
+    async def _finish(self, place: Place, end: "asyncio.Task[Any]") -> AsyncGenerator[Slice | None, None]:
         """Copy what is still missing of a run that is over; a fast one is over before its pod was seen to start."""
         try:
             run = await self._client.get(SCRIPTRUNS, self._namespace, self._name)

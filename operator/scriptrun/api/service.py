@@ -268,19 +268,30 @@ class RunService:
         metadata = run["metadata"]
         if seconds <= 0 or (run.get("status") or {}).get("finishedAt") or "resourceVersion" not in metadata:
             return run
-        waits = [asyncio.create_task(self._live.wait_end(run)), asyncio.create_task(self.stopping.wait())]
+        end, stop = asyncio.create_task(self._live.wait_end(run)), asyncio.create_task(self.stopping.wait())
         try:
-            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((end, stop), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            seen = end.result() if end.done() else None
         finally:
-            for task in waits:
-                task.cancel()
+            end.cancel()
+            stop.cancel()
         try:
             return await self._client.get(SCRIPTRUNS, metadata["namespace"], metadata["name"])
         except NotFound:
             record = await self._store.get(metadata["namespace"], metadata["name"]) if self._store else None
             if record is not None and record.summary.uid == metadata["uid"]:
                 return record.contents.document
+            # With ttlSecondsAfterFinished 0 a run is deleted in the moment of its end. Its input went with it: secrets
+            # out of ConfigMaps could not be hidden any more.
+            if seen is not None and not self._has_distant_secrets(seen):
+                return seen
             raise
+
+    def _has_distant_secrets(self, run: dict[str, Any]) -> bool:
+        """Whether values that have to be hidden may have come from elsewhere than from the run itself."""
+        script = self._live.script(run["metadata"]["namespace"], run["spec"]["scriptRef"]["name"])
+        schema = (script["spec"].get("variablesSchema") or {}) if script else None
+        return bool(run["spec"].get("variablesFrom")) and (schema is None or has_secrets(schema))
 
     async def find(self, caller: Caller, namespace: str, name: str) -> Found:
         """Find a run, in the cluster or in the history.
@@ -307,7 +318,7 @@ class RunService:
         script = self._live.script(run["metadata"]["namespace"], run["spec"]["scriptRef"]["name"])
         spec = script["spec"] if script else None
         variables = run["spec"].get("variables") or {}
-        if run["spec"].get("variablesFrom") and (spec is None or has_secrets(spec.get("variablesSchema") or {})):
+        if self._has_distant_secrets(run):
             variables = (await read_input(self._client, run))[0] or variables
         return Found(run, True, await self._hiding.find_secrets(run["metadata"]["namespace"], variables, spec))
 

@@ -128,7 +128,7 @@ def _start(build: Callable[[Session], Awaitable[dict[str, Any]]], flags: Flags, 
             log = open_log(sys.stderr, color=flags.color) if flags.follow else None
             run = await await_end(session.client, key, progress, log)
         started.clear()
-        output = await read_output(session.client, run) if not flags.output else None
+        output = await _read_output(session, run) if not flags.output else None
         return print_end(run, output, flags.output, log_shown=flags.follow)
 
     try:
@@ -139,6 +139,17 @@ def _start(build: Callable[[Session], Awaitable[dict[str, Any]]], flags: Flags, 
         if isinstance(error, KeyboardInterrupt):
             return INTERRUPTED
         raise
+
+
+async def _read_output(session: Session, run: dict[str, Any]) -> str | None:
+    """Read the output; with a TTL of 0 s it may have gone in the moment of the run's end."""
+    try:
+        return await read_output(session.client, run)
+    except NotFound as error:
+        if run["spec"].get("ttlSecondsAfterFinished") != 0:
+            raise
+        note(f"the output was deleted together with the run (ttlSecondsAfterFinished is 0): {error}")
+        return None
 
 
 def _print_started(run: dict[str, Any], form: str | None) -> None:

@@ -57,6 +57,8 @@ async def _watch_run(client: Client, key: tuple[str, str]) -> AsyncIterator[dict
     there = False
     async for type_, run in watch_objects(client, SCRIPTRUNS, namespace, fieldSelector=f"metadata.name={name}"):
         there = there or type_ == "ADDED"
+        if type_ == "DELETED" and is_finished(run):
+            yield run  # deleted in the moment of its end: its last state has that
         if type_ == "DELETED" or (type_ == LISTED and not there):
             raise NotFound(f"{name} was deleted while it was waited for", 404, "NotFound")
         if type_ == LISTED:

@@ -107,6 +107,27 @@ def test_an_api_server_away_for_long_ends_the_wait_but_not_the_run(
     assert done.stderr.splitlines()[-1].startswith("error: the API server has been away for a minute: later")
 
 
+@pytest.mark.parametrize("type_", ["MODIFIED", "DELETED"])
+def test_a_run_deleted_in_the_moment_of_its_end(api: ApiStub, scriptrun: Scriptrun, type_: str) -> None:
+    """With ttlSecondsAfterFinished 0. The watch may tell of end and deletion as one."""
+    end = _make_end("ScriptFailed", "Failed", exitCode=7, output={"a": 1})
+    _expect(api, list_of(_make_run()), list_of(), watch=events((type_, end), ("DELETED", end)))
+    done = _run(scriptrun, "--ttl", "0")
+    assert (done.code, json.loads(done.stdout)) == (7, {"a": 1})
+
+
+def test_its_large_output_is_gone_with_it(api: ApiStub, scriptrun: Scriptrun) -> None:
+    reference = {"configMap": f"{POD}-output", "key": "output.json", "bytes": 9000, "sha256": "0" * 64}
+    end = _make_end(outputRef=reference)
+    end["spec"]["ttlSecondsAfterFinished"] = 0
+    _expect(api, list_of(_make_run()), watch=events(("MODIFIED", end)))
+    api.on(f"GET {CONFIG_MAPS}/{POD}-output", refuse(404, "NotFound", "it is gone"))
+    done = _run(scriptrun, "--ttl", "0")
+    assert (done.code, done.stdout) == (0, "")
+    assert "hello-1: Succeeded" in done.stderr
+    assert "deleted together with the run" in done.stderr
+
+
 @pytest.mark.parametrize("gone", [events(("DELETED", _make_run())), events()])
 def test_a_run_deleted_meanwhile(api: ApiStub, scriptrun: Scriptrun, gone: Reply) -> None:
     _expect(api, list_of(_make_run()), list_of(), watch=gone)
