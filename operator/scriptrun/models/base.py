@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 __all__ = [
@@ -26,8 +26,14 @@ API_VERSION = f"{GROUP}/{VERSION}"
 Rule = Mapping[str, str]
 """One entry of ``x-kubernetes-validations``: ``rule`` and ``message`` (or ``messageExpression``)."""
 
-JsonObject = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "x-kubernetes-preserve-unknown-fields": True})]
-"""A JSON object of any content, kept as it is by the API server."""
+_FREE: dict[str, JsonValue] = {
+    "type": "object",
+    "x-kubernetes-preserve-unknown-fields": True,
+    # Else metadata.managedFields lists every key in it once more: a large object would be stored twice.
+    "x-kubernetes-map-type": "atomic",
+}
+JsonObject = Annotated[dict[str, Any], WithJsonSchema(_FREE)]
+"""A JSON object of any content, kept as it is by the API server, and applied as a whole."""
 
 AnyJson = Annotated[Any, WithJsonSchema({"x-kubernetes-preserve-unknown-fields": True})]
 """Any JSON value, kept as it is by the API server."""
