@@ -35,7 +35,11 @@ CASES: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "no-node": ({"nodeSelector": {"disk": "optical"}}, "Unschedulable", "nodes are available"),
     "too-big": ({"resources": {"requests": {"memory": "900Ti"}}}, "Unschedulable", "Insufficient memory"),
-    "no-account": ({"serviceAccountName": "absent"}, "Unschedulable", "create the ServiceAccount"),
+    "no-account": (
+        {"serviceAccountName": "absent", "output": {"transport": "TerminationMessage"}},
+        "Unschedulable",
+        "create the ServiceAccount",
+    ),
     "no-runner": ({"image": "scriptrun.dev/pause:1", "backoffLimit": 9}, "ImageError", "/opt/scriptrun/bin/runner"),
 }
 
@@ -144,6 +148,19 @@ def test_a_limit_range_that_allows_less(space: Space) -> None:
     assert "change resources in the Script to fit it" in run.message
 
 
+def _wait_refused(space: Space, words: str) -> None:
+    """Wait until pods are refused, with certain words; the API server takes a moment to know of a new rule."""
+    container = {
+        "name": "script",
+        "image": "none",
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }
+    security = {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}}
+    probe = {"metadata": {"name": "probe"}, "spec": {"securityContext": security, "containers": [container]}}
+    path = f"{space.path('pods')}?dryRun=All"
+    wait_for(f"pods to be refused: {words}", lambda: words in str(space.api.post(path, probe).body))
+
+
 @pytest.fixture
 def policy(space: Space) -> Iterator[Callable[[], None]]:
     """Has the API server refuse the pods of the test's namespace."""
@@ -163,9 +180,7 @@ def policy(space: Space) -> Iterator[Callable[[], None]]:
         space.create(f"{root}/validatingadmissionpolicies", {"metadata": {"name": name}, "spec": spec})
         binding = {"metadata": {"name": name}, "spec": {"policyName": name, "validationActions": ["Deny"]}}
         space.create(f"{root}/validatingadmissionpolicybindings", binding)
-        probe = {"metadata": {"name": "probe"}, "spec": {"containers": [{"name": "a", "image": "a"}]}}
-        path = f"{space.path('pods')}?dryRun=All"
-        wait_for("the policy to count", lambda: "closed" in str(space.api.post(path, probe).body))
+        _wait_refused(space, "closed")
 
     yield install
     for plural in ("validatingadmissionpolicybindings", "validatingadmissionpolicies"):
@@ -184,7 +199,7 @@ def test_a_webhook_that_does_not_answer(space: Space) -> None:
     webhook = {
         "name": "away.example.org",
         "admissionReviewVersions": ["v1"],
-        "sideEffects": "None",
+        "sideEffects": "NoneOnDryRun",
         "failurePolicy": "Fail",
         "timeoutSeconds": 1,
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": space.name}},
@@ -193,9 +208,7 @@ def test_a_webhook_that_does_not_answer(space: Space) -> None:
     }
     space.create(path, {"metadata": {"name": name}, "webhooks": [webhook]})
     try:
-        probe = {"metadata": {"name": "probe"}, "spec": {"containers": [{"name": "a", "image": "a"}]}}
-        dry = f"{space.path('pods')}?dryRun=All"
-        wait_for("the webhook to count", lambda: "away.example.org" in str(space.api.post(dry, probe).body))
+        _wait_refused(space, "failed calling webhook")
         _end_refused(space, 'failed calling webhook "away.example.org"')
     finally:
         space.api.delete(f"{path}/{name}")
