@@ -8,6 +8,7 @@ ScriptRunError
 │   ├── Forbidden             403
 │   │   └── QuotaExceeded     403 by a ResourceQuota
 │   ├── Invalid               422 / 400
+│   │   └── TooLarge          413, or more than etcd takes
 │   └── Unavailable           no connection, 429, 5xx: try again
 ├── UndeclaredAccess          the code used a verb that access.py does not declare
 ├── TaskError                 an orchestrator did not do what was asked
@@ -43,6 +44,7 @@ __all__ = [
     "Rejected",
     "ScriptRunError",
     "TaskError",
+    "TooLarge",
     "TryLater",
     "Unavailable",
     "UndeclaredAccess",
@@ -95,6 +97,10 @@ class QuotaExceeded(Forbidden):
 
 class Invalid(KubeError):
     """The object is not valid."""
+
+
+class TooLarge(Invalid):
+    """The request, or the object as it would be stored, is larger than the cluster takes: the same again can't help."""
 
 
 class Unavailable(KubeError):

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from dataclasses import replace
 from typing import Any
 
 from scriptrun.controller.observe import observe_run
@@ -11,7 +12,7 @@ from scriptrun.kube.resources import CONFIGMAPS, SCRIPTRUNS
 from scriptrun.models.facts import RunFacts
 from scriptrun.models.reasons import Reason
 from scriptrun.models.script import ScriptSpec
-from scriptrun.policies.acceptance import Inputs, Missing, check_digest, merge_variables
+from scriptrun.policies.acceptance import Inputs, Missing, check_digest, measure_stored, merge_variables
 from scriptrun.policies.documents import parse_document
 from scriptrun.policies.verdict import Verdict
 
@@ -23,8 +24,10 @@ async def observe_whole(client: Client, run: RunFacts) -> RunFacts | None:
     if not run.slim:
         return run
     listed = await client.list(SCRIPTRUNS, run.key[0], fieldSelector=f"metadata.name={run.key[1]}")
-    found = [observe_run(item, whole=True) for item in listed.get("items") or ()]
-    return next((whole for whole in found if whole.uid == run.uid), None)
+    for item in listed.get("items") or ():
+        if item["metadata"]["uid"] == run.uid:
+            return replace(observe_run(item, whole=True), stored_bytes=measure_stored(item))
+    return None
 
 
 async def _get(client: Client, namespace: str, name: str) -> dict[str, Any] | Missing:

@@ -174,11 +174,11 @@ class Reconciler:
         body = build_end(run, settle.verdict, standing.attempts, settle.attempt, job_name, now)
         written = await self._runs.write(run, body)
         self._let_next_start(run)
-        if not written:
+        if written is None:
             return
         if self._cache.list_lingering(run):
             self._queue.add(("run", *run.key))  # there may be no news of its pods any more
-        status = body["status"]
+        status = written["status"]
         metrics.observe_end(run, status, now)
         _log.info(
             "run ended",
@@ -222,7 +222,7 @@ class Reconciler:
         job_name = run.key[1] if standing.job else ""
         body = build_progress(run, progress, standing.attempts, job_name, now)
         if body["status"] != _own_status(run):
-            if not await self._runs.write(run, body):
+            if await self._runs.write(run, body) is None:
                 self._let_next_start(run)
 
     async def _end_attempts(self, run: RunFacts, standing: _Standing) -> None:

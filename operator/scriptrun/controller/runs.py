@@ -1,20 +1,29 @@
 """Keeps ScriptRuns: reads them where the cache can't be trusted, writes their status, deletes them in the end."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
+
+import structlog
 
 from scriptrun.controller.cache import Cache
 from scriptrun.controller.informer import WorkItem
 from scriptrun.controller.observe import observe_run
-from scriptrun.errors import Conflict, NotFound, Unavailable
+from scriptrun.desired.event import build_failure_event
+from scriptrun.desired.status import build_smaller_ends
+from scriptrun.errors import Conflict, KubeError, NotFound, TooLarge, Unavailable
 from scriptrun.kube.client import APPLY, Client
-from scriptrun.kube.resources import SCRIPTRUNS
+from scriptrun.kube.resources import EVENTS, SCRIPTRUNS
 from scriptrun.models.facts import Key, RunFacts
+from scriptrun.models.reasons import Reason
 from scriptrun.policies.ttl import decide_expiry
+from scriptrun.policies.verdict import Verdict
 from scriptrun.runtime.work_queue import WorkQueue
 
 __all__ = ["RunKeeper"]
+
+_log = structlog.get_logger(__name__)
 
 
 class RunKeeper:
@@ -35,6 +44,7 @@ class RunKeeper:
         self._clock = clock
         self._keep_until_stored = keep_until_stored
         self._unanswered: set[Key] = set()
+        self._full: dict[Key, tuple[str, int]] = {}
 
     async def observe(self, key: Key) -> RunFacts | None:
         """Observe a run: from the cache, or anew when the last write was refused or not answered.
@@ -48,15 +58,44 @@ class RunKeeper:
             if not listed.get("items"):
                 self._cache.drop_run(key, int(listed["metadata"]["resourceVersion"]))
         self._unanswered.discard(key)
+        if key not in self._cache.runs:
+            self._full.pop(key, None)
         return self._cache.runs.get(key)
 
-    async def write(self, run: RunFacts, body: dict[str, Any]) -> bool:
-        """Apply a status to the very version that it was decided for; says whether the run took it.
+    async def write(self, run: RunFacts, body: dict[str, Any]) -> dict[str, Any] | None:
+        """Apply a status to the very version that it was decided for; returns what was written, None for nothing.
+
+        An end for which the run's object has no room is written smaller. What can't be written at all is not tried
+        again until the run changes.
 
         Args:
             run: the run.
             body: as built by ``desired.status``.
         """
+        if self._full.get(run.key) == (run.uid, run.version):
+            return None
+        smaller = build_smaller_ends(run, body) if "finishedAt" in body["status"] else iter(())
+        while True:
+            try:
+                return body if await self._apply(run, body) else None
+            except TooLarge as error:
+                _log.warning("status has no room in its run", namespace=run.key[0], run=run.key[1], error=str(error))
+                if (found := next(smaller, None)) is None:
+                    break
+                body = found
+        if "finishedAt" in body["status"]:
+            self._full[run.key] = (run.uid, run.version)
+            await self._tell_full(run)
+        return None
+
+    async def _tell_full(self, run: RunFacts) -> None:
+        """Tell where there is room for it that a run can't be ended."""
+        _log.error("run can't be ended: its object is full, delete it", namespace=run.key[0], run=run.key[1])
+        verdict = Verdict(Reason.INPUT_TOO_LARGE, "the run is full: its end can't be written into it, delete it")
+        with suppress(KubeError):
+            await self._client.create(EVENTS, run.key[0], build_failure_event(run, verdict, self._clock()))
+
+    async def _apply(self, run: RunFacts, body: dict[str, Any]) -> bool:
         try:
             answer = await self._client.patch(SCRIPTRUNS, run.key, body, kind=APPLY, subresource="status")
         except Unavailable:

@@ -21,6 +21,7 @@ from scriptrun.policies.acceptance import (
     check_config,
     check_input_size,
     check_limits,
+    check_run_size,
     decide_missing_script,
     decide_missing_source,
 )
@@ -108,7 +109,7 @@ class Starter:
         whole = await observe_whole(self._client, run)
         if whole is None:
             return Wait("", "", _NAME_SECONDS)  # the news of its end are on their way
-        if wrong := await self._checks.check_given(run.key[0], whole.spec):
+        if wrong := check_run_size(whole.stored_bytes) or await self._checks.check_given(run.key[0], whole.spec):
             return wrong
         inputs = await observe_inputs(self._client, whole, script.spec)
         if isinstance(inputs, Missing):

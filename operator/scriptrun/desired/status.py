@@ -1,7 +1,7 @@
 """Status patches: what is said of a run and of a Script. Applied whole, by server-side apply, with our own manager."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,11 +26,13 @@ __all__ = [
     "build_end",
     "build_progress",
     "build_script_status",
+    "build_smaller_ends",
     "format_instant",
 ]
 
 INLINE_LIMIT_BYTES = 8192
 _MESSAGE_LIMIT = 4096
+_BRIEF_LIMIT = 200
 
 _PHASES = {Reason.COMPLETED: "Succeeded", Reason.CANCELED: "Canceled"}
 
@@ -191,6 +193,41 @@ def build_end(
         if verdict.reason not in (Reason.INVALID_OUTPUT, Reason.OUTPUT_LOST):
             status |= _build_output(last)
     return _patch(run, status)
+
+
+def build_smaller_ends(run: RunFacts, end: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Build ends to write where the run's object has no room for the whole one, the next smaller each time.
+
+    Args:
+        run: the run.
+        end: as ``build_end`` built it.
+    """
+    status = end["status"]
+    if "outputRef" in status or "output" not in status:
+        brief = {key: value for key, value in status.items() if key not in ("output", "attempts", "message")}
+        brief["conditions"] = [{**item, "message": ""} for item in status["conditions"]]
+        message = shorten(str(status.get("message") or ""), _BRIEF_LIMIT)
+        yield _patch(run, {**brief, **({"message": message} if message else {})})
+    reason = str(Reason.INPUT_TOO_LARGE)
+    told = "variables and task leave no room for the run's status; pass large data by reference"
+    yield _patch(
+        run,
+        {
+            "phase": "Failed",
+            "reason": reason,
+            "message": told,
+            "finishedAt": status["finishedAt"],
+            "conditions": [
+                {
+                    "type": "Succeeded",
+                    "status": "False",
+                    "reason": reason,
+                    "message": "",
+                    "lastTransitionTime": status["finishedAt"],
+                }
+            ],
+        },
+    )
 
 
 def build_script_status(

@@ -10,6 +10,7 @@ from scriptrun.errors import (
     KubeError,
     NotFound,
     QuotaExceeded,
+    TooLarge,
     Unavailable,
 )
 
@@ -20,10 +21,13 @@ _BY_STATUS: dict[int, type[KubeError]] = {
     403: Forbidden,
     404: NotFound,
     409: Conflict,
-    413: Invalid,
+    413: TooLarge,
     422: Invalid,
     429: Unavailable,
 }
+
+_TOO_LARGE = ("etcdserver: request is too large", "trying to send message larger than max")
+"""etcd's own words for what it will never take: the API server passes them on as 500."""
 
 
 def _pick(status: int, reason: str, message: str) -> type[KubeError]:
@@ -31,6 +35,8 @@ def _pick(status: int, reason: str, message: str) -> type[KubeError]:
         return AlreadyExists
     if status == 403 and "exceeded quota" in message:
         return QuotaExceeded
+    if status >= 500 and any(words in message for words in _TOO_LARGE):
+        return TooLarge
     if status == 422 and "metadata.uid: Invalid value" in message:
         return Conflict  # the object of that name is another one
     return _BY_STATUS.get(status, Unavailable if status >= 500 else KubeError)

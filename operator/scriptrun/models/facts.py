@@ -44,7 +44,8 @@ class RunFacts:
 
     ``awaited`` says that a bridge has yet to report its end: it holds the run by a finalizer. Somebody who deletes such
     a run cancels it: it goes once its end was reported. ``slim`` says that ``spec`` lacks the variables and the task:
-    they are too large to be kept of thousands of runs.
+    they are too large to be kept of thousands of runs. ``stored_bytes`` is its size in the cluster where it was read
+    whole because of its size, else 0.
     """
 
     key: Key
@@ -60,6 +61,7 @@ class RunFacts:
     ttl_seconds: int | None = None
     finished_at: datetime | None = None
     reason: Reason | None = None
+    stored_bytes: int = 0
     spec: dict[str, Any] = field(default_factory=dict)
     status: dict[str, Any] = field(default_factory=dict)
 

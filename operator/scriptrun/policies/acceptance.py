@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,7 @@ from scriptrun.policies.verdict import Verdict, Wait
 
 __all__ = [
     "INPUT_LIMIT_BYTES",
+    "RUN_LIMIT_BYTES",
     "Inputs",
     "Missing",
     "check_config",
@@ -24,16 +26,23 @@ __all__ = [
     "check_exact",
     "check_input_size",
     "check_limits",
+    "check_run_size",
     "check_variables",
     "decide_broken_schema",
     "decide_missing_script",
     "decide_missing_source",
     "find_config_fault",
     "list_given",
+    "measure_stored",
     "merge_variables",
 ]
 
 INPUT_LIMIT_BYTES = 900_000
+RUN_LIMIT_BYTES = 1_441_792
+"""Of a ScriptRun as it is stored: etcd takes 1.5 MiB, and 128 KiB are left for what its status may come to."""
+_ESCAPED_BYTES = {"<": 5, ">": 5, "&": 5, "\u2028": 3, "\u2029": 3}
+"""What the API server's JSON (Go's) has more of these than they have in UTF-8."""
+
 _POLL_SECONDS = 0.1, 1.0
 """Between two looks for what a run refers to: at first what is made together with the run is on its way."""
 
@@ -199,4 +208,30 @@ def check_input_size(config_map: dict[str, Any]) -> Verdict | None:
         Reason.INPUT_TOO_LARGE,
         f"script and variables together are {size} bytes, at most {INPUT_LIMIT_BYTES} are allowed; "
         "pass large data by reference",
+    )
+
+
+def measure_stored(body: dict[str, Any]) -> int:
+    """Measure an object as the API server stores it, in bytes.
+
+    Args:
+        body: the whole of it, managedFields included, and nested no deeper than can be written.
+    """
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    escaped = sum(more * text.count(character) for character, more in _ESCAPED_BYTES.items())
+    return len(text.encode(errors="surrogatepass")) + escaped
+
+
+def check_run_size(stored_bytes: int) -> Verdict | None:
+    """Check that a run leaves room for its own status: one that can't be written would never end.
+
+    Args:
+        stored_bytes: of the ScriptRun as it was created.
+    """
+    if stored_bytes <= RUN_LIMIT_BYTES:
+        return None
+    return Verdict(
+        Reason.INPUT_TOO_LARGE,
+        f"the ScriptRun has {stored_bytes} bytes with its variables and task, at most {RUN_LIMIT_BYTES} are allowed, "
+        "since its status is kept with it; pass large data by reference",
     )

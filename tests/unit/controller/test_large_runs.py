@@ -11,7 +11,11 @@ from scriptrun.controller.cache import Cache
 from scriptrun.controller.informer import WorkItem
 from scriptrun.controller.observe import observe_run, observe_script
 from scriptrun.controller.reconcile import Reconciler
+from scriptrun.controller.runs import RunKeeper
+from scriptrun.errors import TooLarge
 from scriptrun.kube.client import Client
+from scriptrun.kube.resources import Resource
+from scriptrun.models.facts import Key
 from scriptrun.runtime.work_queue import WorkQueue
 from unit.controller.server import NO_FAULTS, Server, ServerClient
 
@@ -79,3 +83,97 @@ async def test_a_large_run_is_checked_with_all_its_variables() -> None:
     assert run["status"]["reason"] == "InvalidVariables"
     assert "Kubernetes rounds" in run["status"]["message"]
     assert world.server.of_kind("jobs") == []
+
+
+async def test_a_run_that_leaves_no_room_for_its_status_is_refused_with_the_numbers() -> None:
+    world = _World({"text": "x" * 1_450_000})
+    await world.reconciler.reconcile(("space", "hello-1"))
+    [run] = world.server.of_kind("scriptruns")
+    assert run["status"]["reason"] == "InputTooLarge"
+    assert "at most 1441792 are allowed" in run["status"]["message"]
+    assert world.server.of_kind("jobs") == world.server.of_kind("configmaps") == []
+
+
+class _FullClient:
+    """An API server whose etcd has room for so many bytes of a run's status."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.tried: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = []
+
+    async def patch(self, _resource: Resource, _key: Key, body: dict[str, Any], **_: Any) -> dict[str, Any]:
+        self.tried.append(body["status"])
+        if len(json.dumps(body["status"])) > self.room:
+            raise TooLarge("etcdserver: request is too large", 500)
+        return run_body(version=2000, status=body["status"])
+
+    async def create(self, _resource: Resource, _namespace: str, body: dict[str, Any]) -> dict[str, Any]:
+        self.events.append(body)
+        return body
+
+
+END: dict[str, Any] = {
+    "phase": "Succeeded",
+    "reason": "Completed",
+    "message": "m" * 1000,
+    "conditions": [{"type": "Succeeded", "status": "True", "reason": "Completed", "message": "m" * 1000}],
+    "output": {"text": "o" * 5000},
+    "outputRef": {"configMap": "c", "key": "output.json", "bytes": 5012, "sha256": "0" * 64},
+    "finishedAt": instant(9),
+}
+
+
+def _keep(room: int) -> tuple[_FullClient, Cache, RunKeeper]:
+    client, cache = _FullClient(room), Cache()
+    cache.put_run(observe_run(run_body(version=7, ttlSecondsAfterFinished=3600)))
+    queue: WorkQueue[WorkItem] = WorkQueue()
+    return client, cache, RunKeeper(cast(Client, client), cache, queue, lambda: at(10))
+
+
+@pytest.mark.parametrize(
+    ("room", "reason", "output"),
+    [(10_000, "Completed", True), (1000, "Completed", False), (450, "InputTooLarge", False)],
+)
+async def test_an_end_that_has_no_room_is_written_smaller(room: int, reason: str, output: bool) -> None:
+    client, cache, keeper = _keep(room)
+    written = await keeper.write(cache.runs["space", "hello-1"], {"metadata": {}, "status": END})
+    assert written is not None
+    status = written["status"]
+    assert (status["reason"], "output" in status) == (reason, output)
+    assert ("outputRef" in status) is (reason == "Completed")
+    assert cache.runs["space", "hello-1"].finished
+    assert client.events == []
+
+
+async def test_an_only_copy_of_an_output_is_not_left_out_without_a_word() -> None:
+    client, cache, keeper = _keep(1000)
+    status = {key: value for key, value in END.items() if key != "outputRef"}
+    written = await keeper.write(cache.runs["space", "hello-1"], {"metadata": {}, "status": status})
+    assert written is not None
+    assert written["status"]["reason"] == "InputTooLarge"
+    assert len(client.tried) == 2
+
+
+async def test_what_can_not_be_written_is_told_once_and_not_tried_again_until_the_run_changes() -> None:
+    client, cache, keeper = _keep(10)
+    run = cache.runs["space", "hello-1"]
+    assert await keeper.write(run, {"metadata": {}, "status": END}) is None
+    assert len(client.tried) == 3
+    assert await keeper.write(run, {"metadata": {}, "status": END}) is None
+    assert len(client.tried) == 3
+    [event] = client.events
+    assert event["reason"] == "InputTooLarge"
+    assert "delete it" in event["message"]
+    cache.put_run(observe_run(run_body(version=8)))
+    client.room = 10_000
+    assert await keeper.write(cache.runs["space", "hello-1"], {"metadata": {}, "status": END}) is not None
+
+
+async def test_a_progress_that_has_no_room_leaves_the_run_going_on() -> None:
+    client, cache, keeper = _keep(10)
+    run = cache.runs["space", "hello-1"]
+    assert await keeper.write(run, {"metadata": {}, "status": {"phase": "Running", "message": "m" * 99}}) is None
+    client.room = 10_000
+    assert await keeper.write(run, {"metadata": {}, "status": END}) is not None
+    assert client.events == []

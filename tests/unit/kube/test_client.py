@@ -19,6 +19,7 @@ from scriptrun.errors import (
     KubeError,
     NotFound,
     QuotaExceeded,
+    TooLarge,
     Unavailable,
     UndeclaredAccess,
 )
@@ -62,6 +63,10 @@ def answer(status: int, **body: Any) -> Handler:
         (403, {"reason": "Forbidden", "message": "exceeded quota: runs"}, QuotaExceeded),
         (422, {"reason": "Invalid"}, Invalid),
         (422, {"reason": "Invalid", "message": 'x is invalid: metadata.uid: Invalid value: "u": immutable'}, Conflict),
+        (413, {"reason": "RequestEntityTooLarge"}, TooLarge),
+        (500, {"message": "etcdserver: request is too large"}, TooLarge),
+        (500, {"message": "rpc error: trying to send message larger than max (3 vs. 2)"}, TooLarge),
+        (500, {"message": "etcdserver: request timed out"}, Unavailable),
         (429, {}, Unavailable),
         (503, {}, Unavailable),
         (418, {}, KubeError),

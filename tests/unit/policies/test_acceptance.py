@@ -12,15 +12,18 @@ from builders import at, run_facts, script_spec
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.acceptance import (
     INPUT_LIMIT_BYTES,
+    RUN_LIMIT_BYTES,
     Missing,
     check_config,
     check_digest,
     check_exact,
     check_input_size,
     check_limits,
+    check_run_size,
     check_variables,
     decide_missing_script,
     decide_missing_source,
+    measure_stored,
     merge_variables,
 )
 from scriptrun.policies.verdict import Verdict, Wait
@@ -199,3 +202,21 @@ class TestInputSize:
         size = sum(len(key) + len(value.encode()) for key, value in data.items())
         size += sum(len(key) + len(value) for key, value in binary.items())
         assert f" {size + len('script') + len(filler)} bytes" in refused.message
+
+
+class TestRunSize:
+    def test_the_limit_leaves_room_for_a_status(self) -> None:
+        assert check_run_size(0) is None, "a small one is not measured"
+        assert check_run_size(RUN_LIMIT_BYTES) is None
+        assert RUN_LIMIT_BYTES + 128 * 1024 == 1536 * 1024
+
+    def test_one_more_does_not_and_both_numbers_are_told(self) -> None:
+        wrong = check_run_size(RUN_LIMIT_BYTES + 1)
+        assert wrong is not None
+        assert wrong.reason is Reason.INPUT_TOO_LARGE
+        assert "1441793 bytes" in wrong.message
+        assert "at most 1441792" in wrong.message
+
+    def test_it_is_measured_as_go_writes_it(self) -> None:
+        assert measure_stored({"a": "ä"}) == len('{"a":"ä"}'.encode())
+        assert measure_stored({"a": "<&>\u2028"}) == len('{"a":"\\u003c\\u0026\\u003e\\u2028"}')
