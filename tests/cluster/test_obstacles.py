@@ -133,11 +133,17 @@ def test_the_runs_deadline_does_not_hide_a_quota(space: Space) -> None:
 
 
 def test_a_retry_that_is_refused_says_so_and_how_the_last_attempt_failed(space: Space) -> None:
-    space.start("halfway", "import time\ntime.sleep(3)\nraise SystemExit('no luck')", {"backoffLimit": 3, **SHORT})
+    space.start(
+        "halfway",
+        "import time\ntime.sleep(3)\nraise SystemExit('no luck')",
+        {"backoffLimit": 3, "activeDeadlineSeconds": 30},
+    )
     space.wait_started("halfway")
     _set_quota(space, pods="0")
-    run = space.end_of("halfway", 40)
-    assert run.phase == "Failed"
+    run = space.end_of("halfway", 60)
+    assert run.end == ("Failed", "Unschedulable"), run
+    assert "exceeded quota: team" in run.message
+    assert "attempt 1: ScriptFailed" in run.message
     assert "no luck" in run.message
 
 
@@ -162,17 +168,17 @@ def _wait_refused(space: Space, words: str) -> None:
 
 
 @pytest.fixture
-def policy(space: Space) -> Iterator[Callable[[], None]]:
-    """Has the API server refuse the pods of the test's namespace."""
+def policy(space: Space) -> Iterator[Callable[[str, str], None]]:
+    """Has the API server refuse objects of a kind in the test's namespace."""
     name = f"no-pods-{space.name}"
     root = f"/apis/{ADMISSION}"
 
-    def install() -> None:
-        pods = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+    def install(group: str, plural: str) -> None:
+        refused = {"apiGroups": [group], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": [plural]}
         spec: Manifest = {
             "failurePolicy": "Fail",
             "matchConstraints": {
-                "resourceRules": [pods],
+                "resourceRules": [refused],
                 "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": space.name}},
             },
             "validations": [{"expression": "false", "message": "the shop is closed"}],
@@ -180,16 +186,31 @@ def policy(space: Space) -> Iterator[Callable[[], None]]:
         space.create(f"{root}/validatingadmissionpolicies", {"metadata": {"name": name}, "spec": spec})
         binding = {"metadata": {"name": name}, "spec": {"policyName": name, "validationActions": ["Deny"]}}
         space.create(f"{root}/validatingadmissionpolicybindings", binding)
-        _wait_refused(space, "closed")
 
     yield install
     for plural in ("validatingadmissionpolicybindings", "validatingadmissionpolicies"):
         space.api.delete(f"{root}/{plural}/{name}")
 
 
-def test_a_policy_that_lets_no_pod_in(space: Space, policy: Callable[[], None]) -> None:
-    policy()
+def test_a_policy_that_lets_no_pod_in(space: Space, policy: Callable[[str, str], None]) -> None:
+    policy("", "pods")
+    _wait_refused(space, "closed")
     _end_refused(space, "the shop is closed")
+
+
+def test_a_policy_that_lets_no_job_in(space: Space, policy: Callable[[str, str], None]) -> None:
+    """The operator itself is refused then."""
+    policy("batch", "jobs")
+    pod = {"restartPolicy": "Never", "containers": [{"name": "a", "image": "a"}]}
+    probe = {"metadata": {"name": "probe"}, "spec": {"template": {"spec": pod}}}
+    dry = f"{space.job_path()}?dryRun=All"
+    wait_for("the policy to count", lambda: "closed" in str(space.api.post(dry, probe).body))
+    space.start("refused", QUICK, {"startDeadlineSeconds": 5})
+    run = space.end_of("refused", 40)
+    assert run.end == ("Failed", "Unschedulable"), run
+    assert "the shop is closed" in run.message
+    assert "startDeadlineSeconds 5 is over" in run.message
+    assert ("Pending", "Forbidden") in {version.end for version in space.history("refused")}
 
 
 def test_a_webhook_that_does_not_answer(space: Space) -> None:

@@ -58,6 +58,8 @@ CASES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "init-fails": ("init-fails", GOOD, {}),
     "volume": ("volume", GOOD, {"activeDeadlineSeconds": 15}),
     "volume-start": ("volume", GOOD, {"startDeadlineSeconds": 8}),
+    "no-exec": ("no-exec", GOOD, {}),
+    "no-python": ("no-python", GOOD, {}),
     "privileged": ("privileged", GOOD, {"startDeadlineSeconds": 5}),
     "no-image-late": ("no-image", GOOD, {"activeDeadlineSeconds": 8}),
 }
@@ -331,6 +333,17 @@ def test_a_volume_that_was_added_and_can_not_be_had(runs: Space, name: str, over
     assert 'secret "mesh-certificates" not found' in run.message
     assert over in run.message
     assert ("Pending", "SourceMissing") in {version.end for version in runs.history(name)}
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("no-exec", ("exec format error", "another architecture")), ("no-python", ("python0",))]
+)
+def test_a_runner_that_can_not_be_executed(runs: Space, name: str, words: tuple[str, ...]) -> None:
+    """As the script's container is changed here, so an image may be made. Only the container's log says so."""
+    run = runs.end_of(name)
+    assert run.end == ("Failed", "ImageError"), run
+    for word in words:
+        assert word in run.message
 
 
 def test_a_pod_that_is_refused_for_what_was_added(runs: Space) -> None:

@@ -22,6 +22,8 @@ _PORT = 8443
 _WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 _RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 _ABSENT = {"secretName": "mesh-certificates"}
+_EXECUTABLE = {"name": NAME, "defaultMode": 0o555}
+_SCRIPT = "/spec/containers/0"
 _STAY = """
 import signal, sys
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -66,6 +68,13 @@ def build_patches(image: str) -> dict[str, list[Manifest]]:
         "not-ready": before(_STAY, restartPolicy="Always", startupProbe=probe),
         "init-fails": before("import sys\nsys.exit(7)"),
         "volume": [{"op": "add", "path": "/spec/volumes/-", "value": {"name": "certs", "secret": _ABSENT}}],
+        # What an image for another architecture, or one without python3, comes to.
+        "no-exec": [
+            {"op": "add", "path": "/spec/volumes/-", "value": {"name": "odd", "configMap": _EXECUTABLE}},
+            {"op": "add", "path": f"{_SCRIPT}/volumeMounts/-", "value": {"name": "odd", "mountPath": "/odd"}},
+            {"op": "replace", "path": f"{_SCRIPT}/command", "value": ["/odd/tls.crt"]},
+        ],
+        "no-python": [{"op": "replace", "path": f"{_SCRIPT}/command", "value": ["/usr/bin/env", "python0"]}],
         "privileged": before(_STAY, securityContext={"privileged": True}),
     }
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import datetime
 
 from scriptrun.controller.slots import ConcurrencySlots
 from scriptrun.models.facts import JobFacts, Key, PodFacts, ResultFacts, RunFacts, ScriptFacts
@@ -29,6 +30,7 @@ class Cache:
         starting: uids of runs that were given their turn and have no Job yet. Changed by ``begin`` only.
         uncertain: uids of runs that may have a Job which nobody here has seen.
         supplied: uids of runs whose input is known to be there.
+        refused: since when the API server refuses what is made for a run, by its uid. A new process counts anew.
         unfinished_count: how many runs have not ended.
         lingering: pods that go on after their run's end and must not, by their names, under that run's uid; None in the
             place of one that was seen to.
@@ -46,6 +48,7 @@ class Cache:
         self.starting: set[str] = set()
         self.uncertain: set[str] = set()
         self.supplied: set[str] = set()
+        self.refused: dict[str, datetime] = {}
         self.unfinished_count = 0
         self.lingering: dict[str, dict[str, PodFacts | None]] = {}
         self._gone: dict[Key, int] = {}
@@ -111,6 +114,7 @@ class Cache:
             keys.discard(run.key)
         for uids in (self.starting, self.uncertain, self.supplied):
             uids.discard(run.uid)
+        self.refused.pop(run.uid, None)
         self._slots.leave(run.key)
 
     def drop_orphans(self) -> None:
@@ -123,8 +127,9 @@ class Cache:
         known = {run.uid for run in self.runs.values()}
         for uids in (self.starting, self.uncertain, self.supplied):
             uids.intersection_update(known)
-        for uid in self.lingering.keys() - known:
-            del self.lingering[uid]
+        for by_uid in (self.lingering, self.refused):
+            for uid in by_uid.keys() - known:
+                del by_uid[uid]
         self._gone, self._long_gone = {}, self._gone
 
     def is_over(self, key: Key) -> bool:

@@ -27,13 +27,13 @@ from scriptrun.policies.acceptance import (
 )
 from scriptrun.policies.admission import decide_admission
 from scriptrun.policies.interruptions import check_script
+from scriptrun.policies.obstacles import decide_refused
 from scriptrun.policies.verdict import Verdict, Wait
 from scriptrun.runtime.checks import Checks
 from scriptrun.settings import Settings
 
 __all__ = ["Starter"]
 
-_REFUSED_SECONDS = 5.0
 _NAME_SECONDS = 0.5
 
 
@@ -70,7 +70,7 @@ class Starter:
         try:
             return await self._create(run, script, config_map)
         except (Forbidden, Invalid) as error:
-            return _decide_refused(run, error)
+            return self._decide_refused(run, error, now)
 
     async def supply(self, run: RunFacts, job: JobFacts, now: datetime) -> Verdict | Wait | None:
         """See to it that a Job's pods find the input that the Job was made for; None when they do.
@@ -95,7 +95,7 @@ class Starter:
                 return Verdict(Reason.DIGEST_MISMATCH, said)
             await self._replace_input(run, found, config_map)
         except (Forbidden, Invalid) as error:
-            return _decide_refused(run, error)
+            return self._decide_refused(run, error, now)
         self._cache.supplied.add(run.uid)
         return None
 
@@ -191,14 +191,15 @@ class Starter:
             await self._client.delete(CONFIGMAPS, run.key[0], old["metadata"]["name"], options)
         await self._client.create(CONFIGMAPS, run.key[0], new)
 
-
-def _decide_refused(run: RunFacts, error: Forbidden | Invalid) -> Verdict | Wait:
-    """Decide what to do when the API server refuses to make an object for a run."""
-    if isinstance(error, Forbidden):
-        return Wait(type(error).__name__, str(error), _REFUSED_SECONDS)
-    return Verdict(
-        Reason.SCRIPT_NOT_ALLOWED, f'what Script "{run.script}" asks for is refused by the API server: {error}'
-    )
+    def _decide_refused(self, run: RunFacts, error: Forbidden | Invalid, now: datetime) -> Verdict | Wait:
+        """Decide what to do when the API server refuses to make an object for a run."""
+        if isinstance(error, Invalid):
+            said = f'what Script "{run.script}" asks for is refused by the API server: {error}'
+            return Verdict(Reason.SCRIPT_NOT_ALLOWED, said)
+        script = self._cache.scripts.get((run.key[0], run.script))
+        deadline = script.spec.start_deadline_seconds if script else 0
+        since = self._cache.refused.setdefault(run.uid, now)
+        return decide_refused(type(error).__name__, str(error), since, deadline, now)
 
 
 def _wait_for_remains(what: str) -> Wait:

@@ -2,14 +2,29 @@
 
 import re
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from scriptrun.models.facts import INIT_RUNNING, EventFacts, PodFacts
 from scriptrun.models.reasons import Reason
-from scriptrun.policies.verdict import Verdict
+from scriptrun.policies.verdict import Verdict, Wait
 
-__all__ = ["find_obstacle", "judge_event", "keep_obstacle", "recall_obstacle"]
+__all__ = [
+    "QUOTA_EXCEEDED",
+    "REFUSALS",
+    "decide_refused",
+    "find_obstacle",
+    "judge_event",
+    "keep_obstacle",
+    "recall_obstacle",
+    "recall_refusal",
+]
 
+QUOTA_EXCEEDED = "QuotaExceeded"
+REFUSALS = frozenset({"Forbidden", QUOTA_EXCEEDED})
+"""Reasons for which a run waits when the API server does not let its Job or input in."""
+
+_REFUSED_SECONDS = 5.0
 _CONFIG_REASONS = {"CreateContainerConfigError"}
 _OBSTACLES = {Reason.UNSCHEDULABLE, Reason.IMAGE_ERROR, Reason.SOURCE_MISSING, Reason.SIDECAR_FAILED}
 _IMAGE_REASONS = {
@@ -102,7 +117,30 @@ def _field_of(name: str) -> str:
 
 def recall_obstacle(status: dict[str, Any]) -> Verdict | None:
     """Recall from a run's own status what it waited for when it was last written."""
-    reason, message = status.get("reason"), status.get("message")
-    if reason not in _OBSTACLES or not isinstance(message, str) or "finishedAt" in status:
+    reason, message = str(status.get("reason")), status.get("message")
+    if not isinstance(message, str) or "finishedAt" in status:
         return None
-    return Verdict(Reason(reason), message)
+    if reason in REFUSALS:
+        return Verdict(Reason.UNSCHEDULABLE, message)
+    return Verdict(Reason(reason), message) if reason in _OBSTACLES else None
+
+
+def recall_refusal(status: dict[str, Any]) -> Verdict | None:
+    """Recall that the API server refused what the operator makes for a run: without its input no pod starts."""
+    return recall_obstacle(status) if status.get("reason") in REFUSALS else None
+
+
+def decide_refused(reason: str, said: str, since: datetime, deadline_seconds: float, now: datetime) -> Verdict | Wait:
+    """Wait until the API server lets a run's Job and input in; only room in a quota is waited for without an end.
+
+    Args:
+        reason: one of ``REFUSALS``.
+        said: the API server's words.
+        since: when it first refused.
+        deadline_seconds: the Script's startDeadlineSeconds.
+        now: aware UTC.
+    """
+    left = deadline_seconds - (now - since).total_seconds()
+    if reason == QUOTA_EXCEEDED or left > 0:
+        return Wait(reason, said, min(_REFUSED_SECONDS, left) if left > 0 else _REFUSED_SECONDS)
+    return Verdict(Reason.UNSCHEDULABLE, f"{said} (startDeadlineSeconds {deadline_seconds:g} is over)")

@@ -9,7 +9,7 @@ from scriptrun.models.facts import INIT_RUNNING, NOT_STARTED, EventFacts, JobFac
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import Attempt
 from scriptrun.policies.faults import find_output_fault
-from scriptrun.policies.obstacles import find_obstacle, judge_event, recall_obstacle
+from scriptrun.policies.obstacles import find_obstacle, judge_event, recall_obstacle, recall_refusal
 from scriptrun.policies.text import shorten
 from scriptrun.policies.verdict import Verdict, Wait
 
@@ -61,7 +61,7 @@ def decide_outcome(
         return Wait("Suspended", "somebody suspended the Job: the run goes on once its spec.suspend is false again")
     if last is not None and last.verdict is not None:
         return _decide_retry(job, attempts, event, now)
-    return _decide_start(job, last, event, now)
+    return _decide_start(run, job, last, event, now)
 
 
 def _judge_canceled(run: RunFacts, last: Attempt | None) -> Verdict:
@@ -164,7 +164,9 @@ def _settle_complete(last: Attempt | None) -> Settle:
     return Settle(Verdict(Reason.OUTPUT_LOST, "the Job is complete, but its pod and output are not there"), last)
 
 
-def _decide_start(job: JobFacts, last: Attempt | None, event: EventFacts | None, now: datetime) -> Settle | Wait:
+def _decide_start(
+    run: RunFacts, job: JobFacts, last: Attempt | None, event: EventFacts | None, now: datetime
+) -> Settle | Wait:
     """Wait for the Job's pod, saying what for; give up on one that can't start."""
     since = last.pod.created if last else (job.started_at or job.created)
     look = _time_look(since, now)
@@ -176,7 +178,7 @@ def _decide_start(job: JobFacts, last: Attempt | None, event: EventFacts | None,
     if pod.started_at is not None or pod.deleting:
         # Until the Job has its end, the run goes on saying what it waited for.
         return Wait(obstacle.reason, obstacle.message) if obstacle and not pod.started_at else Wait("", "")
-    obstacle = obstacle or judge_event(event)
+    obstacle = obstacle or recall_refusal(run.status) or judge_event(event)
     if obstacle is None:
         told = f"{event.reason}: {event.message}" if event else ""
         return Wait("PodPending", f"pod {pod.name} is starting{_describe_init(pod) or (told and f': {told}')}", look)
@@ -225,13 +227,14 @@ def has_run(attempt: Attempt) -> bool:
 def _find_last_obstacle(run: RunFacts, last: Attempt | None, event: EventFacts | None) -> Verdict | None:
     """Find what was in the way of a run's last attempt, as far as that is known by now."""
     if last is None:
-        return judge_event(event) or recall_obstacle(run.status)
+        return recall_obstacle(run.status) or judge_event(event)
     if has_run(last):
-        # That another pod could not be made is said of a time after this one had ended.
-        return judge_event(event) if last.verdict else None
+        # That another pod could not be made is said of the time after this one had ended by itself.
+        waits = last.verdict is not None and not last.pod.cut_short
+        return (judge_event(event) or recall_obstacle(run.status)) if waits else None
     if last.verdict and not last.pod.cut_short:
         return last.verdict
-    return find_obstacle(last.pod) or judge_event(event) or recall_obstacle(run.status)
+    return find_obstacle(last.pod) or recall_obstacle(run.status) or judge_event(event)
 
 
 def _describe_init(pod: PodFacts) -> str:

@@ -12,7 +12,7 @@ from scriptrun.controller.observe import observe_event, observe_job
 from scriptrun.models.facts import INIT_RUNNING, NOT_STARTED, Blocker, EventFacts, JobFacts, PodFacts
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import Attempt, judge_attempt
-from scriptrun.policies.obstacles import find_obstacle, judge_event, recall_obstacle
+from scriptrun.policies.obstacles import decide_refused, find_obstacle, judge_event, recall_obstacle
 from scriptrun.policies.outcome import Settle, decide_outcome
 from scriptrun.policies.verdict import Verdict, Wait
 
@@ -76,6 +76,14 @@ class TestRunsDeadline:
         verdict = end(decide_outcome(run_facts(status=status), job("DeadlineExceeded"), [attempt(pod)], at(9)))
         assert verdict.reason is Reason.TIMEOUT
         assert "another attempt" not in verdict.message
+
+    def test_a_retry_that_was_refused_is_recalled_with_how_the_last_attempt_failed(self) -> None:
+        told = "no pod can be made: exceeded quota: team\nattempt 1: ScriptFailed: boom"
+        run = run_facts(status={"phase": "Running", "reason": "Unschedulable", "message": told})
+        pod = pod_facts(state={"terminated": ended_state(1)})
+        verdict = end(decide_outcome(run, job("DeadlineExceeded", backoffLimit=3), [attempt(pod)], at(9)))
+        assert verdict.reason is Reason.UNSCHEDULABLE
+        assert told in verdict.message
 
     def test_nothing_known_is_a_timeout_that_says_that_the_script_had_not_started(self) -> None:
         status = {"phase": "Pending", "reason": "PodPending", "message": "pod x is starting: Pulling: image y"}
@@ -261,3 +269,27 @@ def test_a_job_that_was_never_given_a_start_is_counted_from_its_creation() -> No
     held = observe_job(body)
     assert isinstance(decide_outcome(RUN, held, [], at(14), event("FailedCreate", QUOTA)), Wait)
     assert isinstance(decide_outcome(RUN, held, [], at(15), event("FailedCreate", QUOTA)), Settle)
+
+
+class TestRefusedJobs:
+    """The API server does not let the operator make a run's Job or its input."""
+
+    def test_leave_is_waited_for_until_the_start_deadline(self) -> None:
+        assert decide_refused("Forbidden", "denied: no", at(10), 60, at(20)) == Wait("Forbidden", "denied: no", 5.0)
+        assert decide_refused("Forbidden", "denied: no", at(10), 60, at(69)) == Wait("Forbidden", "denied: no", 1.0)
+        late = decide_refused("Forbidden", "denied: no", at(10), 60, at(70))
+        assert late == Verdict(Reason.UNSCHEDULABLE, "denied: no (startDeadlineSeconds 60 is over)")
+
+    def test_room_in_a_quota_for_jobs_is_a_queue_without_an_end(self) -> None:
+        assert decide_refused("QuotaExceeded", "full", at(10), 60, at(9999)) == Wait("QuotaExceeded", "full", 5.0)
+
+    @pytest.mark.parametrize("reason", ["Forbidden", "QuotaExceeded"])
+    def test_an_input_that_is_refused_is_why_the_pod_does_not_start(self, reason: str) -> None:
+        run = run_facts(status={"phase": "Pending", "reason": reason, "message": "exceeded quota: maps"})
+        said = event("FailedMount", 'configmap "hello-1-input" not found')
+        for decision in (
+            decide_outcome(run, job(startDeadlineSeconds=9), [attempt(pod_facts())], at(10), said),
+            decide_outcome(run, job("DeadlineExceeded"), [attempt(pod_facts())], at(10)),
+        ):
+            assert end(decision).reason is Reason.UNSCHEDULABLE
+            assert "exceeded quota: maps" in end(decision).message
