@@ -2,15 +2,24 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from scriptrun.controller.slots import ConcurrencySlots
-from scriptrun.models.facts import JobFacts, Key, PodFacts, ResultFacts, RunFacts, ScriptFacts
+from scriptrun.models.facts import EventFacts, JobFacts, Key, PodFacts, ResultFacts, RunFacts, ScriptFacts
 from scriptrun.policies.lingering import is_lingering
 from scriptrun.policies.obstacles import keep_obstacle
 
-__all__ = ["Cache"]
+__all__ = ["Cache", "Explanation"]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The last answer to the question what Events say of a run's Job or pod, the uid of which is its subject."""
+
+    subject: str
+    asked_at: datetime
+    event: EventFacts | None
 
 
 class Cache:
@@ -31,6 +40,7 @@ class Cache:
         uncertain: uids of runs that may have a Job which nobody here has seen.
         supplied: uids of runs whose input is known to be there.
         refused: since when the API server refuses what is made for a run, by its uid. A new process counts anew.
+        explained: what Events say of runs that wait, by their uids.
         unfinished_count: how many runs have not ended.
         lingering: pods that go on after their run's end and must not, by their names, under that run's uid; None in the
             place of one that was seen to.
@@ -49,6 +59,7 @@ class Cache:
         self.uncertain: set[str] = set()
         self.supplied: set[str] = set()
         self.refused: dict[str, datetime] = {}
+        self.explained: dict[str, Explanation] = {}
         self.unfinished_count = 0
         self.lingering: dict[str, dict[str, PodFacts | None]] = {}
         self._gone: dict[Key, int] = {}
@@ -115,6 +126,7 @@ class Cache:
         for uids in (self.starting, self.uncertain, self.supplied):
             uids.discard(run.uid)
         self.refused.pop(run.uid, None)
+        self.explained.pop(run.uid, None)
         self._slots.leave(run.key)
 
     def drop_orphans(self) -> None:
@@ -127,7 +139,7 @@ class Cache:
         known = {run.uid for run in self.runs.values()}
         for uids in (self.starting, self.uncertain, self.supplied):
             uids.intersection_update(known)
-        for by_uid in (self.lingering, self.refused):
+        for by_uid in (self.lingering, self.refused, self.explained):
             for uid in by_uid.keys() - known:
                 del by_uid[uid]
         self._gone, self._long_gone = {}, self._gone

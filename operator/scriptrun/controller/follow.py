@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from scriptrun.controller.cache import Cache
-from scriptrun.controller.explain import ask_events, is_unexplained
+from scriptrun.controller.explain import Explainer, is_unexplained
 from scriptrun.controller.observe import observe_job, observe_pod, observe_recorded_pods, observe_result
 from scriptrun.desired.job import build_stop
 from scriptrun.desired.names import OUTPUT_LABEL, RUN_LABEL, output_name
@@ -38,6 +38,7 @@ class Follower:
         self._client = client
         self._cache = cache
         self._checks = checks
+        self._explainer = Explainer(client, cache)
 
     async def follow(self, run: RunFacts, job: JobFacts, now: datetime) -> Followed:
         """Gather and decide. The cache is asked first, the API server where it can't know."""
@@ -61,8 +62,8 @@ class Follower:
         attempts = self._judge(run, job)
         decision = decide_outcome(run, job, attempts, now)
         last = attempts[-1] if attempts else None
-        if is_unexplained(decision, job, last, now) and (event := await ask_events(self._client, run, job, last)):
-            decision = decide_outcome(run, job, attempts, now, event)
+        if is_unexplained(decision, job, last, now):
+            decision = decide_outcome(run, job, attempts, now, await self._explainer.explain(run, job, last, now))
         if isinstance(decision, Settle):
             return Followed(attempts, await self._check(decision, job))
         return Followed(attempts, decision)
