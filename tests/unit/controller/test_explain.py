@@ -63,7 +63,7 @@ async def test_a_thousand_runs_ask_five_times_a_second() -> None:
     runs = [run_facts(f"run-{number}") for number in range(1000)]
     for tenth in range(20):
         for run in runs:
-            await explainer.explain(run, job_facts(run), None, at(10 + tenth / 10))
+            await explainer.explain(run, JOB, None, at(10 + tenth / 10))
     assert len(server.asked) == 10
 
 
