@@ -60,15 +60,18 @@ def decide_outcome(
     if job.suspended:
         return Wait("Suspended", "somebody suspended the Job: the run goes on once its spec.suspend is false again")
     if last is not None and last.verdict is not None:
-        return _decide_retry(job, attempts, event, now)
+        return _decide_retry(run, job, attempts, event, now)
     return _decide_start(run, job, last, event, now)
 
 
 def _judge_canceled(run: RunFacts, last: Attempt | None) -> Verdict:
     """Judge a run that was canceled, which may have been for what it waited for."""
+    return Verdict(Reason.CANCELED, run.cancel_message + _describe_wait(run, last))
+
+
+def _describe_wait(run: RunFacts, last: Attempt | None) -> str:
     obstacle = _find_last_obstacle(run, last, None)
-    waited = f"; it had waited for its start: {obstacle.message}" if obstacle else ""
-    return Verdict(Reason.CANCELED, f"{run.cancel_message}{waited}")
+    return f"; it had waited for its start: {obstacle.message}" if obstacle else ""
 
 
 def _is_at_work(attempt: Attempt) -> bool:
@@ -171,13 +174,14 @@ def _decide_start(
     since = last.pod.created if last else (job.started_at or job.created)
     look = _time_look(since, now)
     if last is None:
-        obstacle = judge_event(event)
+        obstacle = judge_event(event) or (recall_obstacle(run.status) if job.failing else None)
         return _decide_obstacle(job, None, obstacle, since, now) if obstacle else Wait("PodPending", _NO_POD, look)
     pod = last.pod
     obstacle = find_obstacle(pod)
-    if pod.started_at is not None or pod.deleting:
-        # Until the Job has its end, the run goes on saying what it waited for.
-        return Wait(obstacle.reason, obstacle.message) if obstacle and not pod.started_at else Wait("", "")
+    if pod.started_at is not None:
+        return Wait("", "")
+    if pod.deleting:
+        return _keep_waiting(_find_last_obstacle(run, last, event))
     obstacle = obstacle or recall_refusal(run.status) or judge_event(event)
     if obstacle is None:
         told = f"{event.reason}: {event.message}" if event else ""
@@ -200,18 +204,24 @@ def _decide_obstacle(
     return Settle(Verdict(obstacle.reason, message), last, stop_job=True)
 
 
-def _decide_retry(job: JobFacts, attempts: Sequence[Attempt], event: EventFacts | None, now: datetime) -> Settle | Wait:
+def _decide_retry(
+    run: RunFacts, job: JobFacts, attempts: Sequence[Attempt], event: EventFacts | None, now: datetime
+) -> Settle | Wait:
     """Wait for the pod of the next attempt, saying how the last one failed; give up when none can be made."""
     last = attempts[-1]
     if last.verdict is None or not _expects_retry(job, attempts, now):
-        obstacle = None if has_run(last) else find_obstacle(last.pod)
-        return Wait(obstacle.reason, obstacle.message) if obstacle else Wait("", "")
+        return _keep_waiting(_find_last_obstacle(run, last, event))
     said = f"attempt {last.number}: {last.verdict.reason}: {last.verdict.message}"
     ended = last.pod.finished_at or last.pod.created
     if obstacle := judge_event(event):
         refused = Verdict(obstacle.reason, f"{obstacle.message}\n{said}")
         return _decide_obstacle(job, None, refused, max(ended, event.first_seen if event else ended), now)
     return Wait("Retrying", said, _time_look(ended, now))
+
+
+def _keep_waiting(obstacle: Verdict | None) -> Wait:
+    """Go on saying what a run waited for, until its Job has its end: what ends it then is recalled from its status."""
+    return Wait(obstacle.reason, obstacle.message) if obstacle else Wait("", "")
 
 
 def _time_look(since: datetime, now: datetime) -> float:
@@ -249,8 +259,9 @@ def decide_lost_job(run: RunFacts, attempts: Sequence[Attempt]) -> Settle:
             return Settle(attempt.verdict, attempt)
     last = attempts[-1] if attempts else None
     if run.cancel:
-        return Settle(Verdict(Reason.CANCELED, run.cancel_message), last)
-    return Settle(Verdict(Reason.OUTPUT_LOST, f'Job "{run.key[1]}" was deleted before the run had ended'), last)
+        return Settle(_judge_canceled(run, last), last)
+    said = f'Job "{run.key[1]}" was deleted before the run had ended{_describe_wait(run, last)}'
+    return Settle(Verdict(Reason.OUTPUT_LOST, said), last)
 
 
 def check_output(raw: bytes, schema: dict[str, Any], *, inline: bool) -> Verdict | None:

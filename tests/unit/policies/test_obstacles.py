@@ -13,7 +13,7 @@ from scriptrun.models.facts import INIT_RUNNING, NOT_STARTED, Blocker, EventFact
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import Attempt, judge_attempt
 from scriptrun.policies.obstacles import decide_refused, find_obstacle, judge_event, recall_obstacle
-from scriptrun.policies.outcome import Settle, decide_outcome
+from scriptrun.policies.outcome import Settle, decide_lost_job, decide_outcome
 from scriptrun.policies.verdict import Verdict, Wait
 
 RUN = run_facts()
@@ -109,9 +109,20 @@ class TestRunsDeadline:
 
     def test_until_the_job_has_said_so_the_run_keeps_what_it_waited_for(self) -> None:
         said = Wait("ImageError", "ErrImagePull: the kubelet on ErrImagePull")
-        held = job(activeDeadlineSeconds=8)
+        held = job(activeDeadlineSeconds=8, backoffLimit=2)
         for pod in (replace(waiting(), deleted_at=at(9)), replace(waiting(), gone=True)):
             assert decide_outcome(RUN, held, [attempt(pod)], at(9)) == said
+        told = run_facts(status={"phase": "Pending", "reason": said.reason, "message": said.message})
+        ended = attempt(pod_facts(state={"terminated": ended_state(1)}))
+        for attempts in ([], [attempt(replace(pod_facts(), deleted_at=at(9)))], [ended]):
+            decision = decide_outcome(told, replace(held, failing=not attempts), attempts, at(9))
+            assert isinstance(decision, Wait)
+            assert (decision.reason, decision.message) == (said.reason, said.message)
+
+    def test_a_job_that_was_deleted_does_not_hide_it_either(self) -> None:
+        verdict = decide_lost_job(RUN, [attempt(waiting())]).verdict
+        assert verdict.reason is Reason.OUTPUT_LOST
+        assert "ErrImagePull: the kubelet on ErrImagePull" in verdict.message
 
     def test_a_cancelled_run_says_what_it_had_waited_for(self) -> None:
         verdict = end(decide_outcome(run_facts(cancel=True), job(), [attempt(waiting())], at(9)))
