@@ -67,7 +67,10 @@ def build_patches(image: str) -> dict[str, list[Manifest]]:
         "crashes": before("import sys\nsys.exit('no certificate')", restartPolicy="Always", startupProbe=probe),
         "not-ready": before(_STAY, restartPolicy="Always", startupProbe=probe),
         "init-fails": before("import sys\nsys.exit(7)"),
-        "volume": [{"op": "add", "path": "/spec/volumes/-", "value": {"name": "certs", "secret": _ABSENT}}],
+        "volume": [
+            {"op": "add", "path": "/spec/volumes/-", "value": {"name": "certs", "secret": _ABSENT}},
+            {"op": "add", "path": f"{_SCRIPT}/volumeMounts/-", "value": {"name": "certs", "mountPath": "/certs"}},
+        ],
         # What an image for another architecture, or one without python3, comes to.
         "no-exec": [
             {"op": "add", "path": "/spec/volumes/-", "value": {"name": "odd", "configMap": _EXECUTABLE}},

@@ -14,6 +14,7 @@ from scriptrun.models.facts import INIT_FAILED, INIT_RUNNING, NOT_STARTED, Block
 __all__ = ["find_blocker", "has_started", "is_alone", "script_state"]
 
 _STARTING = ("", "PodInitializing", "ContainerCreating")
+_NEVER_SEEN = "ContainerStatusUnknown"  # of a container that was not even created when its pod was ended
 _MESSAGE_LIMIT = 1024
 
 
@@ -63,7 +64,7 @@ def _list_blockers(pod: Mapping[str, Any]) -> Iterator[Blocker]:
     for status in inits:
         state, name = status.get("state") or {}, status["name"]
         ended = state.get("terminated") or {}
-        if ended.get("exitCode") and name not in sidecars:
+        if ended.get("exitCode") and ended.get("reason") != _NEVER_SEEN and name not in sidecars:
             yield Blocker(name, INIT_FAILED, _describe_end(ended))
         elif "running" in state and name in sidecars and not status.get("started"):
             yield Blocker(name, NOT_STARTED, "the sidecar runs, but its startup probe has not succeeded")

@@ -74,7 +74,8 @@ def keep_obstacle(known: PodFacts, pod: PodFacts) -> PodFacts:
     """
     if not (pod.deleting or pod.ended) or pod.started_at or known.started_at:
         return pod
-    if pod.blocker or pod.scheduling_message:
+    # Once it is being deleted, its containers end for that, and no longer for what kept it from starting.
+    if (pod.blocker or pod.scheduling_message) and not (pod.deleting and (known.blocker or known.scheduling_message)):
         return pod
     return replace(pod, blocker=known.blocker, scheduling_message=known.scheduling_message)
 

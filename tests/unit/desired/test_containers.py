@@ -117,3 +117,9 @@ class TestBlockers:
         blocker = find_blocker(pod(INITIALIZING, {}, {"init": failed}))
         assert blocker is not None
         assert len(blocker.message) < 1100
+
+
+def test_an_init_container_that_was_never_created_has_not_failed() -> None:
+    """The kubelet gives it an end when the pod is ended, so that every container has one."""
+    unseen = {"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown"}}
+    assert find_blocker(pod(None, {}, {"first": unseen})) is None

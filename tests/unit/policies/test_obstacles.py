@@ -9,7 +9,7 @@ from builders import at, instant, job_body, job_facts, output_facts, pod_facts, 
 from builders import terminated as ended_state
 from scriptrun.controller.cache import Cache
 from scriptrun.controller.observe import observe_event, observe_job
-from scriptrun.models.facts import INIT_RUNNING, NOT_STARTED, Blocker, EventFacts, JobFacts, PodFacts
+from scriptrun.models.facts import INIT_FAILED, INIT_RUNNING, NOT_STARTED, Blocker, EventFacts, JobFacts, PodFacts
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import Attempt, judge_attempt
 from scriptrun.policies.obstacles import decide_refused, find_obstacle, judge_event, recall_obstacle
@@ -265,6 +265,17 @@ class TestObstacles:
         found = find_obstacle(kept)
         assert found is not None
         assert found.message == "ImagePullBackOff: the kubelet on ImagePullBackOff"
+
+    def test_how_other_containers_end_in_a_deletion_is_no_obstacle(self) -> None:
+        known = replace(pod_facts(version=2), blocker=Blocker("proxy", "ErrImagePull", "no such host"))
+        ended = replace(pod_facts(version=3, deleting=True), blocker=Blocker("proxy", INIT_FAILED, "exit code 137"))
+        cache = Cache()
+        cache.put_pod(RUN.key, known)
+        cache.put_pod(RUN.key, ended)
+        [kept] = cache.pods[RUN.key].values()
+        assert kept.blocker == known.blocker
+        cache.put_pod(("space", "other"), ended)
+        assert cache.pods["space", "other"][ended.name].blocker == ended.blocker
 
     def test_but_not_of_one_that_goes_on(self) -> None:
         cache = Cache()
