@@ -98,9 +98,14 @@ def _explain(error: OSError, command: Sequence[str], stdin: str) -> StartError:
     if error.errno == errno.ENOEXEC:
         return StartError(
             CANNOT_EXECUTE,
-            f"{command[0]} is no program of this machine and has no #! line: name a handler or a command",
+            f"{command[0]} is no program of this machine and has no #! line (exec format error): name a handler or a "
+            f"command, or build it for {os.uname().machine}",
         )
     if error.filename == stdin:
         return StartError(CANNOT_EXECUTE, f"no input for the script: {error}")
+    if error.errno == errno.ENOENT and os.path.exists(command[0]):
+        # What lacks is the ELF interpreter that the program names: glibc's where the image has musl, or the reverse.
+        said = f"{command[0]} can't be executed: the dynamic loader that it was linked for is not in the image"
+        return StartError(CANNOT_EXECUTE, said)
     code = NOT_FOUND if error.errno == errno.ENOENT else CANNOT_EXECUTE
     return StartError(code, f"{command[0]} can't be executed: {error.strerror}")

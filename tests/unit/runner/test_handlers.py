@@ -63,6 +63,24 @@ def test_exec_of_a_program(run_script: RunScript) -> None:
     assert done.shown[1].decode() == f"{done.paths.variables} {done.paths.output}\n"
 
 
+def test_a_program_for_another_architecture(run_script: RunScript) -> None:
+    program = bytearray(Path("/bin/echo").read_bytes())
+    program[18:20] = (0xF3, 0) if os.uname().machine != "riscv64" else (0x3E, 0)  # e_machine in the ELF header
+    done = run_script(bytes(program), handler="exec")
+    assert done.result.exit_code == 126
+    assert "exec format error" in done.result.message
+    assert f"build it for {os.uname().machine}" in done.result.message
+
+
+def test_a_program_whose_loader_is_not_in_the_image(run_script: RunScript) -> None:
+    """The kernel says "no such file" of a file that is there."""
+    program = Path("/bin/echo").read_bytes()
+    assert program.count(b"/ld-") == 1
+    done = run_script(program.replace(b"/ld-", b"/no-"), handler="exec")
+    assert done.result.exit_code == 126
+    assert "the dynamic loader that it was linked for is not in the image" in done.result.message
+
+
 def test_exec_of_a_command_with_the_script_in_it(run_script: RunScript) -> None:
     done = run_script("print(__file__)", handler="exec", command=["python3", "-B", "{script}"], fileName="a.txt")
     assert done.shown[1].endswith(b".scriptrun/a.txt\n")
