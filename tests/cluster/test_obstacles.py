@@ -181,7 +181,7 @@ def policy(space: Space) -> Iterator[Callable[[str, str], None]]:
                 "resourceRules": [refused],
                 "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": space.name}},
             },
-            "validations": [{"expression": "false", "message": "the shop is closed"}],
+            "validations": [{"expression": "false", "reason": "Forbidden", "message": "the shop is closed"}],
         }
         space.create(f"{root}/validatingadmissionpolicies", {"metadata": {"name": name}, "spec": spec})
         binding = {"metadata": {"name": name}, "spec": {"policyName": name, "validationActions": ["Deny"]}}

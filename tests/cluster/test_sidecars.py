@@ -57,7 +57,7 @@ CASES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "not-ready": ("not-ready", GOOD, {"startDeadlineSeconds": 8}),
     "init-fails": ("init-fails", GOOD, {}),
     "volume": ("volume", GOOD, {"activeDeadlineSeconds": 15}),
-    "volume-start": ("volume", GOOD, {"startDeadlineSeconds": 8}),
+    "volume-start": ("volume", GOOD, {"startDeadlineSeconds": 15}),
     "no-exec": ("no-exec", GOOD, {}),
     "no-python": ("no-python", GOOD, {}),
     "privileged": ("privileged", GOOD, {"startDeadlineSeconds": 5}),

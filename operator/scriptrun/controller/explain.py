@@ -1,7 +1,7 @@
 """Asks for the Events that say what no status says: why a Job has no pod, and what a pod waits for on its node.
 
 The API server looks through all Events of a namespace for each question. So a run asks at growing intervals, all runs
-together a few times a second at most, and the last answer holds meanwhile.
+together a few times a second at most after a first few, and the last answer holds meanwhile.
 """
 
 from datetime import datetime, timedelta
@@ -21,7 +21,7 @@ __all__ = ["Explainer", "is_unexplained"]
 
 _QUIET_SECONDS = 3.0
 _PAGE = "100"
-_SPACING = timedelta(milliseconds=200)
+_SPACING, _BURST = timedelta(milliseconds=200), timedelta(seconds=4)
 _PAUSE_SECONDS = 1.5, 25.0
 """Between two questions about one run. Shorter than from one look at it to the next, which so asks anew."""
 
@@ -81,7 +81,7 @@ class Explainer:
         known = known if known and known.subject == subject else None
         waited = (now - _quiet_since(job, last)).total_seconds()
         if self._may_ask(known, waited, now):
-            self._free_at = now + _SPACING
+            self._free_at = max(self._free_at or now - _BURST, now - _BURST) + _SPACING
             selector = f"involvedObject.uid={subject}" + (",reason=FailedCreate" if about_job else "")
             known = Explanation(subject, now, await self._find_latest(run.key[0], selector))
             self._cache.explained[run.uid] = known

@@ -58,13 +58,13 @@ async def test_one_run_asks_at_growing_intervals_and_the_answer_holds_meanwhile(
     assert 10 < len(server.asked) < 30
 
 
-async def test_a_thousand_runs_ask_five_times_a_second() -> None:
+async def test_a_thousand_runs_ask_five_times_a_second_after_the_first_twenty() -> None:
     server, explainer = _explainer(("no room", 2))
     runs = [run_facts(f"run-{number}") for number in range(1000)]
-    for tenth in range(20):
+    for tenth in range(40):
         for run in runs:
             await explainer.explain(run, JOB, None, at(10 + tenth / 10))
-    assert len(server.asked) == 10
+    assert 38 <= len(server.asked) <= 42
 
 
 async def test_a_refusal_from_before_the_last_attempt_explains_no_retry() -> None:
