@@ -6,16 +6,15 @@ as the real server would.
 
 import json
 import socket
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote
 
+import loopback
 from hostile.corpus.case import Reply
 
 _ENDLESS_SECONDS = 20.0
@@ -55,45 +54,29 @@ class HostileServer:
 def serve_hostile_answers() -> Iterator[HostileServer]:
     """Serve until the block ends."""
     state = HostileServer()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"state": state}))
-    server.daemon_threads = True
-    state.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
+    with loopback.serve(type("Handler", (_Handler,), {"state": state})) as state.port:
         yield state
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(loopback.Handler):
     state: HostileServer
 
-    def handle(self) -> None:
-        with suppress(OSError):  # the caller closed the connection
-            super().handle()
-
-    def _serve(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+    def respond(self) -> None:
+        body = self.read_body()
         name, _, rest = self.path.lstrip("/").partition("?")[0].partition("/")
         if name == "api" and "run-script" in rest:  # asks where a script is
             self._reply(unquote(rest.split("/")[4]))
         elif name not in self.state.replies:
-            self._send(404, b"")
+            self.answer(404)
         elif "activation" in rest or "poll" in rest or not rest.startswith(("v2", "api")):
             self._reply(name)
         else:
             self._take_report(name, rest, body)
 
-    do_GET = do_POST = do_PATCH = _serve  # noqa: N815 - names of http.server
-
     def _take_report(self, name: str, path: str, body: bytes) -> None:
         """Keep the report of a task, and give it back when the task is read."""
         if self.command == "GET":
-            self._send(200, json.dumps(self.state.updates.get(name, {"status": "RUNNING"})).encode())
+            self.answer(200, json.dumps(self.state.updates.get(name, {"status": "RUNNING"})).encode())
             return
         said = json.loads(body or b"{}")
         if path.startswith("api"):
@@ -101,13 +84,13 @@ class _Handler(BaseHTTPRequestHandler):
         text = said.get("errorMessage") or said.get("reasonForIncompletion") or said.get("status")
         if text and text != "IN_PROGRESS":
             self.state.reports[name].append(str(text))
-        self._send(204 if path.startswith("v2") else 200, b"")
+        self.answer(204 if path.startswith("v2") else 200)
 
     def _reply(self, name: str) -> None:
         reply = self.state.replies.get(name)
         self.state.asked[name] += 1
         if reply is None:
-            self._send(404, b"")
+            self.answer(404)
             return
         url = f"http://{self.headers.get('Host')}{self.path}"
         headers = {key: value.replace("{self}", url) for key, value in reply.headers.items()}
@@ -116,46 +99,22 @@ class _Handler(BaseHTTPRequestHandler):
             case "raw":
                 self.wfile.write(body)
                 self.close_connection = True
-            case "length" if len(headers) > 100:
-                self._send_by_hand(reply.status, body, headers)
-            case "length":
-                self._send(reply.status, body, headers)
             case "short":
-                self._send(reply.status, body, headers, length=len(body) + 1000)
+                self.send_head(reply.status, headers, len(body) + 1000)
+                self.wfile.write(body)
                 time.sleep(_ENDLESS_SECONDS)
             case "slow":
-                self._send(reply.status, b"", headers, length=len(body))
-                self._drip(body)
-            case _:
-                self._send(reply.status, b"", {**headers, "Transfer-Encoding": "chunked"}, length=None)
+                self.send_head(reply.status, headers, len(body))
+                self.drip(body, _SLOW_SECONDS)
+            case "endless":
+                self.send_head(reply.status, {**headers, "Transfer-Encoding": "chunked"})
                 self._flood(body)
-
-    def _send(
-        self, status: int, body: bytes, headers: dict[str, str] | None = None, *, length: int | None = -1
-    ) -> None:
-        self.send_response(status)
-        for key, value in (headers or {}).items():
-            self.send_header(key, value)
-        if length is not None and status != 204:
-            self.send_header("Content-Length", str(len(body) if length == -1 else length))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def _send_by_hand(self, status: int, body: bytes, headers: dict[str, str]) -> None:
-        lines = "".join(f"{key}: {value}\r\n" for key, value in headers.items())
-        self.wfile.write(f"HTTP/1.1 {status} OK\r\n{lines}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-
-    def _drip(self, body: bytes) -> None:
-        for number in range(len(body)):
-            self.wfile.write(body[number : number + 1])
-            time.sleep(_SLOW_SECONDS)
+            case _:
+                self.answer(reply.status, body, headers)
 
     def _flood(self, chunk: bytes) -> None:
         until = time.monotonic() + _ENDLESS_SECONDS
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         while time.monotonic() < until:
-            self.wfile.write(f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n")
+            self.send_chunk(chunk)
         self.close_connection = True
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
