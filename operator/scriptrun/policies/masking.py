@@ -1,12 +1,15 @@
 """What of a run's variables must not be shown or kept: what its Script's schema marks ``writeOnly``."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
+
 from scriptrun.policies.documents import dump_document, parse_document
-from scriptrun.policies.patterns import is_match
+from scriptrun.policies.patterns import find_matches
 from scriptrun.policies.text import escape_controls
 
 __all__ = ["MASK", "Path", "Secrets", "find_secrets", "hide_text", "hide_values", "list_values", "mask"]
@@ -69,8 +72,9 @@ def _list_inner(value: object, schema: dict[str, Any], path: Path) -> Iterator[_
     """List what a schema applies to the members or items of a value."""
     if isinstance(value, dict):
         properties, patterns = _read(schema, "properties", dict), _read(schema, "patternProperties", dict)
+        names = tuple(patterns)
         for key, member in value.items():
-            parts = [part for pattern, part in patterns.items() if _matches(pattern, key)]
+            parts = [patterns[pattern] for pattern in find_matches(names, key)] if names else []
             parts += [properties[key]] if key in properties else []
             parts = parts or [schema.get("additionalProperties")]
             yield from ((member, part, (*path, key)) for part in (*parts, schema.get("unevaluatedProperties")))
@@ -97,10 +101,6 @@ def _find_target(
     if reference not in targets:
         targets[reference] = _resolve(reference, root)
     return targets[reference]
-
-
-def _matches(pattern: str, key: str) -> bool:
-    return is_match(pattern, key) is not False  # a pattern that can't be used matches whatever it may mean
 
 
 def _resolve(reference: str, root: dict[str, Any]) -> dict[str, Any] | None:
@@ -134,18 +134,17 @@ def _find_anchor(node: object, name: str) -> Iterator[dict[str, Any]]:
 
 
 def mask(document: Any, paths: Iterable[Path]) -> Any:
-    """Return a copy of a document with the mask in some places."""
-    wanted = list(paths)
-    if () in wanted:
-        return dict.fromkeys(document, MASK) if isinstance(document, dict) else MASK
+    """Return a document with the mask in some places; parts without any are not copied."""
+    inner: defaultdict[str | int, list[Path]] = defaultdict(list)
+    for path in paths:
+        if not path:
+            return dict.fromkeys(document, MASK) if isinstance(document, dict) else MASK
+        inner[path[0]].append(path[1:])
     if isinstance(document, dict):
-        pairs: Iterable[tuple[Any, Any]] = document.items()
-    elif isinstance(document, list):
-        pairs = enumerate(document)
-    else:
-        return document
-    masked = [(key, mask(value, [path[1:] for path in wanted if path[0] == key])) for key, value in pairs]
-    return dict(masked) if isinstance(document, dict) else [value for _, value in masked]
+        return {key: mask(value, inner[key]) if key in inner else value for key, value in document.items()}
+    if isinstance(document, list):
+        return [mask(value, inner[index]) if index in inner else value for index, value in enumerate(document)]
+    return document
 
 
 def list_values(document: Any, paths: Iterable[Path]) -> list[str]:
@@ -175,26 +174,55 @@ def _list_texts(place: Any) -> Iterator[str]:
 
 def hide_text(text: str, values: Iterable[str]) -> str:
     """Replace secret values wherever they stand in a text, plain or as JSON writes them."""
-    for value in values:
-        text = text.replace(value, MASK)
-        for quoted in (json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]):
-            text = text.replace(quoted, MASK)
-    return text
+    shown: str = _Hider(values).hide(text)
+    return shown
 
 
-def hide_values(document: Any, values: list[str]) -> Any:
+def hide_values(document: Any, values: Collection[str]) -> Any:
     """Replace secret values in every text of a document; its keys stay, and so does its shape."""
-    if not values:
+    return _Hider(values).hide(document) if values else document
+
+
+class _Hider:
+    """Replaces secret values, all at once: takes time linear in the values and in what they are hidden in."""
+
+    def __init__(self, values: Iterable[str]) -> None:
+        self._values = frozenset(values)
+        forms = {form for value in self._values for form in _list_forms(value)}
+        # To build a DFA of it, as the library does for few values, takes time quadratic in the longest.
+        kind, machine = MatchKind.LeftmostLongest, Implementation.NoncontiguousNFA
+        self._search = BytesAhoCorasick([_encode(form) for form in forms], kind, machine)
+
+    def hide(self, document: Any) -> Any:
+        """Hide them in every text of a document, and in its numbers."""
+        if isinstance(document, str):
+            return self._hide_text(document)
+        if isinstance(document, dict):
+            return {key: self.hide(value) for key, value in document.items()}
+        if isinstance(document, list):
+            return [self.hide(value) for value in document]
+        if isinstance(document, int | float) and not isinstance(document, bool):
+            return MASK if json.dumps(document) in self._values else document
         return document
-    if isinstance(document, str):
-        return hide_text(document, values)
-    if isinstance(document, dict):
-        return {key: hide_values(value, values) for key, value in document.items()}
-    if isinstance(document, list):
-        return [hide_values(value, values) for value in document]
-    if isinstance(document, int | float) and not isinstance(document, bool) and json.dumps(document) in values:
-        return MASK
-    return document
+
+    def _hide_text(self, text: str) -> str:
+        encoded, shown, done = _encode(text), [], 0
+        for _index, start, end in self._search.find_matches_as_indexes(encoded):
+            shown.append(encoded[done:start])
+            done = end
+        return _decode(_encode(MASK).join([*shown, encoded[done:]])) if done else text
+
+
+def _list_forms(value: str) -> tuple[str, ...]:
+    return (value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1])
+
+
+def _encode(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")
+
+
+def _decode(text: bytes) -> str:
+    return text.decode(errors="surrogatepass")
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +264,7 @@ class Secrets:
 
     def hide(self, document: Any) -> Any:
         """Hide secret values in any JSON document."""
-        return hide_values(document, list(self.values))
+        return hide_values(document, self.values)
 
     def hide_text(self, text: str) -> str:
         """Hide secret values in a text."""

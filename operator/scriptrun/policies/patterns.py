@@ -19,6 +19,7 @@ __all__ = [
     "automaton_bytes",
     "check_pattern",
     "compiled_bytes",
+    "find_matches",
     "is_match",
     "is_regular_expression",
     "pattern_options",
@@ -115,6 +116,35 @@ def is_match(pattern: str, text: str) -> bool | None:
     """Whether a pattern matches somewhere in a text; None for a pattern that the engine does not take."""
     matcher = _matchers.get(pattern, lambda: _build_matcher(pattern))
     return None if matcher is None else matcher.is_valid(text)
+
+
+def find_matches(patterns: tuple[str, ...], text: str) -> list[str]:
+    """Find the patterns that match somewhere in a text; one that the engine does not take matches, whatever it means.
+
+    Hundreds of patterns are tried at once, and one by one only where any of them matches.
+    """
+    return [
+        pattern
+        for union, members in _unite(patterns)
+        if is_match(union, text) is not False
+        for pattern in members
+        if is_match(pattern, text) is not False
+    ]
+
+
+@lru_cache(maxsize=64)
+def _unite(patterns: tuple[str, ...]) -> list[tuple[str, list[str]]]:
+    """Unite patterns: each union matches where any of its members does, and is no longer than a pattern may be."""
+    usable = dict.fromkeys(pattern for pattern in patterns if is_match(pattern, "") is not None)
+    unions = [(pattern, [pattern]) for pattern in patterns if pattern not in usable]
+    text, members = "", list[str]()
+    for pattern in usable:  # another one might mean something else in a union
+        longer = f"{text}|(?:{pattern})" if text else f"(?:{pattern})"
+        if text and len(longer) > LONGEST_PATTERN:
+            unions.append((text, members))
+            longer, members = f"(?:{pattern})", []
+        text, members = longer, [*members, pattern]
+    return [*unions, (text, members)] if members else unions
 
 
 def _build_matcher(pattern: str) -> tuple[jsonschema_rs.Validator | None, int]:

@@ -113,6 +113,14 @@ def test_short_values_do_not_tear_holes_into_everything() -> None:
     assert secrets.hide_text("a banana") == "a banana"
 
 
+def test_of_secrets_at_one_place_the_longest_is_hidden() -> None:
+    assert hide_text("word, password, passwords", ["word", "password"]) == f"{MASK}, {MASK}, {MASK}s"
+
+
+def test_a_secret_may_hold_half_a_character() -> None:
+    assert hide_text("it is pass\ud800word", ["pass\ud800word"]) == f"it is {MASK}"
+
+
 @given(st.text(min_size=4).filter(lambda text: MASK not in text and text not in MASK), st.text(), st.text())
 def test_no_text_holds_a_secret_once_it_is_hidden(secret: str, before: str, after: str) -> None:
     hidden = hide_text(f"{before}{secret}{after}", [secret])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scriptrun.policies.patterns import PATTERN_LIMIT_BYTES, check_pattern, compiled_bytes, is_match
+from scriptrun.policies.patterns import PATTERN_LIMIT_BYTES, check_pattern, compiled_bytes, find_matches, is_match
 from scriptrun.policies.schema import check_schema
 
 
@@ -83,3 +83,10 @@ def test_a_schemas_patterns_are_limited_together() -> None:
 @given(st.text(alphabet="ab()[]{}|*+?.\\^$dwsk1<>=!,:-") | st.text())
 def test_any_text_is_taken_or_refused(pattern: str) -> None:
     assert (check_pattern(pattern) == "") == (is_match(pattern, "abc") is not None)
+
+
+def test_many_patterns_are_matched_as_each_of_them_is() -> None:
+    patterns = (*(f"^x{number}$" for number in range(1000)), "x|y", "(?<n>7)", "(?<n>8)", ")(", "(?=x)")
+    for text in ("x7", "y", "x1000", "88", ""):
+        alone = {pattern for pattern in patterns if is_match(pattern, text) is not False}
+        assert set(find_matches(patterns, text)) == alone
