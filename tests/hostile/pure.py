@@ -1,8 +1,7 @@
 """Feeds the pure functions without any cluster: `python -m hostile.pure` prints the outcome of each case as JSON.
 
 Each case runs in a process of its own, which the kernel ends when it has used too much CPU. Inputs are as large as the
-product lets them be, so whatever takes more than linear time is ended. Secrets are not hidden here: the product does
-that in worker processes, which have a limit of their own.
+product lets them be, so whatever takes more than linear time is ended.
 """
 
 import json
@@ -18,9 +17,9 @@ from typing import Any
 from hostile.corpus import CORPUS
 from hostile.corpus.case import (
     ACCEPTED,
-    NOT_READY,
+    BAD_VARIABLES,
+    NO_SCRIPT,
     READY,
-    REFUSED,
     TOO_LARGE,
     AnswerCase,
     Case,
@@ -46,6 +45,13 @@ from scriptrun.policies.faults import (
     find_schema_fault,
     find_variables_fault,
 )
+from scriptrun.policies.hiding import (
+    find_run_secrets,
+    hide_in_document,
+    hide_in_output,
+    marks_nothing,
+    mask_variables,
+)
 from scriptrun.scheduler.calls import BadCall, parse_run_call
 from scriptrun_runner.output import OutputError, read_output
 
@@ -69,12 +75,25 @@ def decide_variables(case: VariablesCase) -> str:
     try:
         variables = parse_document(text)
     except ValueError:
-        return REFUSED
+        return BAD_VARIABLES
     if find_schema_fault(json.dumps(schema)):
-        return NOT_READY
+        return NO_SCRIPT
     if find_inexact_fault(dump({"variables": variables})):
-        return REFUSED
-    return REFUSED if find_variables_fault(text, schema) else ACCEPTED
+        return BAD_VARIABLES
+    if find_variables_fault(text, schema):
+        return BAD_VARIABLES
+    _hide_secrets(text, {"variablesSchema": schema}, text)
+    return ACCEPTED
+
+
+def _hide_secrets(variables: str, script: dict[str, Any], output: str) -> None:
+    """Hide what is secret of a run wherever the API shows it."""
+    if marks_nothing(script):
+        return
+    found = find_run_secrets(variables, script)
+    mask_variables(variables, found["paths"])
+    hide_in_document(variables, found["values"])
+    hide_in_output(output, found["values"], script.get("outputSchema"))
 
 
 def decide_output(case: ScriptCase) -> str:
@@ -89,7 +108,10 @@ def decide_output(case: ScriptCase) -> str:
             return error.reason
     if raw is None:
         return "Completed"
-    return "InvalidOutput" if find_output_fault(raw, schema) else "Completed"
+    if find_output_fault(raw, schema):
+        return "InvalidOutput"
+    _hide_secrets(_write(case.variables()), dict(case.script), raw)
+    return "Completed"
 
 
 def decide_request(case: RequestCase) -> str:

@@ -12,10 +12,14 @@ BAD_SCHEMA = "InvalidSchema"
 """Ends of a schema: the reason of its Script's condition Ready."""
 
 ACCEPTED = "accepted"
-REFUSED = "InvalidVariables"
+BAD_VARIABLES = "InvalidVariables"
 TOO_LARGE = "InputTooLarge"
-NOT_READY = "ScriptNotAllowed"
-"""Ends of variables: a Job is created for them, or the run fails for this reason; the last if the schema is refused."""
+NO_SCRIPT = "ScriptNotAllowed"
+"""Ends of variables and of tasks: a Job is created for them, or the run or the task fails for this reason. The last one
+also if the Script's schema is refused."""
+
+REFUSED, UNREACHABLE, CONNECTED = "Refused", "Unreachable", "Connected"
+"""Ends of an orchestrator's answer that hands out no task: the reason of the Bridge's condition Connected."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,8 @@ The end of an order is the answer's status and text, or, where one is accepted, 
 """
 
 from hostile.corpus.case import Make, OrderCase, Reply
-from hostile.corpus.make import dump, gzip_bomb, nest_json, nest_objects, text, wide
+from hostile.corpus.make import dump, nest_json, nest_objects, text, wide
+from hostile.corpus.replies import BROKEN, METADATA
 
 BAD, PARAMETERS = "400 Bad request", "400 Parameters invalid"
 NOT_FOUND = "not downloaded"
@@ -80,109 +81,36 @@ _ADDRESSES = [
     }.items()
 ]
 
+_MAY_RUN = ("headers-10000", "header-1-mb", "interim-responses")
+
+_BROKEN = [
+    OrderCase(name=f"script-{name}", why=broken.why, ends=ends, reply=broken.reply)
+    for name, broken in BROKEN.items()
+    for ends in [(NOT_FOUND, RAN) if name in _MAY_RUN else (NOT_FOUND,)]
+]
+
 _REPLIES = [
     OrderCase(name=f"script-{name}", why=why, ends=ends, reply=reply)
     for name, why, ends, reply in (
-        (
-            "redirect-metadata",
-            "SSRF: a redirect to the cloud's metadata service",
-            (NOT_FOUND,),
-            Reply(status=302, headers={"Location": "http://169.254.169.254/"}),
-        ),
-        (
-            "redirect-file",
-            "SSRF: a redirect to a file",
-            (NOT_FOUND,),
-            Reply(status=302, headers={"Location": "file:///etc/passwd"}),
-        ),
-        ("redirect-loop", "a redirect loop", (NOT_FOUND,), Reply(status=302, headers={"Location": "{self}"})),
-        ("redirect-nowhere", "a redirect without a target", (NOT_FOUND,), Reply(status=302)),
-        (
-            "redirect-invalid",
-            "a redirect to an invalid URL",
-            (NOT_FOUND,),
-            Reply(status=302, headers={"Location": "http://[::1/\x7f"}),
-        ),
-        (
-            "compressed",
-            "compression bomb: 64 kB become 64 MB",
-            (NOT_FOUND,),
-            Reply(headers={"Content-Encoding": "gzip"}, body=lambda: gzip_bomb(64)),
-        ),
-        ("endless", "an endless body", (NOT_FOUND,), Reply(framing="endless", body=lambda: b"x" * 65_536)),
-        (
-            "slow",
-            "slow body: a byte every half second",
-            (NOT_FOUND,),
-            Reply(framing="slow", body=lambda: b"print(1)\n" * 100),
-        ),
-        (
-            "short",
-            "Content-Length larger than the body",
-            (NOT_FOUND,),
-            Reply(framing="short", body=lambda: b"print(1)\n"),
-        ),
-        (
-            "length-huge",
-            "a Content-Length of 1 TiB",
-            (NOT_FOUND,),
-            Reply(framing="raw", body=lambda: b"HTTP/1.1 200 OK\r\nContent-Length: 1099511627776\r\n\r\nprint(1)\n"),
-        ),
         ("600-kb", "size: a script over the limit", (NOT_FOUND,), Reply(body=lambda: b"#" * 600_000)),
-        (
-            "not-http",
-            "bytes that are not HTTP",
-            (NOT_FOUND,),
-            Reply(framing="raw", body=lambda: bytes(range(256)) * 100),
-        ),
-        (
-            "headers-10000",
-            "10,000 headers",
-            (NOT_FOUND, RAN),
-            Reply(headers={f"X-{n}": "x" for n in range(10_000)}, body=lambda: b"print(1)\n"),
-        ),
-        (
-            "interim-responses",
-            "100,000 interim responses",
-            (NOT_FOUND, RAN),
-            Reply(framing="raw", body=lambda: b"HTTP/1.1 103 Early Hints\r\n\r\n" * 100_000),
-        ),
         ("empty", "an empty script", (NOT_FOUND, RAN), Reply(status=204)),
         ("not-text", "a script of arbitrary bytes", (RAN,), Reply(body=lambda: bytes(range(256)) * 100)),
     )
 ]
 
 _FOUND = [
-    OrderCase(name=f"found-{name}", why=why, ends=ends, order=lambda: {"script_url": ""}, found=reply)
-    for name, why, ends, reply in (
-        ("not-json", "an answer that is not JSON", (NOT_FOUND,), Reply(body=lambda: b"<html>")),
-        ("nested", "stack depth: 30,000 nested arrays", (NOT_FOUND,), Reply(body=lambda: nest_json(30_000))),
-        (
-            "number",
-            "an integer of 60,000 digits",
-            (NOT_FOUND,),
-            Reply(body=lambda: b'{"script_url": ' + b"9" * 60_000 + b"}"),
-        ),
-        ("endless", "an endless body", (NOT_FOUND,), Reply(framing="endless", body=lambda: b" " * 65_536)),
-        (
-            "compressed",
-            "compression bomb: 64 kB become 64 MB",
-            (NOT_FOUND,),
-            Reply(headers={"Content-Encoding": "gzip"}, body=lambda: gzip_bomb(64)),
-        ),
+    OrderCase(name=f"found-{name}", why=why, ends=(NOT_FOUND,), order=lambda: {"script_url": ""}, found=reply)
+    for name, why, reply in (
+        *((name, *broken) for name, broken in BROKEN.items()),
+        ("not-json", "an answer that is not JSON", Reply(body=lambda: b"<html>")),
+        ("nested", "stack depth: 30,000 nested arrays", Reply(body=lambda: nest_json(30_000))),
+        ("number", "an integer of 60,000 digits", Reply(body=lambda: b'{"script_url": ' + b"9" * 60_000 + b"}")),
         (
             "metadata",
             "SSRF: the answer names the cloud's metadata service",
-            (NOT_FOUND,),
-            Reply(body=lambda: dump({"script_url": "http://169.254.169.254/"})),
-        ),
-        (
-            "redirect",
-            "SSRF: a redirect to the cloud's metadata service",
-            (NOT_FOUND,),
-            Reply(status=302, headers={"Location": "http://169.254.169.254/"}),
+            Reply(body=lambda: dump({"script_url": METADATA})),
         ),
     )
 ]
 
-ORDERS: list[OrderCase] = [*_ORDERS, *_ADDRESSES, *_REPLIES, *_FOUND]
+ORDERS: list[OrderCase] = [*_ORDERS, *_ADDRESSES, *_BROKEN, *_REPLIES, *_FOUND]

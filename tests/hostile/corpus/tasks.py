@@ -1,9 +1,8 @@
 """What workflows in a real Zeebe and a real Conductor hand out: as far as those take it, it is what a bridge gets."""
 
-from hostile.corpus.case import ACCEPTED, REFUSED, TOO_LARGE, TaskCase
+from hostile.corpus.case import ACCEPTED, BAD_VARIABLES, NO_SCRIPT, TOO_LARGE, TaskCase
 from hostile.corpus.make import nest_objects, text, wide
 
-NO_SCRIPT = "ScriptNotAllowed"
 SCRIPT = "plus.py"
 """A Script whose variable ``s`` must match ``^(a+)+$``; its runs never start."""
 
@@ -16,21 +15,21 @@ TASKS: list[TaskCase] = [
         (
             "nested-plus",
             "ReDoS: a value with 2^n ways to match",
-            (REFUSED,),
+            (BAD_VARIABLES,),
             SCRIPT,
             lambda: {"s": text(40)},
         ),
         (
             "nested-150",
             "nesting within the limit of 200 levels",
-            (ACCEPTED, REFUSED),
+            (ACCEPTED, BAD_VARIABLES),
             SCRIPT,
             lambda: {"s": "a", "d": nest_objects(150)},
         ),
         (
             "nested-300",
             "nesting beyond the limit of 200 levels",
-            (REFUSED,),
+            (BAD_VARIABLES,),
             SCRIPT,
             lambda: {"s": "a", "d": nest_objects(300)},
         ),
@@ -39,7 +38,7 @@ TASKS: list[TaskCase] = [
         (
             "control-characters",
             "terminal escapes: the message quotes the value",
-            (REFUSED,),
+            (BAD_VARIABLES,),
             SCRIPT,
             lambda: {"s": "\x1b]0;owned\x07"},
         ),

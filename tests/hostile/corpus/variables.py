@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from hostile.corpus.case import ACCEPTED, NOT_READY, REFUSED, TOO_LARGE, VariablesCase
+from hostile.corpus.case import ACCEPTED, BAD_VARIABLES, NO_SCRIPT, TOO_LARGE, VariablesCase
 from hostile.corpus.make import (
     branch_down,
     branch_refs,
@@ -24,7 +24,7 @@ _PATTERNS = [
     VariablesCase(
         name="value-nested-plus",
         why=_BACKTRACKS,
-        ends=(REFUSED,),
+        ends=(BAD_VARIABLES,),
         schema=string("^(a+)+$"),
         variables=lambda: {"s": text(40)},
         says="variables.s",
@@ -32,35 +32,35 @@ _PATTERNS = [
     VariablesCase(
         name="value-nested-plus-long",
         why=_BACKTRACKS,
-        ends=(REFUSED,),
+        ends=(BAD_VARIABLES,),
         schema=string("^(a+)+$"),
         variables=lambda: {"s": text(_STRINGS)},
     ),
     VariablesCase(
         name="value-overlapping-branches",
         why=_BACKTRACKS,
-        ends=(REFUSED,),
+        ends=(BAD_VARIABLES,),
         schema=string("^(a|a|aa)+$"),
         variables=lambda: {"s": text(_STRINGS)},
     ),
     VariablesCase(
         name="value-polynomial",
         why="ReDoS: five overlapping stars take n^5 steps",
-        ends=(REFUSED,),
+        ends=(BAD_VARIABLES,),
         schema=string(r"^\s*\s*\s*\s*\s*x$"),
         variables=lambda: {"s": text(_STRINGS, " ")},
     ),
     VariablesCase(
         name="value-unanchored",
         why="ReDoS: an unanchored pattern is tried from every position, which takes n^2 steps",
-        ends=(REFUSED,),
+        ends=(BAD_VARIABLES,),
         schema=string("a+b"),
         variables=lambda: {"s": text(_STRINGS)},
     ),
     VariablesCase(
         name="value-many-strings",
         why="many strings against one pattern",
-        ends=(REFUSED,),
+        ends=(BAD_VARIABLES,),
         schema=member({"type": "array", "items": {"type": "string", "pattern": "^(x+)+$"}}),
         variables=lambda: {"s": ["x!"] * 100_000},
     ),
@@ -88,7 +88,7 @@ _PATTERNS = [
     VariablesCase(
         name="names-nested-plus",
         why="ReDoS: propertyNames match each name",
-        ends=(REFUSED,),
+        ends=(BAD_VARIABLES,),
         schema=lambda: {"propertyNames": {"pattern": "^(a+)+$"}},
         variables=lambda: {text(40): 1},
     ),
@@ -105,14 +105,14 @@ _COMPARED = [
     VariablesCase(
         name="unique-objects-but-the-last",
         why="quadratic: uniqueItems with the only duplicate at the very end",
-        ends=(REFUSED,),
+        ends=(BAD_VARIABLES,),
         schema=member({"type": "array", "uniqueItems": True}),
         variables=lambda: {"s": [*objects(40_000), {"a": 0}]},
     ),
     VariablesCase(
         name="unique-colliding-hashes",
         why="hash collisions: a set of these numbers degrades to a list",
-        ends=(REFUSED,),
+        ends=(BAD_VARIABLES,),
         schema=member({"type": "array", "uniqueItems": True}),
         variables=lambda: {"s": colliding(40_000)},
     ),
@@ -120,7 +120,7 @@ _COMPARED = [
         name="enum-5000-objects-times-100",
         why="quadratic: 4,000 items against an enum of 5,000 objects",
         product=True,
-        ends=(REFUSED,),
+        ends=(BAD_VARIABLES,),
         schema=lambda: {"properties": {"s": {"items": {"enum": objects(5000)}}}},
         variables=lambda: {"s": [*objects(4000), {"a": -1}]},
     ),
@@ -128,7 +128,7 @@ _COMPARED = [
         name="contains-none",
         why="quadratic: contains tries 1,000 branches for each of 40,000 items",
         product=True,
-        ends=(REFUSED,),
+        ends=(BAD_VARIABLES,),
         schema=member({"contains": {"anyOf": [{"const": f"x{number}"} for number in range(1000)]}}),
         variables=lambda: {"s": list(range(40_000))},
     ),
@@ -136,14 +136,14 @@ _COMPARED = [
         name="one-of-none",
         why="2,000 branches that all fail, each with an error to collect and rank",
         product=True,
-        ends=(REFUSED,),
+        ends=(BAD_VARIABLES,),
         schema=lambda: {"oneOf": [{"required": [f"k{number}"]} for number in range(2000)]},
         variables=partial(wide, 20_000, "x"),
     ),
     VariablesCase(
         name="errors-60000",
         why="60,000 errors: one is enough",
-        ends=(REFUSED,),
+        ends=(BAD_VARIABLES,),
         schema=lambda: {"additionalProperties": {"type": "string"}},
         variables=partial(wide, 60_000),
     ),
@@ -151,7 +151,7 @@ _COMPARED = [
         name="unevaluated-many",
         why="quadratic: 10,000 members against 500 branches",
         product=True,
-        ends=(REFUSED,),
+        ends=(BAD_VARIABLES,),
         schema=lambda: {
             "anyOf": [{"properties": {f"k{number}": {}}} for number in range(500)],
             "unevaluatedProperties": False,
@@ -164,14 +164,14 @@ _REFERENCES = [
     VariablesCase(
         name="refs-2-to-the-30",
         why="exponential: 2^30 paths through references, all of which match",
-        ends=(NOT_READY,),
+        ends=(NO_SCRIPT,),
         schema=partial(branch_refs, 30),
         variables=lambda: {"s": 1},
     ),
     VariablesCase(
         name="refs-2-to-the-30-failing",
         why="exponential: 2^30 paths through references, none of which matches",
-        ends=(NOT_READY,),
+        ends=(NO_SCRIPT,),
         schema=partial(branch_refs, 30, "anyOf", False),
         variables=lambda: {"s": 1},
     ),
@@ -185,7 +185,7 @@ _REFERENCES = [
     VariablesCase(
         name="refs-2-to-the-60-masked",
         why="exponential: masking follows every branch, even where checking stops at the first",
-        ends=(NOT_READY,),
+        ends=(NO_SCRIPT,),
         schema=partial(branch_refs, 60, "anyOf", {"writeOnly": True}),
         variables=lambda: {"s": "secret"},
     ),
@@ -222,25 +222,25 @@ _SHAPES = [
     VariablesCase(
         name="value-nested-250",
         why="nesting beyond the limit of 200 levels",
-        ends=(REFUSED,),
+        ends=(BAD_VARIABLES,),
         variables=lambda: {"s": nest_lists(250)},
     ),
     VariablesCase(
         name="value-nested-950",
         why="stack depth: Python can parse this, but not serialize it",
-        ends=(REFUSED,),
+        ends=(BAD_VARIABLES,),
         variables=lambda: b'{"s": %s}' % nest_json(950),
     ),
     VariablesCase(
         name="value-nested-2000",
         why="stack depth: Python's JSON parser fails, in every watch that delivers the object",
-        ends=(REFUSED,),
+        ends=(BAD_VARIABLES,),
         variables=lambda: b'{"s": %s}' % nest_json(2000),
     ),
     VariablesCase(
         name="value-nested-9000",
         why="stack depth: close to the API server's limit of 10,000 levels",
-        ends=(REFUSED,),
+        ends=(BAD_VARIABLES,),
         variables=lambda: b'{"s": %s}' % nest_json(9000),
     ),
     VariablesCase(
@@ -276,13 +276,13 @@ _SHAPES = [
     VariablesCase(
         name="number-beyond-64-bits",
         why="rounding: Kubernetes would keep another number",
-        ends=(REFUSED,),
+        ends=(BAD_VARIABLES,),
         variables=lambda: {"s": 2**64 + 1},
     ),
     VariablesCase(
         name="number-beyond-64-bits-among-many",
         why="rounding: the same in variables of 500 kB",
-        ends=(REFUSED,),
+        ends=(BAD_VARIABLES,),
         variables=lambda: {"s": 2**64 + 1, "t": "x" * 500_000},
     ),
     VariablesCase(
@@ -294,7 +294,7 @@ _SHAPES = [
     VariablesCase(
         name="multiple-of-tiny",
         why="numeric overflow: multipleOf divides by a tiny number",
-        ends=(ACCEPTED, REFUSED),
+        ends=(ACCEPTED, BAD_VARIABLES),
         schema=member({"multipleOf": 1e-300}),
         variables=lambda: {"s": 1.7e308},
     ),
@@ -307,7 +307,7 @@ _SHAPES = [
     VariablesCase(
         name="control-characters-quoted",
         why="terminal escapes: the message quotes the value",
-        ends=(REFUSED,),
+        ends=(BAD_VARIABLES,),
         schema=member({"type": "integer"}),
         variables=lambda: {"s": "\x1b]0;owned\x07\x1b[2J\r\n\x9b31m"},
     ),
@@ -320,7 +320,7 @@ _SHAPES = [
     VariablesCase(
         name="format-long",
         why="ReDoS: formats are often checked by backtracking patterns",
-        ends=(ACCEPTED, REFUSED),
+        ends=(ACCEPTED, BAD_VARIABLES),
         schema=lambda: {
             "properties": {
                 name: {"format": name}
@@ -352,7 +352,7 @@ _SHAPES = [
     VariablesCase(
         name="min-length-huge",
         why="a limit that no document can reach",
-        ends=(REFUSED,),
+        ends=(BAD_VARIABLES,),
         schema=member({"minLength": 2**62}),
         variables=lambda: {"s": "\U0010ffff" * 200_000},
     ),

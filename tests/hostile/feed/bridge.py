@@ -3,8 +3,7 @@
 from typing import Any
 
 from clusterlab.space import GROUP
-from hostile.corpus.answers import CONNECTED
-from hostile.corpus.case import AnswerCase
+from hostile.corpus.case import CONNECTED, AnswerCase
 from hostile.feed.finding import Finding
 from hostile.lab import Lab
 from kubeapi import wait_for

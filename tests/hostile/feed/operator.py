@@ -3,14 +3,14 @@
 from typing import Any
 
 from clusterlab.space import Run, build_run, build_script
-from hostile.corpus.case import ACCEPTED, REFUSED, TOO_LARGE, SchemaCase, ScriptCase, VariablesCase
+from hostile.corpus.case import ACCEPTED, BAD_VARIABLES, TOO_LARGE, SchemaCase, ScriptCase, VariablesCase
 from hostile.corpus.make import dump
 from hostile.feed.finding import Finding
 from hostile.lab import NOWHERE, Lab
 
 _HEAD = "import os, sys\nout = sys.argv[2] if len(sys.argv) > 2 else os.environ['SCRIPTRUN_OUTPUT']\n"
 _SECONDS = 60.0
-_BODY_ENDS = {400: REFUSED, 413: TOO_LARGE}
+_BODY_ENDS = {400: BAD_VARIABLES, 413: TOO_LARGE}
 
 
 def feed_schema(lab: Lab, case: SchemaCase) -> Finding:
