@@ -72,7 +72,7 @@ test-unit: setup ## Run the unit tests
 	$(PYTEST) tests/unit
 
 test-cluster: images ## Run the tests on a real cluster
-	$(WITH_CLUSTER) $(PYTEST_REAL) tests/cluster tests/chaos
+	$(WITH_CLUSTER) $(PYTEST_REAL) tests/cluster tests/chaos tests/hostile
 
 test-peers: images ## Run the tests with a real Zeebe and Conductor
 	$(WITH_CLUSTER) $(PYTEST_REAL) tests/peers

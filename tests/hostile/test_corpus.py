@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from clusterlab.process import OperatorProcess
 from hostile.corpus import CORPUS
 from hostile.corpus.case import Case
 from hostile.feed import Feeding, judge
@@ -22,9 +23,15 @@ pytest_plugins = ["clusterlab.fixtures"]
 
 @pytest.fixture(scope="module")
 def lab(
-    kubeconfig: Path, chart: None, operator_settings: dict[str, str], zeebe: Zeebe, conductor: Conductor
+    kubeconfig: Path,
+    operator_settings: dict[str, str],
+    _session_operator: OperatorProcess,
+    zeebe: Zeebe,
+    conductor: Conductor,
 ) -> Iterator[Lab]:
-    """Operator, bridge and API at work, with canaries."""
+    """Operator, bridge and API at work, with canaries; no other operator is."""
+    if _session_operator.running:
+        assert _session_operator.stop() == 0, _session_operator.tail()
     with open_lab(kubeconfig, operator_settings["RUNNER_IMAGE"], Peers(zeebe, conductor)) as lab:
         yield lab
 

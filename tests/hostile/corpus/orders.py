@@ -11,6 +11,8 @@ from hostile.corpus.replies import BROKEN, METADATA
 BAD, PARAMETERS = "400 Bad request", "400 Parameters invalid"
 NOT_FOUND = "not downloaded"
 """The order is accepted, and ends without its script."""
+TIMED_OUT = "timed out"
+"""The order is accepted, and its time is over before anybody has said where its script is."""
 RAN = "ran"
 """The script was downloaded, and was run."""
 
@@ -99,7 +101,7 @@ _REPLIES = [
 ]
 
 _FOUND = [
-    OrderCase(name=f"found-{name}", why=why, ends=(NOT_FOUND,), order=lambda: {"script_url": ""}, found=reply)
+    OrderCase(name=f"found-{name}", why=why, ends=(NOT_FOUND, TIMED_OUT), order=lambda: {"script_url": ""}, found=reply)
     for name, why, reply in (
         *((name, *broken) for name, broken in BROKEN.items()),
         ("not-json", "an answer that is not JSON", Reply(body=lambda: b"<html>")),

@@ -80,8 +80,16 @@ _PATTERNS = [
     ),
     VariablesCase(
         name="keys-times-patterns",
-        why="quadratic: 40,000 names against 250 patterns",
+        why="quadratic: 40,000 names against 100 patterns",
         ends=(ACCEPTED,),
+        schema=lambda: {"patternProperties": {f"^x{number}$": {"writeOnly": True} for number in range(100)}},
+        variables=partial(wide, 40_000),
+    ),
+    VariablesCase(
+        name="keys-times-many-patterns",
+        why="memory: the engine keeps something for each name and pattern, of 40,000 and 250",
+        product=True,
+        ends=(BAD_VARIABLES, ACCEPTED),
         schema=lambda: {"patternProperties": {f"^x{number}$": {"writeOnly": True} for number in range(250)}},
         variables=partial(wide, 40_000),
     ),

@@ -5,11 +5,12 @@ from typing import Any
 
 from clusterlab.pipeline import Pipeline
 from hostile.corpus.case import OrderCase
-from hostile.corpus.orders import NOT_FOUND, RAN
+from hostile.corpus.orders import NOT_FOUND, RAN, TIMED_OUT
 from hostile.feed.finding import Finding
 from hostile.lab import Lab
 
 _NOT_DOWNLOADED = "Fail to get script"
+_TIMED_OUT = "The script's running time exceeded the limit"
 
 
 def feed_order(lab: Lab, case: OrderCase) -> Finding:
@@ -29,5 +30,7 @@ def feed_order(lab: Lab, case: OrderCase) -> Finding:
     base = order.get("dtable_uuid", caller.base)
     script = Pipeline(lab.api.url, base=base).wait(int(answer.body["script_id"]), case.name)
     output = str(script["output"])
-    # What a script printed is given as it is; only what the scheduler itself says is for people.
-    return Finding(NOT_FOUND, output) if output.startswith(_NOT_DOWNLOADED) else Finding(RAN)
+    if output.startswith(_NOT_DOWNLOADED):
+        return Finding(NOT_FOUND, output)
+    # What a script printed is given as it is.
+    return Finding(TIMED_OUT if output.startswith(_TIMED_OUT) else RAN, ascii(output))
