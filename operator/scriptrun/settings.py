@@ -133,10 +133,10 @@ class Settings(WorkerSettings):
         description="Annotations of every run pod, as a JSON object; a Script's `podMetadata` wins over them.",
     )
     workers: int = Field(
-        default=16,
+        default=4,
         ge=1,
         le=256,
-        description="Runs reconciled at the same time in one namespace; at most twice as many in all namespaces.",
+        description="Runs reconciled at the same time in one namespace; at most eight times as many in all namespaces.",
     )
     script_grace_seconds: int = Field(
         default=5, ge=0, description="How long a run waits for a Script that does not exist before it fails."

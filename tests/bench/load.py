@@ -22,7 +22,7 @@ async def make_paced(names: Iterable[str], per_second: float, make: Callable[[st
     return len(tasks) / (time.monotonic() - started)
 
 
-async def make_all(names: Iterable[str], make: Callable[[str], Awaitable[object]]) -> None:
+async def make_all(names: Iterable[str], make: Callable[[str], Awaitable[object]], at_once: int = _AT_ONCE) -> None:
     """Make them all, a few dozen at a time."""
     left = iter(names)
 
@@ -30,7 +30,7 @@ async def make_all(names: Iterable[str], make: Callable[[str], Awaitable[object]
         for name in left:
             await make(name)
 
-    await asyncio.gather(*(work() for _ in range(_AT_ONCE)))
+    await asyncio.gather(*(work() for _ in range(at_once)))
 
 
 async def _run(make: Callable[[str], Awaitable[object]], name: str) -> None:

@@ -51,6 +51,9 @@ from scriptrun.settings import Settings
 __all__ = ["run_operator"]
 
 _log = structlog.get_logger(__name__)
+
+_NAMESPACES_AT_ONCE = 8
+"""How many namespaces may have all the workers that one may have."""
 _AGAIN_SECONDS = 1.0
 _WATCHED_KINDS = 3  # Jobs, pods and outputs; kopf's watches of Scripts and runs are in a pool of their own
 
@@ -67,8 +70,8 @@ class _Operator:
         self._settings = settings
         self._cache = Cache()
         self._queue: WorkQueue[WorkItem] = WorkQueue(flow_of=namespace_of, busy_per_flow=settings.workers)
-        # Half of the workers are left to other namespaces by one whose passes are slow.
-        self._workers = Workers(self._queue, self._reconcile, 2 * settings.workers)
+        # Most workers are left to other namespaces, and with them the API server: it is slow when it has much to do.
+        self._workers = Workers(self._queue, self._reconcile, _NAMESPACES_AT_ONCE * settings.workers)
         self._pool = WorkerPool(build_limits(settings), COMPUTED)
         checks = Checks(self._pool, self._workers.step_aside)
         self._reconciler = Reconciler(client, self._cache, self._queue, checks, settings, _now)
