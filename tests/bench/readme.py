@@ -21,7 +21,8 @@ def write_readme(document: dict[str, Any]) -> None:
 
 def render_headlines(document: dict[str, Any]) -> Iterator[str]:
     """Render the table; empty when nothing of it was measured."""
-    rows = [row for render in (_render_latency, _render_burst, _render_writes) for row in render(document)]
+    renders = (_render_latency, _render_burst, _render_writes, _render_fairness, _render_hostile)
+    rows = [row for render in renders for row in render(document)]
     if rows:
         yield from ("", "| | scriptrun | a plain Job |", "|---|---:|---:|", *rows, "")
 
@@ -48,6 +49,24 @@ def _render_writes(document: dict[str, Any]) -> Iterator[str]:
     if report := document.get("writes"):
         yield _row(
             "Writes to the API server by the operator, for a run", format_number(report["operator_per_run"], ""), ""
+        )
+
+
+def _render_fairness(document: dict[str, Any]) -> Iterator[str]:
+    if report := document.get("fairness"):
+        yield _row(
+            f"Delay of a run while another namespace creates {report['runs']:,.0f} at once (the longest)",
+            format_number(report["delay_seconds"], "s"),
+            "",
+        )
+
+
+def _render_hostile(document: dict[str, Any]) -> Iterator[str]:
+    if report := document.get("hostile"):
+        yield _row(
+            f"A tiny run each second beside {report['inputs']:,.0f} hostile inputs, to its output (99 of 100)",
+            format_number(report["canary_p99_seconds"], "s"),
+            "",
         )
 
 
