@@ -8,7 +8,7 @@ from hostile.feed.finding import Finding
 from hostile.lab import Lab
 from kubeapi import wait_for
 
-_SECONDS = 60.0
+_SECONDS = 180.0
 
 
 def feed_answer(lab: Lab, case: AnswerCase) -> Finding:

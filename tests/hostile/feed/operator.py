@@ -9,7 +9,7 @@ from hostile.feed.finding import Finding
 from hostile.lab import NOWHERE, Lab
 
 _HEAD = "import os, sys\nout = sys.argv[2] if len(sys.argv) > 2 else os.environ['SCRIPTRUN_OUTPUT']\n"
-_SECONDS = 60.0
+_SECONDS = 180.0
 _BODY_ENDS = {400: BAD_VARIABLES, 413: TOO_LARGE}
 
 
@@ -75,7 +75,7 @@ def feed_script(lab: Lab, case: ScriptCase) -> Finding:
     script = {"handler": "python", "activeDeadlineSeconds": 90, **case.script}
     lab.space.add_script(case.name, _HEAD + case.source, **script)
     lab.space.add_run(case.name, case.name, variables=case.variables())
-    run = lab.space.end_of(case.name, 2 * _SECONDS)
+    run = lab.space.end_of(case.name, _SECONDS)
     for path in ("", "/output", "/logs"):
         reply = lab.caller.get(f"runs/{case.name}{path}")
         if reply.status not in (200, 404):

@@ -10,7 +10,7 @@ from kubeapi import wait_for
 from peers.servers.bpmn import build_process
 from scriptrun.desired.names import BRIDGE_LABEL
 
-_SECONDS = 60.0
+_SECONDS = 180.0
 
 
 def feed_task(lab: Lab, case: TaskCase) -> Finding:
