@@ -3,8 +3,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CLUSTER := $(PYTHON) tests/localcluster
-PYTEST := $(BIN)/python -m pytest
-# On real servers a test may fail for want of a core: it gets a second try, and the summary names it.
+PYTEST := $(BIN)/python -m pytest --durations=15 --durations-min=1
+# Unit tests share nothing, so that each core has its own; JOBS=0 runs them in one process, as a debugger wants them.
+JOBS ?= auto
+# On real servers a test may fail for want of a core: it gets a second try; the summary names and counts them.
 PYTEST_REAL := $(PYTEST) --reruns 1 --reruns-delay 5 --rerun-show-tracebacks -r aR
 # Tests find the cluster through this; set it yourself to use one of yours.
 WITH_CLUSTER = SCRIPTRUN_KUBECONFIG=$$($(CLUSTER) kubeconfig)
@@ -69,7 +71,7 @@ verify: setup ## Fail when a generated file is not what its source says
 test: check verify test-unit test-cluster test-peers test-e2e ## Check and test everything
 
 test-unit: setup ## Run the unit tests
-	$(PYTEST) tests/unit
+	$(PYTEST) -n $(JOBS) --dist worksteal tests/unit
 
 test-cluster: images ## Run the tests on a real cluster
 	$(WITH_CLUSTER) $(PYTEST_REAL) tests/cluster tests/chaos tests/hostile
