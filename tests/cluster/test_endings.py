@@ -78,7 +78,7 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "no-image": ("", {"image": "scriptrun.dev/no-such-image:1", "startDeadlineSeconds": 6}, {}),
     "bad-image": ("", {"image": "Not An Image", "startDeadlineSeconds": 5}, {}),
     "no-runner": ("", {"image": "scriptrun.dev/pause:1", "startDeadlineSeconds": 6}, {}),
-    "no-node": ("", {"nodeSelector": NOWHERE, "startDeadlineSeconds": 3}, {}),
+    "no-node": ("", {"nodeSelector": NOWHERE, "startDeadlineSeconds": 10}, {}),
     "no-secret": ("", {"envFrom": [{"secretRef": {"name": "absent"}}], "startDeadlineSeconds": 5}, {}),
     "killed": ("import os\nos.kill(os.getpid(), 9)", {}, {}),
     "says-failed": (
@@ -264,7 +264,7 @@ def test_nothing_fits_on_a_node(runs: Space) -> None:
     assert ("Pending", "Unschedulable") in {version.end for version in runs.history("no-node")}
     assert run.end == ("Failed", "Unschedulable")
     assert "nodes are available" in run.message
-    assert "startDeadlineSeconds 3" in run.message
+    assert "startDeadlineSeconds 10" in run.message
 
 
 def test_a_secret_that_is_not_there(runs: Space) -> None:
