@@ -34,6 +34,13 @@ def test_a_task_becomes_a_run_and_its_output_goes_back(bridged: BridgeSpace) -> 
     assert (job.deliveries, job.completions) == (1, 1)
 
 
+def test_a_task_may_ask_for_a_script_by_an_alias(bridged: BridgeSpace) -> None:
+    bridged.space.add_script("order-import.py", GREET, aliases=["etl/Order Import.py"])
+    job = bridged.zeebe.wait_state(bridged.zeebe.add("etl/Order Import.py", name="Ada"), "completed")
+    assert job.output == {"greeting": "Hello, Ada!"}
+    assert bridged.run_of(job).body["spec"]["scriptRef"] == {"name": "order-import.py"}
+
+
 def test_an_output_that_is_kept_apart_goes_back_whole(bridged: BridgeSpace) -> None:
     bridged.space.add_script("large.py", LARGE)
     job = bridged.zeebe.wait_state(bridged.zeebe.add("large.py"), "completed")

@@ -67,6 +67,17 @@ def test_a_schema_that_is_none(space: Space, field: str) -> None:
     assert _message(status).startswith(f"{field}: at $.properties.a.type:")
 
 
+def test_two_scripts_with_one_alias_are_not_ready_until_one_leaves_it_to_the_other(space: Space) -> None:
+    for name in ("one", "other"):
+        space.add_script(name, SOURCE, handler="python", aliases=["My Script.py"])
+    for name in ("one", "other"):
+        status = _wait_ready(space, name, "False", "AliasConflict")
+        assert '"My Script.py" is an alias of several Scripts: one, other' in _message(status)
+    assert space.api.patch(space.script_path("other"), {"spec": {"aliases": []}}).status == 200
+    for name in ("one", "other"):
+        _wait_ready(space, name, "True", "Ready")
+
+
 def test_who_ran_last(space: Space) -> None:
     space.start("good", SOURCE)
     run = space.end_of("good")

@@ -31,7 +31,7 @@ from hostile.corpus.case import (
 )
 from hostile.corpus.make import dump
 from scriptrun.bridges import conductor_task, zeebe_job
-from scriptrun.bridges.checks import build_task, check_script, check_size
+from scriptrun.bridges.checks import build_task, check_size, name_script
 from scriptrun.desired.claim import build_claimed_run
 from scriptrun.history.records import matches_name
 from scriptrun.kube.decoding import cut_deep
@@ -143,7 +143,7 @@ def decide_answer(case: AnswerCase) -> str:
         task, *_ = [build(item, script_header=spec.script_header) for item in found]
     except (ValueError, TypeError, KeyError, RecursionError):
         return case.ends[0]  # there is no task; what the Bridge says of that is not decided here
-    script = check_script(task, "main", spec)
+    script = name_script(task, "main", spec)
     if not isinstance(script, str):
         return str(script.reason)
     if script != spec.script:

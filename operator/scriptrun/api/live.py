@@ -14,6 +14,7 @@ from scriptrun.kube.client import Client
 from scriptrun.kube.reflector import EVERYTHING, Reflector
 from scriptrun.kube.resources import SCRIPTRUNS, SCRIPTS
 from scriptrun.models.facts import Key
+from scriptrun.policies.aliases import ScriptNames
 
 __all__ = ["Live"]
 
@@ -44,6 +45,7 @@ class Live:
         self._on_run = on_run
         self._runs: defaultdict[str, dict[str, _Known]] = defaultdict(dict)
         self._scripts: dict[Key, dict[str, Any]] = {}
+        self._names = ScriptNames()
         self._listed: set[tuple[str, str]] = set()
         self._deleted: deque[str] = deque(maxlen=_REMEMBERED)
         self._waiting: defaultdict[str, set[asyncio.Future[dict[str, Any] | None]]] = defaultdict(set)
@@ -80,8 +82,12 @@ class Live:
         return name in self._runs.get(namespace, {})
 
     def script(self, namespace: str, name: str) -> dict[str, Any] | None:
-        """A Script; None when there is none."""
+        """A Script by its own name; None when there is none."""
         return self._scripts.get((namespace, name))
+
+    def find_scripts(self, namespace: str, name: str) -> list[str]:
+        """Find the Scripts that a name stands for: none, one, or several that have it as an alias."""
+        return self._names.find(namespace, name)
 
     def scripts(self, namespace: str) -> list[dict[str, Any]]:
         """The Scripts of a namespace, by name."""
@@ -160,11 +166,16 @@ class Live:
     def _take_script(self, event: str, script: dict[str, Any]) -> None:
         key = (script["metadata"]["namespace"], script["metadata"]["name"])
         if event == "DELETED":
-            self._scripts.pop(key, None)
+            self._drop_script(key)
         else:
             self._scripts[key] = script
+            self._names.put(key, script["spec"].get("aliases") or ())
+
+    def _drop_script(self, key: Key) -> None:
+        self._scripts.pop(key, None)
+        self._names.drop(key)
 
     def _forget_scripts(self, namespace: str, listed: set[Key], version: int) -> None:
         self._listed.add(("scripts", namespace))
         for key in [key for key in self._scripts if namespace in ("", key[0]) and key not in listed]:
-            del self._scripts[key]
+            self._drop_script(key)

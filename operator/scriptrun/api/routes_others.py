@@ -11,6 +11,7 @@ from scriptrun.api.problems import Problem, describe
 from scriptrun.api.views import Script, ScriptList, Statistics, StatisticsGroup, Time, show_script
 from scriptrun.history.records import Query as RunQuery
 from scriptrun.history.statistics import count_runs
+from scriptrun.policies.aliases import explain_ambiguous
 
 __all__ = ["router"]
 
@@ -30,15 +31,17 @@ async def list_scripts(namespace: Namespace, context: ContextOf, caller: CallerO
 @router.get("/scripts/{script}", tags=["scripts"], operation_id="getScript", responses=describe(404))
 async def get_script(
     namespace: Namespace,
-    script: Annotated[str, Path(max_length=253, description="Name of the Script.", examples=["hello.py"])],
+    script: Annotated[str, Path(max_length=253, description="Name or alias of the Script.", examples=["hello.py"])],
     context: ContextOf,
     caller: CallerOf,
 ) -> Script:
     """Read one entry of the allow-list."""
     await context.runs.allow(caller, "get", namespace, "scripts")
-    found = context.live.script(namespace, script)
-    if found is None or not caller.may_use(script):
-        raise Problem("not-found", f"there is no Script {script} in namespace {namespace}")
+    names = context.runs.find_scripts(caller, namespace, script)
+    found = context.live.script(namespace, names[0]) if len(names) == 1 else None
+    if found is None:
+        detail = explain_ambiguous(script, names) if names else f"there is no Script {script} in namespace {namespace}"
+        raise Problem("not-found", detail)
     return show_script(found)
 
 

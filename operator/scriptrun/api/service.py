@@ -28,6 +28,7 @@ from scriptrun.models.base import GROUP
 from scriptrun.models.facts import RunFacts
 from scriptrun.models.script import ScriptSpec
 from scriptrun.policies.acceptance import check_config, check_limits
+from scriptrun.policies.aliases import explain_ambiguous
 from scriptrun.policies.masking import Secrets
 from scriptrun.policies.schema import has_secrets
 from scriptrun.runtime.checks import Checks
@@ -125,7 +126,7 @@ class RunService:
             Problem: what was asked for can't be had.
         """
         request = Request(
-            asked.script,
+            self._choose_script(caller, namespace, asked.script),
             asked.name or "",
             asked.variables,
             timeout_seconds=asked.active_deadline_seconds,
@@ -133,9 +134,26 @@ class RunService:
             ttl_seconds=asked.ttl_seconds_after_finished,
         )
         manifest = build_run(request, namespace)
-        if not caller.may_use(asked.script):
-            raise Problem("forbidden", f'this API token is not good for Script "{asked.script}"')
         return await self._submit(caller, manifest, key, lambda: asked.model_dump(mode="json"))
+
+    def find_scripts(self, caller: Caller, namespace: str, name: str) -> list[str]:
+        """Find those Scripts that a name stands for and a caller may use: several have it as an alias."""
+        return [script for script in self._live.find_scripts(namespace, name) if caller.may_use(script)]
+
+    def _choose_script(self, caller: Caller, namespace: str, asked: str) -> str:
+        """Decide which Script is asked for; whether there is one is found out later.
+
+        Raises:
+            Problem: the caller may not use it, or several have this alias.
+        """
+        found = self._live.find_scripts(namespace, asked)
+        allowed = [script for script in found or [asked] if caller.may_use(script)]
+        if not allowed:
+            raise Problem("forbidden", f'this API token is not good for Script "{asked}"')
+        if len(found) > 1:
+            detail = explain_ambiguous(asked, allowed)
+            raise Problem("invalid", detail, [Wrong(pointer="/script", detail=detail)])
+        return allowed[0]
 
     async def rerun(self, caller: Caller, found: Found, asked: Rerun, key: str | None) -> tuple[dict[str, Any], bool]:
         """Run again what another run ran; returns the new run, and whether it is new.

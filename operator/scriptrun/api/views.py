@@ -78,7 +78,7 @@ class CreateRun(Model):
         extra="forbid", json_schema_extra={"examples": [{"script": "hello.py", "variables": {"name": "Ada"}}]}
     )
 
-    script: str = Field(min_length=1, max_length=253, description="Name of a Script in the namespace.")
+    script: str = Field(min_length=1, max_length=253, description="Name or alias of a Script in the namespace.")
     variables: dict[str, Any] = Field(default_factory=dict, description="Variables for the script. Default: none.")
     name: Annotated[str, Field(max_length=NAME_LIMIT, pattern=RUN_NAME)] | None = Field(
         default=None,

@@ -1,18 +1,20 @@
 """May this task be run, and does it fit? Pure; the messages are for an analyst in the orchestrator's user interface."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from scriptrun.bridges.adapter import Task, TaskFailure
 from scriptrun.desired.input import dump_json
 from scriptrun.models.bridge import BridgeSpec
+from scriptrun.models.facts import Key
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.acceptance import INPUT_LIMIT_BYTES, check_exact
+from scriptrun.policies.aliases import explain_ambiguous
 from scriptrun.policies.documents import parse_document
 from scriptrun.policies.exactness import may_be_inexact
 from scriptrun.policies.wildcards import matches_wildcards
 
-__all__ = ["RUN_LIMIT_BYTES", "build_task", "check_script", "check_size", "explain_missing_script"]
+__all__ = ["RUN_LIMIT_BYTES", "build_task", "check_script", "check_size", "name_script"]
 
 RUN_LIMIT_BYTES = 1_300_000
 """Of a ScriptRun as JSON: etcd takes 1.5 MiB, of which its status needs some too."""
@@ -22,8 +24,8 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
     return any(matches_wildcards(pattern, name) for pattern in patterns)
 
 
-def check_script(task: Task, bridge: str, spec: BridgeSpec) -> str | TaskFailure:
-    """Check that a task names a Script that its Bridge allows; returns the Script's name.
+def name_script(task: Task, bridge: str, spec: BridgeSpec) -> str | TaskFailure:
+    """Read from a task which Script it asks for, by name or alias.
 
     Args:
         task: the task.
@@ -39,20 +41,33 @@ def check_script(task: Task, bridge: str, spec: BridgeSpec) -> str | TaskFailure
             f'the task names no Script: give it "{spec.script_header}" with the name of a Script '
             f"(a task header in Zeebe, an input parameter in Conductor), or set spec.script of Bridge {bridge}",
         )
-    if spec.scripts and not _matches(name, spec.scripts):
-        return TaskFailure(
-            Reason.SCRIPT_NOT_ALLOWED,
-            f'Bridge {bridge} does not allow Script "{name}", only: {", ".join(spec.scripts)} (spec.scripts)',
-        )
     return name
 
 
-def explain_missing_script(name: str, namespace: str) -> TaskFailure:
-    """Say that a Script does not exist."""
-    return TaskFailure(
-        Reason.SCRIPT_NOT_ALLOWED,
-        f'there is no Script "{name}" in namespace {namespace}: see "kubectl get scripts -n {namespace}"',
-    )
+def check_script(asked: str, found: Sequence[str], bridge: Key, spec: BridgeSpec) -> str | TaskFailure:
+    """Check that a task asks for one Script, and one that its Bridge allows; returns the Script's name.
+
+    Args:
+        asked: the name or alias that the task asks for.
+        found: the Scripts that answer to it.
+        bridge: namespace and name of the Bridge.
+        spec: of the Bridge.
+    """
+    for name in found or [asked]:
+        if spec.scripts and not _matches(name, spec.scripts):
+            return TaskFailure(
+                Reason.SCRIPT_NOT_ALLOWED,
+                f'Bridge {bridge[1]} does not allow Script "{name}", only: {", ".join(spec.scripts)} (spec.scripts)',
+            )
+    if len(found) > 1:
+        return TaskFailure(Reason.SCRIPT_NOT_ALLOWED, explain_ambiguous(asked, found))
+    if not found:
+        return TaskFailure(
+            Reason.SCRIPT_NOT_ALLOWED,
+            f'there is no Script "{asked}" in namespace {bridge[0]}, by name or alias: '
+            f'see "kubectl get scripts -n {bridge[0]}"',
+        )
+    return found[0]
 
 
 def build_task(task: Task, spec: BridgeSpec) -> dict[str, Any]:

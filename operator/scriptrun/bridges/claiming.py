@@ -8,20 +8,20 @@ import structlog
 
 from scriptrun.bridges.adapter import Outcome, Task, TaskFailure
 from scriptrun.bridges.backoff import back_off
-from scriptrun.bridges.checks import build_task, check_script, check_size, explain_missing_script
+from scriptrun.bridges.checks import build_task, check_script, check_size, name_script
 from scriptrun.bridges.post import Post
 from scriptrun.bridges.records import Record, observe_record
 from scriptrun.desired.claim import build_claimed_run, build_readoption
 from scriptrun.desired.names import claimed_run_name
 from scriptrun.errors import AlreadyExists, Conflict, Gone, Invalid, KubeError, NotFound, Refused, Rejected, TryLater
-from scriptrun.kube.resources import SCRIPTRUNS, SCRIPTS
+from scriptrun.kube.resources import SCRIPTRUNS
+from scriptrun.kube.script_names import ScriptFinder
 from scriptrun.models.facts import Claim, Key
 from scriptrun.models.reasons import Reason
 
 __all__ = ["Claimer"]
 
 _log = structlog.get_logger(__name__)
-_SCRIPT_KNOWN_SECONDS = 10.0
 
 
 class Claimer:
@@ -29,7 +29,7 @@ class Claimer:
 
     def __init__(self, post: Post) -> None:
         self._post = post
-        self._scripts: dict[str, float] = {}  # those that exist, and until when that is believed
+        self._scripts = ScriptFinder(post.client, post.bridge[0])
 
     async def take(self, task: Task) -> Record | None:
         """Take a task that was handed out.
@@ -68,7 +68,7 @@ class Claimer:
     async def _settle(self, task: Task) -> Record | TaskFailure | None:
         """Find or make the run of a task, or say why there can't be one."""
         post, namespace = self._post, self._post.bridge[0]
-        script = check_script(task, post.bridge[1], post.spec)
+        script = name_script(task, post.bridge[1], post.spec)
         generation = post.records.first_free_generation(post.bridge, task.identity)
         # It had a run that was reported. Handed out before that, and heard of after it, it gets no other.
         if generation and not await self._is_ours(task):
@@ -77,8 +77,8 @@ class Claimer:
             key = (namespace, claimed_run_name(post.bridge[1], task.identity, generation))
             known = post.records.get(key)
             if known is None:
-                if isinstance(script, str) and not await self._exists(script):
-                    script = explain_missing_script(script, namespace)
+                if isinstance(script, str):
+                    script = check_script(script, await self._scripts.find(script), post.bridge, post.spec)
                 if isinstance(script, TaskFailure):
                     return script
                 if made := await self._create(task, generation, script):
@@ -96,17 +96,6 @@ class Claimer:
                 generation += 1
             else:
                 return None
-
-    async def _exists(self, script: str) -> bool:
-        now = asyncio.get_running_loop().time()
-        if self._scripts.get(script, 0.0) > now:
-            return True
-        try:
-            await self._post.client.get(SCRIPTS, self._post.bridge[0], script)
-        except (NotFound, Invalid):
-            return False
-        self._scripts[script] = now + _SCRIPT_KNOWN_SECONDS
-        return True
 
     async def _create(self, task: Task, generation: int, script: str) -> Record | TaskFailure | None:
         """Make a run; None when one of that name exists."""

@@ -13,6 +13,7 @@ from scriptrun.cli.past import find_past_run
 from scriptrun.cli.printing import emit, name_of, note, open_log
 from scriptrun.cli.progress import show_progress
 from scriptrun.cli.remote import is_configured
+from scriptrun.cli.scriptchoice import choose_script
 from scriptrun.cli.session import Session, call
 from scriptrun.cli.variables import parse_assignments, parse_duration, parse_key, parse_object, parse_variables_from
 from scriptrun.cli.waiting import await_end
@@ -70,7 +71,8 @@ def launch(script: str, wishes: Wishes, flags: Flags, target: Target) -> int:
     )
 
     async def build(session: Session) -> dict[str, Any]:
-        return build_run(request, session.namespace)
+        name = await choose_script(session, script)
+        return build_run(replace(request, script=name), session.namespace)
 
     return _start(build, flags, target)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from scriptrun.cli.folder import read_overrides
 from scriptrun.cli.printing import dump_json
-from scriptrun.cli.render import build_spec, decide_name
+from scriptrun.cli.render import ScriptFile, build_spec, decide_name
 from scriptrun.desired.input import build_input
 from scriptrun.desired.request import decide_prefix
 from scriptrun.desired.status import build_end
@@ -67,7 +67,7 @@ def execute_locally(request: LocalRun, sink: Sink) -> tuple[dict[str, Any], str 
     except OSError as error:
         raise UsageError(f"{request.file} can't be read: {error.strerror}") from error
     overrides = read_overrides(request.file.parent).of(request.file.name) | request.overrides
-    spec = ScriptSpec.model_validate(build_spec(request.file.name, source, overrides, "local"))
+    spec = ScriptSpec.model_validate(build_spec(ScriptFile(request.file.name, source), overrides, "local"))
     run = RunFacts(
         key=(_NAMESPACE, f"{decide_prefix(request.file.name)}local"),
         uid="00000000-0000-0000-0000-000000000000",

@@ -21,7 +21,7 @@ EVERY = "*"
 """Entry of ``scripts.yaml`` whose fields go for every file that does not say otherwise."""
 
 _ENDINGS = (".py", ".sh", ".bash", ".js", ".mjs", ".cjs")
-_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+_NOT_IN_KEYS, _KEY_LIMIT = re.compile(r"[^-._a-zA-Z0-9]+"), 253
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")  # RFC 1123 subdomain
 _NAME_LIMIT = 63
 _HASH_LENGTH = 8
@@ -34,6 +34,11 @@ class ScriptFile:
 
     name: str
     source: bytes
+
+    @property
+    def key(self) -> str:
+        """Its key in a ConfigMap: its name, with hyphens for what Kubernetes does not allow in keys."""
+        return _NOT_IN_KEYS.sub("-", self.name)[-_KEY_LIMIT:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +75,20 @@ def decide_name(file_name: str, fields: Mapping[str, Any]) -> str:
     return name
 
 
-def build_spec(file_name: str, source: bytes, fields: Mapping[str, Any], config_map: str) -> dict[str, Any]:
-    """Build the spec of a file's Script: its source, pinned, and the fields given.
+def build_spec(file: ScriptFile, fields: Mapping[str, Any], config_map: str) -> dict[str, Any]:
+    """Build the spec of a file's Script: its source, pinned, its file's name as an alias, and the fields given.
 
     Raises:
         UsageError: the file can't be a script, or a field is wrong.
     """
+    file_name, source = file.name, file.source
     _check_source(file_name, source)
     if "source" in fields:
         raise UsageError(f"{file_name}: source is decided by the file; leave it out of scripts.yaml")
     own = {key: value for key, value in fields.items() if key != "name"}
-    pin = {"name": config_map, "key": file_name, "sha256": hashlib.sha256(source).hexdigest()}
+    if aliases := _build_aliases(file_name, fields):
+        own["aliases"] = aliases
+    pin = {"name": config_map, "key": file.key, "sha256": hashlib.sha256(source).hexdigest()}
     spec = {**own, "source": {"configMap": pin}}
     try:
         model = ScriptSpec.model_validate(spec)
@@ -89,19 +97,24 @@ def build_spec(file_name: str, source: bytes, fields: Mapping[str, Any], config_
         raise UsageError(f"{file_name}: {'.'.join(str(part) for part in wrong['loc'])}: {wrong['msg']}") from error
     if unknown := _find_unknown(spec, model.model_dump(by_alias=True, exclude_unset=True)):
         raise UsageError(f'{file_name}: a Script has no field {unknown}: see "kubectl explain script.spec"')
-    if decide_handler(file_name, model) != "exec" and not _is_text(source):
-        raise UsageError(f"{file_name}: it is no text, so {decide_handler(file_name, model)} can't run it")
+    if decide_handler(file.key, model) != "exec" and not _is_text(source):
+        raise UsageError(f"{file_name}: it is no text, so {decide_handler(file.key, model)} can't run it")
     wrong_schema, _ = decide_readiness(model, source)
     if wrong_schema:
         raise UsageError(f"{file_name}: {wrong_schema.message}")
     return spec
 
 
+def _build_aliases(file_name: str, fields: Mapping[str, Any]) -> Any:
+    """List the names that a Script answers to besides its own: its file's, then those in scripts.yaml."""
+    given = fields.get("aliases") or []
+    if not isinstance(given, list):
+        return given  # is refused below
+    named = [] if file_name == decide_name(file_name, fields) else [file_name]
+    return list(dict.fromkeys([*named, *given]))
+
+
 def _check_source(file_name: str, source: bytes) -> None:
-    if not _KEY.fullmatch(file_name) or file_name in (".", ".."):
-        raise UsageError(
-            f"{file_name!r}: a ConfigMap's key has letters, digits, '-', '_' and '.' only: rename the file"
-        )
     if not source:
         raise UsageError(f"{file_name}: it is empty")
     if len(source) > SOURCE_LIMIT_BYTES:
@@ -155,7 +168,7 @@ class Naming:
             return name
         digest = hashlib.sha256()
         for file in files:
-            digest.update(f"{file.name}\0{len(file.source)}\0".encode() + file.source)
+            digest.update(f"{file.key}\0{len(file.source)}\0".encode() + file.source)
         return f"{name}-{digest.hexdigest()[:_HASH_LENGTH]}"
 
 
@@ -172,20 +185,31 @@ def build_manifests(files: Iterable[ScriptFile], overrides: Overrides, naming: N
     """
     if not _NAME.fullmatch(naming.config_map):
         raise UsageError(f"--configmap {naming.config_map}: this is no name for a ConfigMap: use a-z, 0-9, '-' and '.'")
+    files = sorted(files, key=lambda file: file.name)
+    _check_keys(files)
     config_maps, scripts, taken = [], [], dict[str, str]()
-    for number, chunk in enumerate(_pack(sorted(files, key=lambda file: file.name)), start=1):
+    for number, chunk in enumerate(_pack(files), start=1):
         config_map = naming.name(number, chunk)
         config_maps.append(_build_config_map(config_map, chunk, naming.namespace))
         for file in chunk:
             script = _build_script(file, overrides, config_map, naming.namespace)
-            name = script["metadata"]["name"]
-            if other := taken.get(name):
-                raise UsageError(
-                    f"{other} and {file.name} would both be Script {name}: give one a name in scripts.yaml"
-                )
-            taken[name] = file.name
+            for name in {script["metadata"]["name"], *script["spec"].get("aliases", ())}:
+                if other := taken.get(name):
+                    raise UsageError(
+                        f"{other} and {file.name} would both be Script {name}: give one another name or alias in "
+                        "scripts.yaml"
+                    )
+                taken[name] = file.name
             scripts.append(script)
     return config_maps + sorted(scripts, key=lambda script: str(script["metadata"]["name"]))
+
+
+def _check_keys(files: Iterable[ScriptFile]) -> None:
+    taken: dict[str, str] = {}
+    for file in files:
+        if other := taken.get(file.key):
+            raise UsageError(f"{other} and {file.name} would both be the key {file.key} of a ConfigMap: rename one")
+        taken[file.key] = file.name
 
 
 def _pack(files: list[ScriptFile]) -> list[list[ScriptFile]]:
@@ -193,7 +217,7 @@ def _pack(files: list[ScriptFile]) -> list[list[ScriptFile]]:
     chunks: list[list[ScriptFile]] = []
     room = 0
     for file in files:
-        size = len(file.name) + len(file.source)
+        size = len(file.key) + len(file.source)
         if size > room:
             chunks.append([])
             room = _CHUNK_BYTES
@@ -207,8 +231,8 @@ def _build_metadata(name: str, namespace: str) -> dict[str, Any]:
 
 
 def _build_config_map(name: str, files: list[ScriptFile], namespace: str) -> dict[str, Any]:
-    text = {file.name: file.source.decode() for file in files if _is_text(file.source)}
-    binary = {file.name: base64.b64encode(file.source).decode() for file in files if not _is_text(file.source)}
+    text = {file.key: file.source.decode() for file in files if _is_text(file.source)}
+    binary = {file.key: base64.b64encode(file.source).decode() for file in files if not _is_text(file.source)}
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -224,5 +248,5 @@ def _build_script(file: ScriptFile, overrides: Overrides, config_map: str, names
         "apiVersion": API_VERSION,
         "kind": "Script",
         "metadata": _build_metadata(decide_name(file.name, fields), namespace),
-        "spec": build_spec(file.name, file.source, fields, config_map),
+        "spec": build_spec(file, fields, config_map),
     }

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from scriptrun.controller.slots import ConcurrencySlots
 from scriptrun.models.facts import EventFacts, JobFacts, Key, PodFacts, ResultFacts, RunFacts, ScriptFacts
+from scriptrun.policies.aliases import ScriptNames
 from scriptrun.policies.lingering import is_lingering
 from scriptrun.policies.obstacles import keep_obstacle
 
@@ -30,6 +31,7 @@ class Cache:
     Attributes:
         runs: every run.
         scripts: every Script.
+        script_names: what they answer to.
         jobs: of unfinished runs.
         pods: of unfinished runs, by their names.
         outputs: pods of unfinished runs whose output can be read.
@@ -49,6 +51,7 @@ class Cache:
     def __init__(self) -> None:
         self.runs: dict[Key, RunFacts] = {}
         self.scripts: dict[Key, ScriptFacts] = {}
+        self.script_names = ScriptNames()
         self.jobs: dict[Key, JobFacts] = {}
         self.pods: dict[Key, dict[str, PodFacts]] = {}
         self.outputs: dict[Key, set[str]] = {}

@@ -5,7 +5,7 @@ would fill the cache before any handler runs, but hold back each object's task u
 thousand runs that takes minutes. So work begins once ``Census`` has listed what is there.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import kopf
@@ -111,6 +111,7 @@ class Informer:
         except ValidationError as error:
             _log.error("Script can't be read: are the CRDs of this version installed?", script=key, error=str(error))
             self._cache.scripts.pop(key, None)
+            self._enqueue_scripts(self._cache.script_names.drop(key))
             return
         known = self._cache.scripts.get(key)
         if known is not None and known.version >= script.version:
@@ -118,6 +119,7 @@ class Informer:
         self._cache.scripts[key] = script
         if known is None or known.generation != script.generation:
             self._enqueue(("script", *key))
+            self._enqueue_scripts(self._cache.script_names.put(key, script.spec.aliases))
             self._enqueue_waiting(key)
         if known is None or known.spec.ttl_seconds_after_finished != script.spec.ttl_seconds_after_finished:
             self._enqueue_finished(key)
@@ -127,7 +129,13 @@ class Informer:
         known = self._cache.scripts.get(key)
         if known is not None and known.version <= version:
             del self._cache.scripts[key]
+            self._enqueue_scripts(self._cache.script_names.drop(key))
             self._enqueue_waiting(key)
+
+    def _enqueue_scripts(self, scripts: Iterable[Key]) -> None:
+        """Have those looked at whose aliases clash, or no longer clash, with another Script's."""
+        for script in scripts:
+            self._enqueue(("script", *script))
 
     def _enqueue_waiting(self, script: Key) -> None:
         for run in self._cache.unfinished(*script):

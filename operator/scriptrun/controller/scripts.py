@@ -16,7 +16,7 @@ from scriptrun.models.facts import Key, RunFacts
 from scriptrun.policies.acceptance import Missing
 from scriptrun.policies.attempts import parse_instant
 from scriptrun.policies.interruptions import decide_unready
-from scriptrun.policies.readiness import decide_readiness
+from scriptrun.policies.readiness import NotReady, decide_readiness
 from scriptrun.runtime.checks import Checks
 
 __all__ = ["ScriptKeeper"]
@@ -57,6 +57,8 @@ class ScriptKeeper:
             source = await observe_source(self._client, key[0], script.spec)
             faults = await self._checks.find_schema_faults(key[0], script.spec)
             wrong, sha256 = decide_readiness(script.spec, source, faults)
+            if wrong is None and (clash := self._cache.script_names.find_clash(key)):
+                wrong = NotReady("AliasConflict", clash)
         last_run = script.status.get("lastRun")
         if last:
             run, phase = last

@@ -38,7 +38,7 @@ OPERATOR_VERBS: Verbs = {
 BRIDGE_VERBS: Verbs = {
     ("scriptrun.dev", "bridges"): frozenset({"list", "watch", "patch"}),
     ("scriptrun.dev", "bridges/status"): frozenset({"patch"}),
-    ("scriptrun.dev", "scripts"): frozenset({"get"}),
+    ("scriptrun.dev", "scripts"): frozenset({"get", "list"}),
     ("scriptrun.dev", "scriptruns"): frozenset({"get", "list", "watch", "create", "patch"}),
     ("scriptrun.dev", "scriptruns/status"): frozenset({"patch"}),
     ("", "configmaps"): frozenset({"get"}),

@@ -111,6 +111,15 @@ class ScriptSpec(Model):
     }
 
     description: str = Field(default="", max_length=1024, description="One line for people. Default: empty.")
+    aliases: list[Annotated[str, Field(min_length=1, max_length=253)]] = Field(
+        default=[],
+        max_length=16,
+        description="Further names by which the REST API, bridges and the command line may ask for it, such as its "
+        "file's: exact strings, also such as are no names in Kubernetes. An alias that another Script of the namespace "
+        "has, too, is refused, and both are not ready (AliasConflict). A ScriptRun itself names the Script by its own "
+        "name. Default: none.",
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
     source: ScriptSource | None = Field(
         default=None, description="Where the source lives. Left out only for a `command` that is in the image."
     )
@@ -238,8 +247,8 @@ class ScriptStatus(Model):
 
     conditions: list[Condition] = Field(
         default_factory=list,
-        description="Ready: True, or False with reason SourceMissing, DigestMismatch, InvalidSchema, InvalidConfig or "
-        "OperatorCrashed.",
+        description="Ready: True, or False with reason SourceMissing, DigestMismatch, InvalidSchema, InvalidConfig, "
+        "AliasConflict or OperatorCrashed.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     observed_generation: int | None = Field(

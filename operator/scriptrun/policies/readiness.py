@@ -15,7 +15,7 @@ __all__ = ["NotReady", "decide_readiness"]
 
 @dataclass(frozen=True, slots=True)
 class NotReady:
-    """Why a Script is not ready: SourceMissing, DigestMismatch, InvalidSchema or InvalidConfig."""
+    """Why a Script is not ready: SourceMissing, DigestMismatch, InvalidSchema, InvalidConfig or AliasConflict."""
 
     reason: str
     message: str

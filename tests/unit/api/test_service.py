@@ -7,6 +7,7 @@ import pytest
 from scriptrun.api.callers import Caller
 from scriptrun.api.problems import Problem
 from scriptrun.api.service import Found, RunService
+from scriptrun.api.tokens import ApiToken
 from scriptrun.api.views import CreateRun, Rerun
 from scriptrun.errors import AlreadyExists, NotFound
 from scriptrun.kube.resources import SCRIPTRUNS, Resource
@@ -53,6 +54,9 @@ class Live:
     def script(self, _namespace: str, _name: str) -> dict[str, Any]:
         return SCRIPT
 
+    def find_scripts(self, _namespace: str, name: str) -> list[str]:
+        return {"hello.py": ["hello.py"], "Hello": ["hello.py"], "Both": ["hello.py", "other.py"]}.get(name, [])
+
     def has(self, _namespace: str, _name: str) -> bool:
         return False
 
@@ -68,6 +72,34 @@ async def ask(cluster: Cluster, name: str | None = "one", key: str = "k") -> tup
     service = serve(cluster)
     asked = CreateRun.model_validate({"script": "hello.py", **({"name": name} if name else {})})
     return await service.create(Caller("ada"), "shop", asked, key)
+
+
+def caller_of(*scripts: str) -> Caller:
+    """A caller with an API token for these Scripts."""
+    kept = {"sha256": "0" * 64, "namespace": "shop", "scripts": scripts, "expires": "2100-01-01T00:00:00Z"}
+    return Caller("ada", token=ApiToken.model_validate(kept))
+
+
+async def test_an_alias_stands_for_its_script() -> None:
+    cluster = Cluster()
+    await serve(cluster).create(caller_of("hello.py"), "shop", CreateRun(script="Hello"), None)
+    assert cluster.created[0]["spec"]["scriptRef"]["name"] == "hello.py"
+    assert cluster.created[0]["metadata"]["generateName"].startswith("hello-py-")
+
+
+@pytest.mark.parametrize(
+    ("asked", "allowed", "kind", "words"),
+    [
+        ("Hello", "Hello", "forbidden", "is not good for"),  # tokens name Scripts, not aliases
+        ("Nope", "hello.py", "forbidden", "is not good for"),
+        ("Both", "*", "invalid", "several Scripts: hello.py, other.py:"),
+        ("Both", "hello.*", "invalid", "several Scripts: hello.py:"),  # nobody learns of others by their aliases
+    ],
+)
+async def test_a_name_that_stands_for_no_script_of_the_caller(asked: str, allowed: str, kind: str, words: str) -> None:
+    with pytest.raises(Problem, match=words) as caught:
+        await serve(Cluster()).create(caller_of(allowed), "shop", CreateRun(script=asked), None)
+    assert caught.value.kind == kind
 
 
 async def test_the_same_request_again_finds_its_run() -> None:

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from scriptrun.bridges.adapter import Task, TaskFailure
-from scriptrun.bridges.checks import build_task, check_script, check_size
+from scriptrun.bridges.checks import build_task, check_script, check_size, name_script
 from scriptrun.models.bridge import BridgeSpec
 from scriptrun.models.reasons import REASONS, Reason
 
+BRIDGE = ("n", "camunda")
 ZEEBE = {"zeebe": {"address": "http://zeebe"}}
 
 
@@ -36,7 +37,8 @@ def body(variables: dict[str, Any], **task_fields: Any) -> dict[str, Any]:
     ],
 )
 def test_a_script_that_is_allowed(allowed: list[str], name: str) -> None:
-    assert check_script(task(script=name), "camunda", spec(scripts=allowed)) == name
+    assert check_script(name, [name], BRIDGE, spec(scripts=allowed)) == name
+    assert check_script("My Name", [name], BRIDGE, spec(scripts=allowed)) == name
 
 
 @pytest.mark.parametrize(
@@ -52,23 +54,33 @@ def test_a_script_that_is_allowed(allowed: list[str], name: str) -> None:
     ],
 )
 def test_a_script_that_is_not(allowed: list[str], name: str) -> None:
-    failure = check_script(task(script=name), "camunda", spec(scripts=allowed))
-    assert isinstance(failure, TaskFailure)
-    assert failure.reason is Reason.SCRIPT_NOT_ALLOWED
-    assert failure.message.startswith(f'Bridge camunda does not allow Script "{name}", only: {", ".join(allowed)}')
+    for asked, found in ((name, [name]), (name, []), ("My Name", [name])):
+        failure = check_script(asked, found, BRIDGE, spec(scripts=allowed))
+        assert isinstance(failure, TaskFailure)
+        assert failure.reason is Reason.SCRIPT_NOT_ALLOWED
+        assert failure.message.startswith(f'Bridge camunda does not allow Script "{name}", only: {", ".join(allowed)}')
+
+
+def test_a_name_that_no_script_has_or_several_have() -> None:
+    missing = check_script("My Name", [], BRIDGE, spec())
+    assert isinstance(missing, TaskFailure)
+    assert missing.message.startswith('there is no Script "My Name" in namespace n, by name or alias: see "kubectl')
+    several = check_script("My Name", ["a", "b"], BRIDGE, spec())
+    assert isinstance(several, TaskFailure)
+    assert several.message.startswith('"My Name" is an alias of several Scripts: a, b')
 
 
 def test_a_task_without_a_script_says_where_it_goes() -> None:
-    failure = check_script(task(), "camunda", spec(scriptHeader="run"))
+    failure = name_script(task(), "camunda", spec(scriptHeader="run"))
     assert isinstance(failure, TaskFailure)
     assert 'give it "run" with the name of a Script' in failure.message
-    assert check_script(task(), "camunda", spec(script="default.py")) == "default.py"
-    assert check_script(task(script="own.py"), "camunda", spec(script="default.py")) == "own.py"
+    assert name_script(task(), "camunda", spec(script="default.py")) == "default.py"
+    assert name_script(task(script="own.py"), "camunda", spec(script="default.py")) == "own.py"
 
 
 def test_what_the_adapter_found_wrong_comes_first() -> None:
     problem = TaskFailure(Reason.INVALID_VARIABLES, "no object")
-    assert check_script(task(problem=problem, script="hello.py"), "camunda", spec()) is problem
+    assert name_script(task(problem=problem, script="hello.py"), "camunda", spec()) is problem
 
 
 @pytest.mark.parametrize(

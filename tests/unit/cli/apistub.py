@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 import yaml
 
 RUNS = "/apis/scriptrun.dev/v1alpha1/namespaces/team/scriptruns"
+SCRIPTS = "/apis/scriptrun.dev/v1alpha1/namespaces/team/scripts"
 PODS = "/api/v1/namespaces/team/pods"
 CONFIG_MAPS = "/api/v1/namespaces/team/configmaps"
 

@@ -14,7 +14,7 @@ from scriptrun.errors import Forbidden
 from scriptrun.kube import watching
 from scriptrun.kube.resources import SCRIPTRUNS
 from scriptrun.kube.watching import watch_objects
-from unit.cli.apistub import CONFIG_MAPS, PODS, RUNS, ApiStub, Reply, events, list_of, refuse
+from unit.cli.apistub import CONFIG_MAPS, PODS, RUNS, SCRIPTS, ApiStub, Reply, events, list_of, refuse
 from unit.cli.conftest import Done, Scriptrun
 
 POD = "hello-1-0-abcde"
@@ -26,6 +26,7 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiStub]:
     monkeypatch.setenv("KUBECONFIG", str(stub.write_kubeconfig(tmp_path / "kubeconfig")))
     # The library reads the variable when it is imported, which an earlier test may have done.
     monkeypatch.setattr("scriptrun.kube.connection.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "kubeconfig"))
+    stub.on(f"GET {SCRIPTS}/hello.py", Reply({}))
     yield stub
     stub.close()
 
@@ -72,6 +73,46 @@ def test_from_creation_to_output(api: ApiStub, scriptrun: Scriptrun) -> None:
     [created] = api.find("POST", RUNS)
     assert created.body["spec"] == {"scriptRef": {"name": "hello.py"}, "variables": {"a": 1}}
     assert api.find("WATCH", RUNS)[0].query["fieldSelector"] == "metadata.name=hello-1"
+
+
+def _make_script(name: str, *aliases: str) -> dict[str, Any]:
+    return {"metadata": {"name": name, "namespace": "team"}, "spec": {"aliases": list(aliases)}}
+
+
+def test_a_script_may_be_called_by_an_alias(api: ApiStub, scriptrun: Scriptrun) -> None:
+    api.on(f"GET {SCRIPTS}", list_of(_make_script("order-import.py", "Order Import.py"), _make_script("hello.py")))
+    _expect(api, list_of(_make_end()))
+    done = scriptrun("run", "Order Import.py", "--no-wait")
+    assert done.code == 0
+    [created] = api.find("POST", RUNS)
+    assert created.body["spec"] == {"scriptRef": {"name": "order-import.py"}}
+    assert created.body["metadata"]["generateName"].startswith("order-import")
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ("helo.py", 'there is no Script "helo.py" in namespace team, by name or alias: did you mean "hello.py"?'),
+        ("x", 'there is no Script "x" in namespace team, by name or alias: "scriptrun scripts list" shows all'),
+        ("both", '"both" is an alias of several Scripts: a, b: leave it in spec.aliases of one of them'),
+    ],
+)
+def test_nothing_is_created_for_a_name_that_stands_for_no_script(
+    api: ApiStub, scriptrun: Scriptrun, typed: str, message: str
+) -> None:
+    scripts = (_make_script("hello.py"), _make_script("a", "both"), _make_script("b", "both"))
+    api.on(f"GET {SCRIPTS}", list_of(*scripts))
+    done = scriptrun("run", typed)
+    assert done.code == 2
+    assert message in done.stderr
+    assert not api.find("POST", RUNS)
+
+
+def test_who_may_not_see_scripts_may_run_them(api: ApiStub, scriptrun: Scriptrun) -> None:
+    api.on(f"GET {SCRIPTS}/secret.py", refuse(403, "Forbidden"))
+    _expect(api, list_of(_make_end()))
+    assert scriptrun("run", "secret.py", "--no-wait").code == 0
+    assert api.find("POST", RUNS)[0].body["spec"] == {"scriptRef": {"name": "secret.py"}}
 
 
 @pytest.mark.parametrize(

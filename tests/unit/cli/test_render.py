@@ -70,6 +70,7 @@ def test_what_is_rendered() -> None:
     assert other["metadata"] == {"name": "first", "namespace": "team"}
     digest = hashlib.sha256(b"pass\n").hexdigest()
     assert other["spec"] == {
+        "aliases": ["a.py"],
         "activeDeadlineSeconds": 9,
         "backoffLimit": 2,
         "source": {"configMap": {"name": "code", "key": "a.py", "sha256": digest}},
@@ -134,8 +135,10 @@ def test_no_name_that_kubernetes_refuses(file_name: str, given_name: str) -> Non
         ({"a.py": b"\xff\xfe"}, {}, "a.py: it is no text, so python can't run it"),
         ({"a.sh": "echo\0"}, {}, "a.sh: it is no text, so shell can't run it"),
         ({"worker": b"#" * 900_001}, {}, r"worker has 900,001 bytes, a ConfigMap takes 900,000"),
-        ({"a b.py": "pass"}, {}, "rename the file"),
+        ({"a b.py": "1", "a-b.py": "2"}, {}, r"a b.py and a-b.py would both be the key a-b.py of a ConfigMap"),
         ({"a_b.py": "1", "a-b.py": "2"}, {}, r"a-b.py and a_b.py would both be Script a-b.py"),
+        ({"a.py": "1", "b.py": "2"}, {"b.py": {"aliases": ["a.py"]}}, r"a.py and b.py would both be Script a.py"),
+        ({"a.py": "1"}, {"a.py": {"aliases": "x"}}, "a.py: aliases: Input should be a valid list"),
         ({"a.py": "1"}, {"a.py": {"backofLimit": 1}}, "a Script has no field backofLimit"),
         ({"a.py": "1"}, {"a.py": {"output": {"transprt": "ConfigMap"}}}, "no field output.transprt"),
         ({"a.py": "1"}, {"a.py": {"env": [{"name": "A", "vale": "1"}]}}, r"no field env\[0\].vale"),
@@ -197,3 +200,21 @@ def test_a_wrong_settings_file(tmp_path: Path, text: str, message: str) -> None:
 
 def test_no_settings_file_says_nothing(tmp_path: Path) -> None:
     assert read_overrides(tmp_path).of("a.py") == {}
+
+
+@pytest.mark.parametrize(
+    ("file_name", "name", "key"),
+    [
+        ("my_script.py", "my-script.py", "my_script.py"),
+        ("Order Import.py", "order-import.py", "Order-Import.py"),
+        ("Müller.sh", "m-ller.sh", "M-ller.sh"),
+    ],
+)
+def test_a_script_answers_to_its_files_name(file_name: str, name: str, key: str) -> None:
+    config_map, script = _render({file_name: "true\n"}, {file_name: {"aliases": ["also", file_name]}})
+    assert list(config_map["data"]) == [key]
+    assert script["metadata"]["name"] == name
+    assert script["spec"]["aliases"] == [file_name, "also"]
+    assert script["spec"]["source"]["configMap"]["key"] == key
+    [_, plain] = _render({"hello.py": "1\n"})
+    assert "aliases" not in plain["spec"]

@@ -11,6 +11,7 @@ from scriptrun.models.reasons import REASONS, Reason
 from scriptrun.models.scriptrun import NAME_LIMIT
 
 EVERYTHING: dict[str, Any] = {
+    "aliases": ["my_script.py", "etl/load.py"],
     "description": "Greets somebody",
     "source": {"configMap": {"name": "scripts", "key": "hello.py", "sha256": "a" * 64}},
     "handler": "exec",
