@@ -85,6 +85,7 @@ names = ("TASK_TYPE", "TASK_ID", "WORKFLOW_ID", "EXECUTION_ID", "POLL_DOMAIN")
 output = {"task": json.load(sys.stdin), "environment": {name: os.environ.get(name) for name in names}}
 print(json.dumps({"status": "COMPLETED", "output": output, "logs": ["a line for people"]}))
 """
+NO_STOCK = """echo '{"error": {"code": "NoStock"}, "sku": "A1"}' > "$SCRIPTRUN_OUTPUT"; exit 1"""
 PAYLOAD = {
     "taskType": "greet",
     "taskId": "t-1",
@@ -157,6 +158,8 @@ def _start_environments(space: Space) -> None:
     task = {"source": "conductor", "id": "t-1", "type": "greet", "workflowId": "w-1", "domain": "d", "payload": PAYLOAD}
     space.start("task", TASK, {"contract": "stdio"}, task=task, variables={"name": "Ada"})
     space.start("no-task", TASK, {"contract": "stdio"}, variables={"name": "Ada"})
+    for contract in ("files", "package"):
+        space.start(f"no-stock-{contract}", NO_STOCK, {"handler": "shell", "contract": contract})
 
 
 @pytest.mark.parametrize(("contract", "handler"), MATRIX)
@@ -180,6 +183,13 @@ def test_generic_task_worker_that_fails(runs: Space) -> None:
     assert run.end == ("Failed", "ScriptFailed")
     assert run.message == "name 'result' is not defined"
     assert run.status["exitCode"] == 0
+
+
+@pytest.mark.parametrize("contract", ["files", "package"])
+def test_a_failed_script_keeps_its_output(runs: Space, contract: str) -> None:
+    run = runs.end_of(f"no-stock-{contract}")
+    assert run.end == ("Failed", "ScriptFailed")
+    assert run.output == {"error": {"code": "NoStock"}, "sku": "A1"}
 
 
 def test_package_with_its_configuration(runs: Space) -> None:

@@ -164,6 +164,8 @@ def _build_error(outcome: Outcome) -> list[dict[str, Any]]:
     if outcome.status != "FAILED" or not said_by_script or not isinstance(asked, dict):
         return []
     code, message = asked.get("code"), asked.get("message", "")
+    if type(code) is int and abs(code) < 2**63:
+        code = str(code)  # an HTTP status, say: the process compares texts
     if not isinstance(code, str) or not code or not isinstance(message, str):
         return []
     bare = {"errorCode": code, "errorMessage": _cut(message)}

@@ -199,6 +199,11 @@ def test_a_script_throws_a_bpmn_error() -> None:
     assert report.body == {"errorCode": "NoStock", "errorMessage": "none left"}
 
 
+def test_a_whole_number_is_a_code_of_a_bpmn_error() -> None:
+    (report,) = build_reports(HANDLE, fail(output={"error": {"code": 404}}))
+    assert report.body == {"errorCode": "404", "errorMessage": ""}
+
+
 def test_the_rest_of_the_output_goes_with_the_bpmn_error() -> None:
     with_rest, without = build_reports(HANDLE, fail(output={"error": {"code": "NoStock"}, "left": 0}))
     assert with_rest.body == {"errorCode": "NoStock", "errorMessage": "", "variables": {"left": 0}}
@@ -209,7 +214,9 @@ def test_the_rest_of_the_output_goes_with_the_bpmn_error() -> None:
     "outcome",
     [
         fail(output={"error": {"code": ""}}),
-        fail(output={"error": {"code": 7}}),
+        fail(output={"error": {"code": 7.5}}),
+        fail(output={"error": {"code": True}}),
+        fail(output={"error": {"code": 10**5000}}),
         fail(output={"error": {"code": "a", "message": 7}}),
         fail(output={"error": "a"}),
         fail(output={"error": {"message": "a"}}),

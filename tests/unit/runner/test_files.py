@@ -48,7 +48,7 @@ def test_the_paths_are_in_the_environment_too(run_script: RunScript) -> None:
 
 
 def test_failure_carries_exit_code_and_the_end_of_stderr(run_script: RunScript) -> None:
-    done = run_script("echo '{}' > $2; seq 2000 >&2; echo ouch >&2; exit 3")
+    done = run_script("seq 2000 >&2; echo ouch >&2; exit 3")
     result = done.result
     assert (result.status, result.reason, result.exit_code) == ("FAILED", "ScriptFailed", 3)
     assert result.message.startswith("exit code 3\n…")
@@ -56,6 +56,23 @@ def test_failure_carries_exit_code_and_the_end_of_stderr(run_script: RunScript) 
     assert 2000 < len(result.message.encode()) <= 2048
     assert result.output is None
     assert result.runner_exit_code == 3
+
+
+@pytest.mark.parametrize("contract", ["files", "package", "stdio", "stream"])
+def test_a_failed_script_keeps_the_output_it_wrote(run_script: RunScript, contract: str) -> None:
+    written = '{"error": {"code": "NoStock"}, "n": 1.10}'
+    said = """echo '{"status": "FAILED"}'"""
+    done = run_script(f"printf %s '{written}' > $SCRIPTRUN_OUTPUT; {said}; exit 3", contract=contract)
+    assert (done.result.status, done.result.reason, done.result.exit_code) == ("FAILED", "ScriptFailed", 3)
+    assert done.result.output == written.encode()
+
+
+def test_a_failed_script_with_a_spoilt_output_is_a_failed_script(run_script: RunScript) -> None:
+    result = run_script("echo '{\"a\":' > $2; echo ouch >&2; exit 3").result
+    assert (result.reason, result.exit_code, result.output) == ("ScriptFailed", 3, None)
+    assert result.message.startswith("exit code 3; output file ")
+    assert "is not JSON" in result.message
+    assert result.message.endswith("\nouch")
 
 
 def test_stale_output_of_an_earlier_run_is_gone(run_script: RunScript) -> None:
