@@ -20,7 +20,21 @@ if TYPE_CHECKING:
 __all__ = ["StdioContract"]
 
 _STATUSES = ("COMPLETED", "FAILED", "IN_PROGRESS")
+_MEMBERS = ("status", "output", "outputData", "reason", "logs")
+_NAMES_CHARACTERS = 500
 _REST_BYTES = 65_536  # for status, reason and logs beside the output
+
+
+class _RefusedError(OutputError):
+    """A result that is refused.
+
+    Attributes:
+        said: the script's own reason, to be put behind another text; "" when it gave none.
+    """
+
+    def __init__(self, error: OutputError, said: str) -> None:
+        super().__init__(error.reason, f"{error}{said}")
+        self.said = said
 
 
 class StdioContract(Contract):
@@ -51,32 +65,56 @@ class StdioContract(Contract):
         except OutputError as error:
             if not ending.exit_code:
                 return Conclusion("FAILED", error.reason, str(error), log=stdout.data)
-            return Conclusion.script_failed(ending.describe(), log=stdout.data)
+            said = error.said if isinstance(error, _RefusedError) else ""
+            return Conclusion.script_failed(f"{ending.describe()}{said}", log=stdout.data)
         if ending.exit_code:
             conclusion.fail("ScriptFailed", f"{ending.describe()}: {conclusion.message}".rstrip(": "))
         return conclusion
 
     def _read_result(self, stdout: Capture) -> Conclusion:
-        """Take the result apart; the output keeps the very bytes that the script gave."""
-        from scriptrun_runner.strict_json import cut_member
-
+        """Read the result; one that is refused still says what its script had to say."""
         check_size("stdout", stdout.total_bytes, self.captured_bytes, "output, status, reason and logs")
         if not stdout.data.strip():
             raise OutputError(INVALID_OUTPUT, "stdout is empty: a stdio script prints one JSON object with its status")
         text, result = parse_output("stdout", stdout.data)
-        _check_result(result)
-        output = (cut_member(text, "output") or "").encode() if result.get("output") is not None else None
-        if output is None:
-            output = read_output(self.paths.output, self.spec.output_limit_bytes)
-        else:
-            check_size("output", len(output), self.spec.output_limit_bytes)
+        try:
+            _check_result(result)
+            output = self._find_output(text, result)
+        except OutputError as error:
+            reason = result.get("reason")
+            said = f"; the script's reason: {reason}" if reason and isinstance(reason, str) else ""
+            raise _RefusedError(error, said) from error
         if output is None and result["status"] != "FAILED":
             output = b"{}"
-        log = "".join(f"{line}\n" for line in result.get("logs") or ()).encode("utf-8", "replace")
-        message = result.get("reason") or ""
-        if result["status"] == "FAILED":
-            return Conclusion("FAILED", "ScriptFailed", message or "the script gave status FAILED", output, log)
-        return Conclusion(result["status"], "", message, output, log)
+        log = "".join(f"{line}\n" for line in [*(result.get("logs") or ()), *_describe_unknown(result)])
+        return _conclude(result, output, log.encode("utf-8", "replace"))
+
+    def _find_output(self, text: str, result: dict[str, Any]) -> bytes | None:
+        """Find the output, the very bytes that the script gave: in the result, else in the output file."""
+        from scriptrun_runner.strict_json import cut_member
+
+        for name in ("output", "outputData"):
+            if result.get(name) is not None:
+                output = (cut_member(text, name) or "").encode()
+                check_size(name, len(output), self.spec.output_limit_bytes)
+                return output
+        return read_output(self.paths.output, self.spec.output_limit_bytes)
+
+
+def _conclude(result: dict[str, Any], output: bytes | None, log: bytes) -> Conclusion:
+    message = result.get("reason") or ""
+    if result["status"] == "FAILED":
+        return Conclusion("FAILED", "ScriptFailed", message or "the script gave status FAILED", output, log)
+    return Conclusion(result["status"], "", message, output, log)
+
+
+def _describe_unknown(result: dict[str, Any]) -> list[str]:
+    names = ", ".join(repr(name) for name in result if name not in _MEMBERS)
+    if not names:
+        return []
+    if len(names) > _NAMES_CHARACTERS:
+        names = f"{names[:_NAMES_CHARACTERS]}…"
+    return [f"scriptrun: nothing reads these members of the result: {names}"]
 
 
 def _check_result(result: dict[str, Any]) -> None:
@@ -86,6 +124,10 @@ def _check_result(result: dict[str, Any]) -> None:
         wrong = f"status is {status!r:.80}, it must be one of {', '.join(_STATUSES)}"
     elif not isinstance(result.get("output"), (dict, type(None))):
         wrong = "output is no JSON object"
+    elif not isinstance(result.get("outputData"), (dict, type(None))):
+        wrong = "outputData is no JSON object"
+    elif result.get("output") is not None and result.get("outputData") is not None:
+        wrong = "it has both output and outputData, which mean the same"
     elif not isinstance(result.get("reason"), (str, type(None))):
         wrong = "reason is no string"
     elif logs is not None and not (isinstance(logs, list) and all(isinstance(line, str) for line in logs)):

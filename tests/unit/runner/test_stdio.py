@@ -58,6 +58,40 @@ def test_output_keeps_the_very_bytes(answer: Any) -> None:
     assert done.result.output == output.encode()
 
 
+def test_conductors_own_name_of_the_output(answer: Any) -> None:
+    done = answer('{"status": "COMPLETED", "output": null, "outputData": {"n": 1.10}}')
+    assert done.result.output == b'{"n": 1.10}'
+    assert done.result.log == ""
+
+
+def test_members_that_nobody_reads_are_told_in_the_log(answer: Any) -> None:
+    done = answer('{"status": "COMPLETED", "outputs": {}, "logs": ["one"], "a\\nb": 1}')
+    assert done.result.log == "one\nscriptrun: nothing reads these members of the result: 'outputs', 'a\\nb'\n"
+    many = answer(json.dumps({"status": "COMPLETED", **{f"member{number}": 1 for number in range(2000)}}))
+    assert len(many.result.log) < 600
+
+
+@pytest.mark.parametrize(
+    ("after", "message"),
+    [
+        ("true", "status is 'DONE', it must be one of"),
+        ("exit 4", "exit code 4; the script's reason: no such order"),
+    ],
+)
+def test_a_result_that_is_refused_still_shows_its_reason(answer: Any, after: str, message: str) -> None:
+    done = answer('{"status": "DONE", "reason": "no such order"}', after)
+    assert message in done.result.message
+    assert done.result.message.endswith("; the script's reason: no such order")
+
+
+def test_too_large_an_output_still_shows_the_reason(answer: Any) -> None:
+    text = json.dumps({"status": "FAILED", "reason": "no such order", "outputData": {"a": "x" * 1000}})
+    done = answer(text, outputLimitBytes=1000)
+    assert done.result.reason == "OutputTooLarge"
+    assert "outputData has 1,009 bytes" in done.result.message
+    assert done.result.message.endswith("no such order")
+
+
 @pytest.mark.parametrize("status", ["COMPLETED", "IN_PROGRESS"])
 def test_no_output_is_the_empty_object(answer: Any, status: str) -> None:
     done = answer(json.dumps({"status": status, "output": None, "reason": "so far"}))
@@ -110,6 +144,8 @@ def test_an_exit_code_without_a_result_shows_stdout(answer: Any) -> None:
         ('{"status": "DONE"}', "status is 'DONE'"),
         ('{"status": ["COMPLETED"]}', "status is ['COMPLETED']"),
         ('{"status": "COMPLETED", "output": [1]}', "output is no JSON object"),
+        ('{"status": "COMPLETED", "outputData": []}', "outputData is no JSON object"),
+        ('{"status": "COMPLETED", "output": {}, "outputData": {}}', "both output and outputData"),
         ('{"status": "COMPLETED", "logs": "one"}', "logs is no list of strings"),
         ('{"status": "COMPLETED", "logs": [1]}', "logs is no list of strings"),
         ('{"status": "FAILED", "reason": {}}', "reason is no string"),
