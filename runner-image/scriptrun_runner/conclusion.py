@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["Conclusion"]
+__all__ = ["FAILURES", "TERMINAL", "Conclusion"]
+
+TERMINAL = "FAILED_WITH_TERMINAL_ERROR"
+"""Conductor's word for: it failed, and trying again is of no use."""
+FAILURES = ("FAILED", TERMINAL)
 
 
 class Conclusion:
     """What an attempt came to.
 
     Attributes:
-        status: COMPLETED, FAILED or IN_PROGRESS.
+        status: COMPLETED, FAILED, FAILED_WITH_TERMINAL_ERROR or IN_PROGRESS.
         reason: "" or one of the runner's reasons.
         message: what happened, for people.
         output: the JSON object, byte for byte as the script gave it; None when there is none.
@@ -38,5 +42,15 @@ class Conclusion:
         return cls("FAILED", "ScriptFailed", message, output, log)
 
     def fail(self, reason: str, message: str) -> None:
-        """Make it a failure; output and log stay."""
+        """Make it a failure that may be tried again; output and log stay."""
         self.status, self.reason, self.message = "FAILED", reason, message
+
+    def heed_output(self) -> None:
+        """Make a script's failure terminal if its output has ``{"error": {"retryable": false}}``."""
+        if self.reason != "ScriptFailed" or self.output is None or b"retryable" not in self.output:
+            return
+        from scriptrun_runner.strict_json import parse_strictly
+
+        error = parse_strictly(self.output.decode()).get("error")
+        if isinstance(error, dict) and error.get("retryable") is False:
+            self.status = TERMINAL

@@ -127,7 +127,7 @@ def _build_unstarted(error: StartError, stop: Stop, started_at: float) -> Result
 def _finish(child: Child, contract: Contract, sink: Sink, stop: Stop, started_at: float) -> Result:
     """See the script to its end and build its result; by now it runs, and imports cost it nothing."""
     import scriptrun_runner.strict_json  # noqa: F401 - for the contract, which would import it after the script's end
-    from scriptrun_runner.conclusion import Conclusion
+    from scriptrun_runner.conclusion import FAILURES, Conclusion
     from scriptrun_runner.output import OutputError
     from scriptrun_runner.pumps import Pumps
     from scriptrun_runner.result import Result, build_message
@@ -141,11 +141,12 @@ def _finish(child: Child, contract: Contract, sink: Sink, stop: Stop, started_at
         conclusion = contract.conclude(ending, stdout)
     except OutputError as error:
         conclusion = Conclusion("FAILED", error.reason, str(error))
+    conclusion.heed_output()
     if conclusion.log:
         _show(conclusion.log, sink, log)
     if ending.cause:
         conclusion.fail(ending.cause, _explain_cause(ending.cause, contract.spec, ending.describe()))
-    if conclusion.status == "FAILED":
+    if conclusion.status in FAILURES:
         conclusion.message = build_message(conclusion.message, stderr.text())
     return Result(conclusion, ending.exit_code, started_at, log.labelled_text())
 

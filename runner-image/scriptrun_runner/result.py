@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 
+from scriptrun_runner.conclusion import FAILURES
 from scriptrun_runner.lean import make_sha256
 from scriptrun_runner.tail import cut_front
 
@@ -32,7 +33,7 @@ class Result:
     """How an attempt ended.
 
     Attributes:
-        status: COMPLETED, FAILED or IN_PROGRESS.
+        status: COMPLETED, FAILED, FAILED_WITH_TERMINAL_ERROR or IN_PROGRESS.
         exit_code: the script's; 128 + N when signal N ended it.
         reason: "", ScriptFailed, Timeout, InvalidOutput, OutputTooLarge or Terminated.
         message: what went wrong and the end of stderr; at most 2 KiB as UTF-8.
@@ -58,7 +59,7 @@ class Result:
     @property
     def runner_exit_code(self) -> int:
         """What the pod exits with: the script's code; 1 when a script with code 0 failed all the same."""
-        return self.exit_code or (1 if self.status == "FAILED" else 0)
+        return self.exit_code or (1 if self.status in FAILURES else 0)
 
     def note(self, text: str) -> None:
         """Put `text` in front of the message."""
@@ -116,7 +117,8 @@ def fit_termination_message(result: Result) -> Result:
             f"output has {len(result.output):,} bytes; a termination message has room for {max(limit, 0):,} bytes"
             " here: write less, or set the Script's output.transport to ConfigMap"
         )
-        result.status, result.reason, result.output = "FAILED", result.reason or "OutputTooLarge", None
+        result.reason, result.output = result.reason or "OutputTooLarge", None
+        result.status = result.status if result.status in FAILURES else "FAILED"
     return result
 
 

@@ -85,6 +85,7 @@ names = ("TASK_TYPE", "TASK_ID", "WORKFLOW_ID", "EXECUTION_ID", "POLL_DOMAIN")
 output = {"task": json.load(sys.stdin), "environment": {name: os.environ.get(name) for name in names}}
 print(json.dumps({"status": "COMPLETED", "output": output, "logs": ["a line for people"]}))
 """
+NEVER_AGAIN = """echo '{"status": "FAILED_WITH_TERMINAL_ERROR", "reason": "no such order"}'"""
 NO_STOCK = """echo '{"error": {"code": "NoStock"}, "sku": "A1"}' > "$SCRIPTRUN_OUTPUT"; exit 1"""
 PAYLOAD = {
     "taskType": "greet",
@@ -158,6 +159,7 @@ def _start_environments(space: Space) -> None:
     task = {"source": "conductor", "id": "t-1", "type": "greet", "workflowId": "w-1", "domain": "d", "payload": PAYLOAD}
     space.start("task", TASK, {"contract": "stdio"}, task=task, variables={"name": "Ada"})
     space.start("no-task", TASK, {"contract": "stdio"}, variables={"name": "Ada"})
+    space.start("never-again", NEVER_AGAIN, {"handler": "shell", "contract": "stdio", "backoffLimit": 3})
     for contract in ("files", "package"):
         space.start(f"no-stock-{contract}", NO_STOCK, {"handler": "shell", "contract": contract})
 
@@ -190,6 +192,14 @@ def test_a_failed_script_keeps_its_output(runs: Space, contract: str) -> None:
     run = runs.end_of(f"no-stock-{contract}")
     assert run.end == ("Failed", "ScriptFailed")
     assert run.output == {"error": {"code": "NoStock"}, "sku": "A1"}
+
+
+def test_a_terminal_error_is_not_retried(runs: Space) -> None:
+    run = runs.end_of("never-again")
+    assert run.end == ("Failed", "ScriptFailed")
+    assert run.message == "no such order"
+    assert run.status["resultStatus"] == "FAILED_WITH_TERMINAL_ERROR"
+    assert run.status["attemptCount"] == 1
 
 
 def test_package_with_its_configuration(runs: Space) -> None:

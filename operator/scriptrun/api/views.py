@@ -189,7 +189,9 @@ class Run(RunSummary):
         "else see `…/output`.",
     )
     output_bytes: int | None = Field(default=None, description="Size of its output; null where it has none.")
-    result_status: str | None = Field(default=None, description="COMPLETED, FAILED or IN_PROGRESS, by the script.")
+    result_status: str | None = Field(
+        default=None, description="COMPLETED, FAILED, FAILED_WITH_TERMINAL_ERROR or IN_PROGRESS, by the script."
+    )
     task: dict[str, Any] = Field(default_factory=dict, description="The orchestrator's task that it answers.")
     requested_by: str = Field(default="", description="Who asked for it through this API.")
 

@@ -75,6 +75,7 @@ class Outcome:
         status: what the script (or the run's end) makes of it.
         output: the script's output; also with FAILED and IN_PROGRESS, where it gave one.
         failure: set with FAILED.
+        terminal: the script said with its failure that trying again is of no use.
         logs: lines for the task's log at the orchestrator, where it keeps one.
         back_off_seconds: how long to wait before the next attempt, where the orchestrator lets the worker say so.
     """
@@ -82,6 +83,7 @@ class Outcome:
     status: Literal["COMPLETED", "FAILED", "IN_PROGRESS"]
     output: dict[str, Any] = field(default_factory=dict)
     failure: TaskFailure | None = None
+    terminal: bool = False
     logs: tuple[str, ...] = ()
     back_off_seconds: float = 0.0
 

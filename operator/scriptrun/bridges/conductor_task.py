@@ -156,10 +156,15 @@ def _build_address(handle: Handle) -> dict[str, Any]:
 
 
 def _decide_status(outcome: Outcome) -> str:
-    """Decide the status: a caller's mistake stays one, but what a script did wrong it may do right the next time."""
+    """Decide the status.
+
+    A caller's mistake stays one; what a script did wrong it may do right the next time, unless it says otherwise.
+    """
     if outcome.status != "FAILED" or outcome.failure is None:
         return outcome.status
     facts = REASONS[outcome.failure.reason]
+    if outcome.terminal:
+        return "FAILED_WITH_TERMINAL_ERROR"
     return "FAILED" if facts.retryable or facts.blame == "script" else "FAILED_WITH_TERMINAL_ERROR"
 
 

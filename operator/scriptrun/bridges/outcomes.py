@@ -11,6 +11,7 @@ from scriptrun.errors import NotFound
 from scriptrun.kube.resources import CONFIGMAPS
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.documents import parse_document
+from scriptrun_runner.conclusion import TERMINAL
 
 __all__ = ["decide_outcome", "gather_outcome"]
 
@@ -39,6 +40,7 @@ def decide_outcome(status: dict[str, Any], output: Any, logs: tuple[str, ...], b
         status="FAILED" if failure else "IN_PROGRESS" if going_on else "COMPLETED",
         output=members,
         failure=failure,
+        terminal=reason is Reason.SCRIPT_FAILED and status.get("resultStatus") == TERMINAL,
         logs=logs,
         back_off_seconds=back_off_seconds,
     )

@@ -12,6 +12,7 @@ from scriptrun.desired.input import build_task_document, dump_json
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import RUNNER_REASONS, TERMINATED
 from scriptrun.policies.documents import parse_document
+from scriptrun_runner.conclusion import FAILURES, TERMINAL
 from scriptrun_runner.execute import execute
 from scriptrun_runner.paths import Paths
 from scriptrun_runner.result import Result
@@ -116,15 +117,16 @@ def build_outcome(result: Result, back_off_seconds: float = 0.0) -> Outcome:
         try:
             output = parse_document(result.output)
         except ValueError as error:
-            if status != "FAILED":
+            if status not in FAILURES:
                 status, reason, message = "FAILED", Reason.INVALID_OUTPUT, f"the output can't be passed on: {error}"
     if reason == TERMINATED:
         reason, message = Reason.EVICTED, f"the worker was stopped before the script ended: {message}"
     failure = TaskFailure(RUNNER_REASONS.get(reason, Reason(reason or Reason.SCRIPT_FAILED)), message)
     return Outcome(
-        status=status,  # type: ignore[arg-type]  # the runner's three words are these
+        status="FAILED" if status in FAILURES else status,  # type: ignore[arg-type]  # the runner's words are these
         output=output,
-        failure=failure if status == "FAILED" else None,
+        failure=failure if status in FAILURES else None,
+        terminal=status == TERMINAL,
         logs=tuple(result.log.splitlines()),
         back_off_seconds=back_off_seconds,
     )

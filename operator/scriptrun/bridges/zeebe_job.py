@@ -137,7 +137,8 @@ def build_reports(handle: Handle, outcome: Outcome) -> tuple[Report, ...]:
     if thrown := _build_error(outcome):
         return tuple(Report("error", {**body, **token}, f"BPMN error {body['errorCode']} thrown") for body in thrown)
     failure = _decide_failure(outcome)
-    left = max(0, int(handle["retries"]) - 1) if REASONS[failure.reason].retryable else 0
+    retryable = REASONS[failure.reason].retryable and not outcome.terminal
+    left = max(0, int(handle["retries"]) - 1) if retryable else 0
     body: dict[str, Any] = {"retries": left, "errorMessage": _cut(f"{failure.reason}: {failure.message}")}
     if left:
         body["retryBackOff"] = round(outcome.back_off_seconds * 1000)

@@ -187,7 +187,8 @@ class ScriptRunStatus(Model):
     )
     output_ref: OutputReference | None = Field(default=None, description="Where the whole output is.")
     result_status: str | None = Field(
-        default=None, description="What the script said of itself: COMPLETED, FAILED or IN_PROGRESS."
+        default=None,
+        description="What the script said of itself: COMPLETED, FAILED, FAILED_WITH_TERMINAL_ERROR or IN_PROGRESS.",
     )
     exit_code: int | None = Field(default=None, description="Exit code of the last attempt.")
     queued_at: str | None = Field(

@@ -8,6 +8,7 @@ from typing import Any
 from scriptrun.models.facts import INIT_FAILED, OutputFacts, PodFacts, ResultFacts
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.verdict import Verdict
+from scriptrun_runner.conclusion import FAILURES, TERMINAL
 from scriptrun_runner.strict_json import cut_member
 
 __all__ = ["Attempt", "judge_attempt", "parse_instant", "parse_result", "parse_termination_message"]
@@ -32,7 +33,7 @@ _NODE_LOST = {"DeletionByTaintManager", "DeletionByPodGC", "NodeLost", "NodeShut
 _START_ERRORS = {"StartError", "ContainerCannotRun", "RunContainerError"}
 _UNKNOWN_ENDS = {"ContainerStatusUnknown", "Unknown"}
 _NOT_EXECUTED = (126, 127)
-_STATUSES = ("COMPLETED", "FAILED", "IN_PROGRESS")
+_STATUSES = ("COMPLETED", *FAILURES, "IN_PROGRESS")
 _LARGEST = 2**31 - 1
 
 
@@ -49,6 +50,12 @@ class Attempt:
     result: ResultFacts | None
     verdict: Verdict | None = None
     disrupted: bool = False
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the script failed and said that trying again is of no use."""
+        said = self.result is not None and self.result.status == TERMINAL
+        return said and self.verdict is not None and self.verdict.reason is Reason.SCRIPT_FAILED
 
 
 def parse_instant(text: object) -> datetime | None:

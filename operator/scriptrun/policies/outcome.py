@@ -55,6 +55,9 @@ def decide_outcome(
         return Settle(_judge_failed_job(run, job, attempts, event), last)
     if job.complete:
         return _settle_complete(last)
+    for attempt in attempts:
+        if attempt.verdict and attempt.terminal:
+            return Settle(attempt.verdict, attempt, stop_job=not _is_final(attempts, limits))
     if last is not None and last.verdict is not None and _is_final(attempts, limits):
         return Settle(last.verdict, last)
     if job.suspended:

@@ -6,7 +6,7 @@ failure with the details in its reason. Stdout is the result and nothing else; s
 
 from __future__ import annotations
 
-from scriptrun_runner.conclusion import Conclusion
+from scriptrun_runner.conclusion import FAILURES, TERMINAL, Conclusion
 from scriptrun_runner.contracts.base import Contract
 from scriptrun_runner.output import INVALID_OUTPUT, OutputError, check_size, parse_output, read_output
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["StdioContract"]
 
-_STATUSES = ("COMPLETED", "FAILED", "IN_PROGRESS")
+_STATUSES = ("COMPLETED", *FAILURES, "IN_PROGRESS")
 _MEMBERS = ("status", "output", "outputData", "reason", "logs")
 _NAMES_CHARACTERS = 500
 _REST_BYTES = 65_536  # for status, reason and logs beside the output
@@ -68,7 +68,10 @@ class StdioContract(Contract):
             said = error.said if isinstance(error, _RefusedError) else ""
             return Conclusion.script_failed(f"{ending.describe()}{said}", log=stdout.data)
         if ending.exit_code:
+            terminal = conclusion.status == TERMINAL
             conclusion.fail("ScriptFailed", f"{ending.describe()}: {conclusion.message}".rstrip(": "))
+            if terminal:
+                conclusion.status = TERMINAL
         return conclusion
 
     def _read_result(self, stdout: Capture) -> Conclusion:
@@ -84,7 +87,7 @@ class StdioContract(Contract):
             reason = result.get("reason")
             said = f"; the script's reason: {reason}" if reason and isinstance(reason, str) else ""
             raise _RefusedError(error, said) from error
-        if output is None and result["status"] != "FAILED":
+        if output is None and result["status"] not in FAILURES:
             output = b"{}"
         log = "".join(f"{line}\n" for line in [*(result.get("logs") or ()), *_describe_unknown(result)])
         return _conclude(result, output, log.encode("utf-8", "replace"))
@@ -102,10 +105,10 @@ class StdioContract(Contract):
 
 
 def _conclude(result: dict[str, Any], output: bytes | None, log: bytes) -> Conclusion:
-    message = result.get("reason") or ""
-    if result["status"] == "FAILED":
-        return Conclusion("FAILED", "ScriptFailed", message or "the script gave status FAILED", output, log)
-    return Conclusion(result["status"], "", message, output, log)
+    status, message = result["status"], result.get("reason") or ""
+    if status in FAILURES:
+        return Conclusion(status, "ScriptFailed", message or f"the script gave status {status}", output, log)
+    return Conclusion(status, "", message, output, log)
 
 
 def _describe_unknown(result: dict[str, Any]) -> list[str]:

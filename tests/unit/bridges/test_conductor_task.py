@@ -1,6 +1,7 @@
 """Conductor's documents: tasks in, updates out, and what a task says when it is read back."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,6 +29,12 @@ def update(outcome: Outcome) -> dict[str, Any]:
 
 def failed(message: str, reason: Reason = Reason.SCRIPT_FAILED) -> Outcome:
     return Outcome(status="FAILED", failure=TaskFailure(reason, message))
+
+
+def test_a_scripts_terminal_error_is_conductors() -> None:
+    outcome = replace(failed("no such order"), terminal=True)
+    update = build_update(build_task(RECORDED).handle, outcome, "w", 1.0, 0)
+    assert (update["status"], update["reasonForIncompletion"]) == ("FAILED_WITH_TERMINAL_ERROR", "no such order")
 
 
 def test_a_task() -> None:

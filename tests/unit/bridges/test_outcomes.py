@@ -27,6 +27,13 @@ def test_a_run_that_completed() -> None:
     assert decide_outcome(GOOD, None, (), 5.0).output == {}
 
 
+@pytest.mark.parametrize(("reason", "terminal"), [("ScriptFailed", True), ("Timeout", False), ("Canceled", False)])
+def test_a_run_whose_script_said_never_again(reason: str, terminal: bool) -> None:
+    status = {"reason": reason, "message": "words", "resultStatus": "FAILED_WITH_TERMINAL_ERROR"}
+    outcome = decide_outcome(status, None, (), 5.0)
+    assert (outcome.status, outcome.terminal) == ("FAILED", terminal)
+
+
 def test_a_run_whose_script_goes_on() -> None:
     outcome = decide_outcome({**GOOD, "resultStatus": "IN_PROGRESS"}, {"a": 1}, (), 5.0)
     assert (outcome.status, outcome.output, outcome.back_off_seconds) == ("IN_PROGRESS", {"a": 1}, 5.0)

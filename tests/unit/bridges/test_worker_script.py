@@ -184,3 +184,9 @@ def test_many_at_once_do_not_meet() -> None:
 def test_an_unknown_reason_of_the_runner_is_a_defect_not_a_guess() -> None:
     with pytest.raises(ValueError, match="Nonsense"):
         build_outcome(Result(Conclusion("FAILED", "Nonsense", ""), 1, 0.0))
+
+
+def test_a_script_that_says_never_again() -> None:
+    outcome = build_outcome(Result(Conclusion("FAILED_WITH_TERMINAL_ERROR", "ScriptFailed", "no such order"), 1, 0.0))
+    assert (outcome.status, outcome.terminal) == ("FAILED", True)
+    assert outcome.failure == TaskFailure(Reason.SCRIPT_FAILED, "no such order")

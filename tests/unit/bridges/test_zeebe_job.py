@@ -193,6 +193,11 @@ def test_in_progress_is_a_failure_that_says_why() -> None:
     assert "IN_PROGRESS, which Zeebe does not know" in report.body["errorMessage"]
 
 
+def test_a_terminal_failure_is_an_incident_at_once() -> None:
+    (report,) = build_reports(HANDLE, fail(terminal=True, back_off_seconds=10.5))
+    assert report.body == {"retries": 0, "errorMessage": "ScriptFailed: exit code 1"}
+
+
 def test_a_script_throws_a_bpmn_error() -> None:
     (report,) = build_reports(HANDLE, fail(output={"error": {"code": "NoStock", "message": "none left"}}))
     assert (report.command, report.says) == ("error", "BPMN error NoStock thrown")

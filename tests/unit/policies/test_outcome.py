@@ -42,6 +42,11 @@ def failed(number: int = 1, exit_code: int = 1, disrupted: bool = False, said: s
     return judge_attempt(number, pod, output_facts(pod.name, result_document("FAILED", message=said)))
 
 
+def terminal(number: int = 1) -> Attempt:
+    pod = pod_facts(suffix=f"aaaa{number}", state={"terminated": terminated(1)})
+    return judge_attempt(number, pod, output_facts(pod.name, result_document("FAILED_WITH_TERMINAL_ERROR")))
+
+
 def good(number: int = 1) -> Attempt:
     pod = pod_facts(suffix=f"aaaa{number}", state=RUNNING)
     return judge_attempt(number, pod, output_facts(pod.name, output="{}"))
@@ -384,3 +389,19 @@ def test_a_pod_of_which_only_the_status_tells_is_judged_by_it() -> None:
     assert attempt.verdict.reason is Reason.SCRIPT_FAILED
     decision = decide_outcome(RUN, job(), [attempt], at(9))
     assert isinstance(decision, Wait), "whether it counts, the Job says"
+
+
+@pytest.mark.parametrize(
+    ("attempts", "limit", "end"),
+    [
+        ([terminal()], 3, ("ScriptFailed", 1, True)),
+        ([failed(1), terminal(2)], 3, ("ScriptFailed", 2, True)),
+        ([terminal(1), going(2)], 3, ("ScriptFailed", 1, True)),
+        ([terminal()], 0, ("ScriptFailed", 1, False)),
+        ([terminal(1), good(2)], 3, ("Completed", 2, False)),
+    ],
+)
+def test_a_script_that_says_never_again_is_not_retried(
+    attempts: list[Attempt], limit: int, end: tuple[str, int, bool]
+) -> None:
+    assert ended(decide_outcome(RUN, job(backoffLimit=limit), attempts, at(5))) == end

@@ -75,6 +75,30 @@ def test_a_failed_script_with_a_spoilt_output_is_a_failed_script(run_script: Run
     assert result.message.endswith("\nouch")
 
 
+@pytest.mark.parametrize("contract", ["files", "package", "stdio", "stream"])
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        ('{"retryable": false}', "FAILED_WITH_TERMINAL_ERROR"),
+        ('{"retryable": true}', "FAILED"),
+        ('{"retryable": 0}', "FAILED"),
+        ('"retryable"', "FAILED"),
+    ],
+)
+def test_a_failed_script_says_never_again(run_script: RunScript, contract: str, error: str, status: str) -> None:
+    said = """echo '{"status": "FAILED"}'"""
+    script = f"""echo '{{"error": {error}}}' > $SCRIPTRUN_OUTPUT; {said}; exit 3"""
+    done = run_script(script, contract=contract)
+    assert (done.result.status, done.result.reason, done.result.exit_code) == (status, "ScriptFailed", 3)
+
+
+def test_only_a_script_that_failed_says_never_again(run_script: RunScript) -> None:
+    done = run_script("""echo '{"error": {"retryable": false}}' > $2""")
+    assert (done.result.status, done.result.reason) == ("COMPLETED", "")
+    over = run_script("""echo '{"error": {"retryable": false}}' > $2; sleep 60""", attemptDeadlineSeconds=0.5)
+    assert (over.result.status, over.result.reason) == ("FAILED", "Timeout")
+
+
 def test_stale_output_of_an_earlier_run_is_gone(run_script: RunScript) -> None:
     assert run_script("echo '{\"old\": 1}' > $2").output() == {"old": 1}
     assert run_script("true").output() == {}

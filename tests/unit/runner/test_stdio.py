@@ -113,6 +113,16 @@ def test_failed_keeps_reason_and_output(answer: Any) -> None:
     assert result.runner_exit_code == 1
 
 
+@pytest.mark.parametrize(
+    ("after", "code", "message"), [("true", 0, "no such order"), ("exit 4", 4, "exit code 4: no such order")]
+)
+def test_a_terminal_error_stays_one(answer: Any, after: str, code: int, message: str) -> None:
+    done = answer('{"status": "FAILED_WITH_TERMINAL_ERROR", "reason": "no such order"}', after)
+    result = done.result
+    assert (result.status, result.reason, result.exit_code) == ("FAILED_WITH_TERMINAL_ERROR", "ScriptFailed", code)
+    assert (result.message, result.output, result.runner_exit_code) == (message, None, code or 1)
+
+
 def test_failed_without_output_has_none(answer: Any) -> None:
     assert answer('{"status": "FAILED"}').result.output is None
 
@@ -140,7 +150,7 @@ def test_an_exit_code_without_a_result_shows_stdout(answer: Any) -> None:
         ('debug\n{"status": "COMPLETED"}', "Expecting value: line 1 column 1 (char 0); it begins with 'debug"),
         ('{"status": "COMPLETED"}\nbye', "Extra data: line 2 column 1 (char 24)"),
         ("[]", "must be a JSON object"),
-        ("{}", "status is None, it must be one of COMPLETED, FAILED, IN_PROGRESS"),
+        ("{}", "status is None, it must be one of COMPLETED, FAILED, FAILED_WITH_TERMINAL_ERROR, IN_PROGRESS"),
         ('{"status": "DONE"}', "status is 'DONE'"),
         ('{"status": ["COMPLETED"]}', "status is ['COMPLETED']"),
         ('{"status": "COMPLETED", "output": [1]}', "output is no JSON object"),
