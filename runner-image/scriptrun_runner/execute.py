@@ -35,6 +35,7 @@ _TERMINATED_BY_SIGTERM = 128 + 15
 # A program can't be executed while anybody has it open for writing, and for a moment each new process has open what
 # the other threads are writing just then: so one script at a time is laid out and started.
 _START = allocate_lock()
+_USERS = {0: "root"}  # whoever else it is need not have a name in the image
 _PRIVATE = ("SCRIPTRUN_POD", "SCRIPTRUN_FAILED_ATTEMPTS", "SCRIPTRUN_IGNORED_ATTEMPTS", "SCRIPTRUN_INPUT_SHA256")
 
 
@@ -95,8 +96,11 @@ def _build_environment(contract: Contract, environ: Mapping[str, str]) -> dict[s
     environment = {name: value for name, value in environ.items() if name not in _PRIVATE}
     if not os.access(environment.get("HOME") or "", os.W_OK):
         environment["HOME"] = paths.work
-    if spec.handler == "python":
-        environment.setdefault("PYTHONUNBUFFERED", "1")  # else the log would show lines only at the end
+    # Else the log would show lines only at the end; Python may be started by a #! line or a shell script, too.
+    environment.setdefault("PYTHONUNBUFFERED", "1")
+    user = environment.get("USER") or environment.get("LOGNAME") or _USERS.get(os.getuid(), "scriptrun")
+    for name in ("USER", "LOGNAME"):
+        environment.setdefault(name, user)
     environment.update(
         SCRIPTRUN_NAME=spec.name,
         SCRIPTRUN_NAMESPACE=spec.namespace,

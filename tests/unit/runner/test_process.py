@@ -215,6 +215,7 @@ def test_environment(run_script: RunScript, tmp_path: Path) -> None:
     environ = {
         "PATH": os.environ["PATH"],
         "HOME": "/nowhere",
+        "LOGNAME": "ada",
         "MINE": "1",
         "SCRIPTRUN_POD": "hello-1-0-abcde",
         "SCRIPTRUN_FAILED_ATTEMPTS": "2",
@@ -225,6 +226,9 @@ def test_environment(run_script: RunScript, tmp_path: Path) -> None:
     assert lines == {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path / "work"),
+        "USER": "ada",
+        "LOGNAME": "ada",
+        "PYTHONUNBUFFERED": "1",
         "MINE": "1",
         "SCRIPTRUN_NAME": "hello-1",
         "SCRIPTRUN_NAMESPACE": "team",
@@ -232,6 +236,22 @@ def test_environment(run_script: RunScript, tmp_path: Path) -> None:
         "SCRIPTRUN_VARIABLES": str(tmp_path / "input" / "variables.json"),
         "SCRIPTRUN_OUTPUT": str(tmp_path / "work" / ".scriptrun" / "output.json"),
     }
+
+
+@pytest.mark.parametrize("uid", [0, 65532])
+def test_a_script_knows_a_name_of_its_user(run_script: RunScript, monkeypatch: pytest.MonkeyPatch, uid: int) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: uid)
+    done = run_script("echo $USER $LOGNAME", environ={"PATH": os.environ["PATH"]})
+    assert done.shown[1].decode().split() == ["scriptrun" if uid else "root"] * 2
+
+
+@pytest.mark.parametrize(
+    ("handler", "start"), [("exec", "#!/usr/bin/env python3\n"), ("shell", "exec python3 - <<'END'\n")]
+)
+def test_python_shows_its_lines_as_they_come(run_script: RunScript, handler: str, start: str) -> None:
+    source = f"{start}import os, signal\nprint('step 1 is done')\nos.kill(os.getpid(), signal.SIGKILL)\n"
+    done = run_script(source, handler=handler)
+    assert (done.shown[1], done.result.exit_code) == (b"step 1 is done\n", 137)
 
 
 def test_a_home_of_its_own_stays(run_script: RunScript, tmp_path: Path) -> None:
