@@ -15,6 +15,7 @@ __all__ = ["CANNOT_EXECUTE", "NOT_FOUND", "StartError", "build_command"]
 
 CANNOT_EXECUTE = 126
 NOT_FOUND = 127
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class StartError(Exception):
@@ -51,7 +52,12 @@ def build_command(spec: RunSpec, script: str | None, search_path: str) -> list[s
         return [_find("python3", search_path), script]
     if spec.handler == "node":
         return [_find("node", search_path), script]
-    if spec.handler == "shell" and not _read_start(script).startswith(b"#!"):
+    start = _read_start(script)
+    if start.startswith(_BYTE_ORDER_MARK):
+        said = f"{script} begins with a byte order mark: save it as UTF-8 without one"
+        raise StartError(CANNOT_EXECUTE, said)
+    if spec.handler == "shell" and not start.startswith(b"#!"):
+        _check_line_end(script, start)
         return [_find("bash", search_path, "sh"), script]
     # A first line like `#!/bin/bash -eu` decides more than which shell it is: the kernel reads it best.
     return [_check_executable(script)]
@@ -86,11 +92,16 @@ def _check_executable(path: str) -> str:
     if start.startswith(b"#!"):
         words = start[2:].split(b"\n", 1)[0].split(None, 1)
         interpreter = os.fsdecode(words[0]) if words else ""
-        if start.split(b"\n", 1)[0].endswith(b"\r"):
-            raise StartError(CANNOT_EXECUTE, f"{path} has Windows line endings: save it with LF, not CR LF")
+        _check_line_end(path, start)
         if not os.path.isfile(interpreter):
             raise StartError(CANNOT_EXECUTE, f"{path}: bad interpreter {interpreter!r}: not in the image")
     return path
+
+
+def _check_line_end(path: str, start: bytes) -> None:
+    """Refuse what the kernel and shells misread: to them CR is a part of the last word of its line."""
+    if start.split(b"\n", 1)[0].endswith(b"\r"):
+        raise StartError(CANNOT_EXECUTE, f"{path} has Windows line endings: save it with LF, not CR LF")
 
 
 def _read_start(path: str) -> bytes:

@@ -150,3 +150,23 @@ def test_descriptors_are_not_left_open(run_script: RunScript) -> None:
     run_script("true")
     run_script("x", handler="exec")
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize("contract", ["files", "package", "stdio", "stream"])
+def test_windows_line_ends_without_a_first_line_are_named(run_script: RunScript, contract: str) -> None:
+    result = run_script("name=world\r\necho $name\r\n", contract=contract).result
+    assert (result.reason, result.exit_code) == ("ScriptFailed", 126)
+    assert result.message.endswith("has Windows line endings: save it with LF, not CR LF")
+
+
+@pytest.mark.parametrize("handler", ["shell", "exec"])
+def test_a_byte_order_mark_before_a_shell_script_is_named(run_script: RunScript, handler: str) -> None:
+    result = run_script("\ufeff#!/bin/sh\ntrue\n", handler=handler).result
+    assert (result.reason, result.exit_code) == ("ScriptFailed", 126)
+    assert result.message.endswith("begins with a byte order mark: save it as UTF-8 without one")
+
+
+@pytest.mark.parametrize(("handler", "source"), [("python", "print(1)\r\n"), ("node", "console.log(1)\r\n")])
+def test_windows_line_ends_and_a_byte_order_mark_do_no_harm(run_script: RunScript, handler: str, source: str) -> None:
+    done = run_script("\ufeff" + source, handler=handler)
+    assert (done.result.status, done.shown[1]) == ("COMPLETED", b"1\n")
