@@ -23,6 +23,7 @@ from scriptrun.errors import (
 from scriptrun.net.http_client import is_compressed, open_session, read_body
 from scriptrun.net.json_body import JsonTooLargeError, parse_json
 from scriptrun.policies.address_policy import AddressPolicy
+from scriptrun.policies.masking import hide_text
 from scriptrun.policies.text import escape_controls, shorten
 
 __all__ = ["Answer", "Credentials", "Http", "build_error", "build_tls"]
@@ -36,6 +37,7 @@ ERROR_LIMIT_BYTES = 64 * 1024
 REQUEST_SECONDS = 30.0
 _CONNECT_SECONDS = 10.0
 _MESSAGE_CHARACTERS = 500
+_HIDDEN = "[hidden]"
 _LONGEST_WAIT_SECONDS = 300.0
 _EXPLANATIONS = ("detail", "message", "error_description", "error", "title")
 _UNTRUSTED = {18, 19, 20, 21}  # OpenSSL's X509_V_ERR_…: no way from the certificate to an authority that is trusted
@@ -316,9 +318,9 @@ def _describe_target(answer: aiohttp.ClientResponse) -> str:
 
 
 def _shorten(text: str, hidden: frozenset[str]) -> str:
-    text = escape_controls(text)
-    for secret in hidden:
-        text = text.replace(secret, "[hidden]")
+    # Before characters are escaped that may be part of a secret, and after: what is left out may have split one.
+    text = escape_controls(hide_text(text, hidden, _HIDDEN))
+    text = hide_text(text, hidden | {shown for secret in hidden if (shown := escape_controls(secret))}, _HIDDEN)
     return shorten(" ".join(text.split()), _MESSAGE_CHARACTERS)
 
 

@@ -172,9 +172,9 @@ def _list_texts(place: Any) -> Iterator[str]:
         yield json.dumps(place)
 
 
-def hide_text(text: str, values: Iterable[str]) -> str:
+def hide_text(text: str, values: Iterable[str], mask_text: str = MASK) -> str:
     """Replace secret values wherever they stand in a text, plain or as JSON writes them."""
-    shown: str = _Hider(values).hide(text)
+    shown: str = _Hider(values, mask_text).hide(text)
     return shown
 
 
@@ -186,8 +186,8 @@ def hide_values(document: Any, values: Collection[str]) -> Any:
 class _Hider:
     """Replaces secret values, all at once: takes time linear in the values and in what they are hidden in."""
 
-    def __init__(self, values: Iterable[str]) -> None:
-        self._values = frozenset(values)
+    def __init__(self, values: Iterable[str], mask_text: str = MASK) -> None:
+        self._values, self._mask = frozenset(values), mask_text
         forms = {form for value in self._values for form in _list_forms(value)}
         # To build a DFA of it, as the library does for few values, takes time quadratic in the longest.
         kind, machine = MatchKind.LeftmostLongest, Implementation.NoncontiguousNFA
@@ -202,7 +202,7 @@ class _Hider:
         if isinstance(document, list):
             return [self.hide(value) for value in document]
         if isinstance(document, int | float) and not isinstance(document, bool):
-            return MASK if json.dumps(document) in self._values else document
+            return self._mask if json.dumps(document) in self._values else document
         return document
 
     def _hide_text(self, text: str) -> str:
@@ -210,7 +210,7 @@ class _Hider:
         for _index, start, end in self._search.find_matches_as_indexes(encoded):
             shown.append(encoded[done:start])
             done = end
-        return _decode(_encode(MASK).join([*shown, encoded[done:]])) if done else text
+        return _decode(_encode(self._mask).join([*shown, encoded[done:]])) if done else text
 
 
 def _list_forms(value: str) -> tuple[str, ...]:

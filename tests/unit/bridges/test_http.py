@@ -337,6 +337,35 @@ async def test_a_secret_that_is_sent_back_does_not_show(credentials: Fixed) -> N
     assert secret not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("secret", "said"),
+    [
+        ("s3\x07cr\x1bet", "bad password s3\x07cr\x1bet!"),
+        ("s3\x1b[1mcret", "bad password s3\x1b[1mcret!"),
+        ("s3cret", "bad password s3\x1b[1mcret!"),  # the sequence is left out, and the secret is whole again
+        ("s3\ncr  et", "bad password s3\ncr  et!"),
+        ("s3\x07cret", "bad password s3\\x07cret!"),
+        ('s3"cret', 'bad password {\\"p\\": \\"s3\\\\\"cret\\"}!'.replace("\\\\", "\\")),
+    ],
+)
+async def test_a_secret_with_control_characters_does_not_show(secret: str, said: str) -> None:
+    async with serve(say(401, {"detail": said, "title": said})) as server:
+        http = Http(server.address, secrets=[secret])
+        answer = await http.ask("GET", "")
+        await http.close()
+    for shown in (answer.message, answer.reason):
+        assert "cr" not in shown
+        assert "[hidden]" in shown
+
+
+async def test_a_secret_that_another_begins_with_leaves_nothing_of_it() -> None:
+    async with serve(say(401, {"detail": "bad s3cret-longer"})) as server:
+        http = Http(server.address, secrets=["s3cret", "s3cret-longer", "s3c"])
+        answer = await http.ask("GET", "")
+        await http.close()
+    assert answer.message == "bad [hidden]"
+
+
 async def test_what_a_task_says_is_never_hidden() -> None:
     answer = await ask(say(200, {"variables": {"a": "tok"}}), credentials=build_bearer("tok"))
     assert answer.document == {"variables": {"a": "tok"}}
