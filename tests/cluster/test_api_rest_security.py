@@ -5,6 +5,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,55 @@ def test_a_right_that_is_taken_away_is_gone_within_the_caches_time(
     assert space.api.delete(f"/api/v1/namespaces/{space.name}/serviceaccounts/fickle").status == 200
     wait_for("the caller to be gone", lambda: fickle.get("runs").status == 401, 15)
     assert caller.get("runs").status == 200
+
+
+ENDLESS = """
+import time
+print("first", flush=True)
+time.sleep(600)
+"""
+
+
+def _take_role(space: Space, _api: ApiProcess) -> None:
+    path = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{space.name}/rolebindings/leaver"
+    assert space.api.delete(path).status == 200
+
+
+def _take_account(space: Space, _api: ApiProcess) -> None:
+    assert space.api.delete(f"/api/v1/namespaces/{space.name}/serviceaccounts/leaver").status == 200
+
+
+def _take_token(_space: Space, api: ApiProcess) -> None:
+    (api.folder / "leaver").unlink()
+
+
+@pytest.mark.parametrize(
+    ("take", "problem"), [(_take_role, "forbidden"), (_take_account, "unauthorized"), (_take_token, "unauthorized")]
+)
+def test_what_takes_long_ends_with_the_right_to_it(
+    space: Space, make_api: Callable[..., ApiProcess], take: Callable[[Space, ApiProcess], None], problem: str
+) -> None:
+    """A log that is followed and a ?wait, by somebody who leaves meanwhile."""
+    quick = make_api(AUTH_CACHE_SECONDS="1", HEARTBEAT_SECONDS="1").start_and_serve()
+    space.add_script("endless.py", ENDLESS, handler="python")
+    if take is _take_token:
+        token = write_token(quick.folder, "leaver", space.name, "*")
+        wait_for("the token", lambda: Caller(quick.url, space.name, token).get("runs").status == 200, 10)
+    else:
+        token = log_in(space, "edit", "leaver")
+    leaver = Caller(quick.url, space.name, token)
+    name = leaver.create("endless.py").body["name"]
+    with ThreadPoolExecutor() as threads:
+        waiting = threads.submit(leaver.get, f"runs/{name}?wait=50")
+        events = leaver.follow(name)
+        assert json.loads(next(events)["data"])["text"] == "first\n"
+        assert not waiting.done()
+        take(space, quick)
+        reply = waiting.result(50)
+        left = list(events)
+    assert (reply.status, reply.problem) == ({"forbidden": 403, "unauthorized": 401}[problem], problem)
+    assert [event for event in left if event.get("event") in ("log", "end")] == []
+    assert quick.stop() == 0
 
 
 def test_an_api_token_is_good_for_its_scripts_in_its_namespace_until_its_day(

@@ -15,6 +15,7 @@ from scriptrun.api.gate import Gate
 from scriptrun.api.limits import Limits
 from scriptrun.api.openapi import build_openapi
 from scriptrun.api.page import POLICY, render_page
+from scriptrun.api.shares import Shares
 from scriptrun.api.views import Index
 from scriptrun.history import metrics as history_metrics
 
@@ -53,7 +54,7 @@ async def get_readiness(context: ContextOf) -> Response:
 @system.get("/metrics", response_class=PlainTextResponse, operation_id="getMetrics")
 async def get_metrics(context: ContextOf) -> Response:
     """Show what this process measures, for Prometheus."""
-    metrics.STREAMS.set(context.streams)
+    metrics.STREAMS.set(context.streams.total)
     registries = [metrics.REGISTRY, *([history_metrics.REGISTRY] if context.store is not None else [])]
     # In a thread: with many series it takes long, and goes on in small pieces.
     text = b"".join(await asyncio.to_thread(lambda: [generate_latest(registry) for registry in registries]))
@@ -114,6 +115,6 @@ def build_app(context: Context) -> FastAPI:
     app = _assemble()
     app.state.context = context
     problems.register(app)
-    app.add_middleware(Gate, gatekeeper=context.gatekeeper)
+    app.add_middleware(Gate, gatekeeper=context.gatekeeper, shares=Shares(context.settings.max_callers))
     app.add_middleware(Limits, settings=context.settings)
     return app

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scriptrun.api.cache import ShortCache
@@ -29,12 +29,14 @@ class Caller:
         user: what TokenReview said of a Kubernetes user.
         token: of a caller with an API token.
         identity: the user as one word, the same for the same rights.
+        authorization: the header that they showed.
     """
 
     name: str
     user: dict[str, Any] = field(default_factory=dict)
     token: ApiToken | None = None
     identity: str = ""
+    authorization: str = field(default="", repr=False, compare=False)
 
     @property
     def scripts(self) -> tuple[str, ...]:
@@ -78,14 +80,14 @@ class Gatekeeper:
         if scheme.lower() != "bearer" or not token or len(token) > _LONGEST_TOKEN or not token.isascii():
             raise Problem("unauthorized", "the Authorization header must be: Bearer TOKEN")
         if found := self._tokens.find(token):
-            return Caller(f"token:{found[0]}", token=found[1])
+            return Caller(f"token:{found[0]}", token=found[1], authorization=authorization)
         caller = None
         if not token.startswith("srt_"):  # an API token that is no good is nothing to ask the cluster about
             caller = await self._users.get(hashlib.sha256(token.encode()).digest(), lambda: self._review(token))
         if caller is None:
             headers = {"WWW-Authenticate": 'Bearer realm="scriptrun", error="invalid_token"'}
             raise Problem("unauthorized", "the token is not valid, or has expired: get a new one", headers=headers)
-        return caller
+        return replace(caller, authorization=authorization)
 
     async def _review(self, token: str) -> Caller | None:
         async with self._reviews:
@@ -111,6 +113,17 @@ class Gatekeeper:
         denied = await self._rights.get(key, lambda: self._ask(caller, verb, namespace, resource))
         if denied:
             raise Problem("forbidden", denied)
+
+    async def confirm(self, caller: Caller, verb: str, namespace: str, script: str) -> None:
+        """Make sure that a caller who was allowed to do something with a run still may.
+
+        Raises:
+            Problem: the token, or the right, is gone.
+        """
+        now = await self.identify(caller.authorization)
+        await self.require(now, verb, namespace)
+        if not now.may_use(script):
+            raise Problem("forbidden", f'this API token is not good for Script "{script}" any more')
 
     async def _ask(self, caller: Caller, verb: str, namespace: str, resource: str) -> str:
         """Ask the cluster; returns why not, or ""."""

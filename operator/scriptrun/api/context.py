@@ -9,6 +9,7 @@ from scriptrun.api.callers import Caller, Gatekeeper
 from scriptrun.api.live import Live
 from scriptrun.api.service import RunService
 from scriptrun.api.settings import ApiSettings
+from scriptrun.api.shares import Shares
 from scriptrun.history.store import Store
 from scriptrun.kube.client import Client
 from scriptrun.runtime.hiding import Hiding
@@ -23,7 +24,7 @@ class Context:
     Attributes:
         hiding: hides what is secret of runs.
         store: the history; None where none is kept.
-        streams: how many logs are being followed.
+        streams: logs that are being followed.
     """
 
     client: Client
@@ -33,7 +34,10 @@ class Context:
     settings: ApiSettings
     hiding: Hiding
     store: Store | None = None
-    streams: int = field(default=0)
+    streams: Shares = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.streams = Shares(self.settings.max_streams)
 
 
 async def get_context(request: Request) -> Context:

@@ -7,7 +7,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scriptrun.api import metrics
 from scriptrun.api.callers import Gatekeeper
-from scriptrun.api.problems import build_response, problem_of
+from scriptrun.api.problems import Problem, build_response, problem_of
+from scriptrun.api.shares import Shares
 
 __all__ = ["Gate"]
 
@@ -16,11 +17,18 @@ _GUARDED = "/api/"
 
 
 class Gate:
-    """ASGI middleware. Leaves the caller in ``request.state.caller``."""
+    """ASGI middleware. Leaves the caller in ``request.state.caller``.
 
-    def __init__(self, app: ASGIApp, gatekeeper: Gatekeeper) -> None:
+    Args:
+        app: what is behind it.
+        gatekeeper: finds out who callers are.
+        shares: how many requests are answered at one time.
+    """
+
+    def __init__(self, app: ASGIApp, gatekeeper: Gatekeeper, shares: Shares) -> None:
         self._app = app
         self._gatekeeper = gatekeeper
+        self._shares = shares
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with its caller."""
@@ -37,16 +45,22 @@ class Gate:
             await send(message)
 
         try:
-            if scope["path"].startswith(_GUARDED):
-                try:
-                    shown = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
-                    identified = await self._gatekeeper.identify(shown)
-                except Exception as error:
-                    await build_response(problem_of(error), scope["path"])(scope, receive, watched)
-                    return
+            if not scope["path"].startswith(_GUARDED):
+                await self._app(scope, receive, watched)
+                return
+            try:
+                shown = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+                identified = await self._gatekeeper.identify(shown)
                 caller = identified.name
-                scope.setdefault("state", {})["caller"] = identified
-            await self._app(scope, receive, watched)
+                if self._shares.is_used_up(caller):
+                    detail = f"at most {self._shares.each} requests at one time: wait for the end of some"
+                    raise Problem("too-many-requests", detail, headers={"Retry-After": "1"})
+            except Exception as error:
+                await build_response(problem_of(error), scope["path"])(scope, receive, watched)
+                return
+            scope.setdefault("state", {})["caller"] = identified
+            with self._shares.hold(caller):
+                await self._app(scope, receive, watched)
         finally:
             if scope["path"].startswith(_GUARDED):
                 facts = {"method": scope["method"], "path": scope["path"], "status": status, "caller": caller}

@@ -1,4 +1,4 @@
-"""HTTP for callers who may mean no good: a request's headers have so much time, and so much room."""
+"""HTTP for callers who may mean no good: headers have so much time and room, and answers so much time to be taken."""
 
 import asyncio
 
@@ -11,13 +11,15 @@ HEAD_LIMIT_BYTES = 65_536
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """Hangs up on who does not get their headers sent, or never comes to their end. uvicorn's own has no limits."""
+    """Hangs up on who does not get their headers sent, or takes nothing of the answer. uvicorn's own has no limits."""
 
     header_seconds = 10.0
+    send_seconds = 60.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock."""
         self._header_timer: asyncio.TimerHandle | None = None
+        self._send_timer: asyncio.TimerHandle | None = None
         self._unparsed = self._fields = 0
         super().connection_made(transport)
         self._expect_headers()
@@ -30,6 +32,28 @@ class GuardedProtocol(HttpToolsProtocol):
         super().data_received(data)
         if max(self._unparsed, self._fields) > HEAD_LIMIT_BYTES:
             self.transport.close()
+
+    def pause_writing(self) -> None:
+        """Start the clock: what was written is to be taken before there is more."""
+        super().pause_writing()
+        if self._send_timer is None:
+            # Closing would wait for what is written already.
+            self._send_timer = self.loop.call_later(self.send_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Stop the clock."""
+        super().resume_writing()
+        self._stop_send_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clock."""
+        super().connection_lost(exc)
+        self._stop_send_timer()
+
+    def _stop_send_timer(self) -> None:
+        if self._send_timer is not None:
+            self._send_timer.cancel()
+            self._send_timer = None
 
     def on_message_begin(self) -> None:
         """Begin to count."""

@@ -1,14 +1,16 @@
 """Paths below ``/namespaces/{namespace}/runs``."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Header, Path, Query, Response
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
+from scriptrun.api.callers import Caller
 from scriptrun.api.context import CallerOf, Context, ContextOf, Namespace
 from scriptrun.api.logs import PLACE, LogFollower, Place, cut_kept, parse_place, read_log
+from scriptrun.api.permit import Permit
 from scriptrun.api.problems import Problem, describe
 from scriptrun.api.service import Found
 from scriptrun.api.show import needs_output, show_run
@@ -80,13 +82,26 @@ async def _show(context: Context, found: Found) -> Run:
     return await show_run(found, context.hiding, output)
 
 
+def _permit(context: Context, caller: Caller, verb: str, run: dict[str, Any]) -> Permit:
+    """Describe what a caller was allowed to do with a run, for what takes long."""
+    namespace, script = run["metadata"]["namespace"], run["spec"]["scriptRef"]["name"]
+    return Permit(context.gatekeeper, caller, verb, namespace, script, context.settings.auth_cache_seconds)
+
+
+async def _wait(context: Context, permit: Permit, run: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """Wait for a run's end, for as long as the caller may have it."""
+    if not seconds:
+        return run
+    return await permit.hold(context.runs.wait(run, min(seconds, context.settings.max_wait_seconds)))
+
+
 async def _show_new(
-    context: Context, response: Response, made: tuple[dict[str, Any], bool], wait_seconds: float
+    context: Context, caller: Caller, response: Response, made: tuple[dict[str, Any], bool], wait_seconds: float
 ) -> Run:
     run, new = made
     response.status_code = 201 if new else 200
     response.headers["Location"] = _path_of(run)
-    run = await context.runs.wait(run, min(wait_seconds, context.settings.max_wait_seconds))
+    run = await _wait(context, _permit(context, caller, "create", run), run, wait_seconds)
     return await _show(context, await context.runs.examine(run))
 
 
@@ -115,7 +130,7 @@ async def create_run(
     """
     await context.runs.allow(caller, "create", namespace)
     made = await context.runs.create(caller, namespace, asked, key)
-    return await _show_new(context, response, made, wait)
+    return await _show_new(context, caller, response, made, wait)
 
 
 @router.get("", operation_id="listRuns")
@@ -160,7 +175,7 @@ async def get_run(namespace: Namespace, name: Name, context: ContextOf, caller: 
     await context.runs.allow(caller, "get", namespace)
     found = await context.runs.find(caller, namespace, name)
     if wait and found.in_cluster:
-        run = await context.runs.wait(found.run, min(wait, context.settings.max_wait_seconds))
+        run = await _wait(context, _permit(context, caller, "get", found.run), found.run, wait)
         found = await context.runs.examine(run)
     return await _show(context, found)
 
@@ -205,7 +220,7 @@ async def rerun_run(
     await context.runs.allow(caller, "create", namespace)
     found = await context.runs.find(caller, namespace, name)
     made = await context.runs.rerun(caller, found, asked or Rerun(), key)
-    return await _show_new(context, response, made, wait)
+    return await _show_new(context, caller, response, made, wait)
 
 
 @router.get(
@@ -264,10 +279,12 @@ async def get_logs(
     found = await context.runs.find(caller, namespace, name)
     if follow:
         place = parse_place(last_event_id)
-        if context.streams >= context.settings.max_streams:
-            raise Problem("too-many-streams", f"{context.streams} logs are being followed: try again later")
+        if context.streams.is_full() or context.streams.is_used_up(caller.name):
+            detail = f"{context.streams.total} logs are being followed, by one caller at most {context.streams.each}"
+            raise Problem("too-many-streams", f"{detail}: try again later")
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(_stream(context, found, place), media_type="text/event-stream", headers=headers)
+        events = _count(context, caller, _stream(context, _permit(context, caller, "get", found.run), found, place))
+        return StreamingResponse(events, media_type="text/event-stream", headers=headers)
     if found.in_cluster:
         log = await read_log(context.client, found.run, attempt)
         if log is not None:
@@ -278,20 +295,41 @@ async def get_logs(
     return PlainTextResponse(await context.store.read_log(found.run["metadata"]["uid"]))
 
 
-async def _stream(context: Context, found: Found, place: Place) -> AsyncIterator[str]:
-    """Write a run's log as events."""
-    context.streams += 1
+async def _count(context: Context, caller: Caller, events: AsyncGenerator[str, None]) -> AsyncIterator[str]:
+    """Count a log as followed while its events are read."""
+    with context.streams.hold(caller.name):
+        async with aclosing(events):
+            async for event in events:
+                yield event
+
+
+async def _follow(context: Context, permit: Permit, found: Found, place: Place) -> AsyncGenerator[str, None]:
+    """Write the log of a run in the cluster as events, for as long as the caller may have it.
+
+    Raises:
+        Problem: they may not any more.
+        KubeError: it can't be read any further, or nobody says whether they may.
+    """
+    follower = LogFollower(context.client, context.live, found.run, context.settings.heartbeat_seconds)
+    async with permit.watched() as watching, aclosing(follower.follow(place)) as pieces:
+        async for piece in pieces:
+            hidden = None if piece is None else await piece.hide(found.key[0], found.secrets, context.hiding)
+            if watching.done():
+                watching.result()
+            yield ": still here\n\n" if hidden is None else hidden.render()
+            if context.runs.stopping.is_set():
+                return
+
+
+async def _stream(context: Context, permit: Permit, found: Found, place: Place) -> AsyncGenerator[str, None]:
+    """Write a run's log as events, and end with the run in brief."""
     try:
         if found.in_cluster:
-            follower = LogFollower(context.client, context.live, found.run, context.settings.heartbeat_seconds)
-            async with aclosing(follower.follow(place)) as pieces:
-                async for piece in pieces:
-                    if piece is None:
-                        yield ": still here\n\n"
-                    else:
-                        yield (await piece.hide(found.key[0], found.secrets, context.hiding)).render()
-                    if context.runs.stopping.is_set():
-                        return  # another replica goes on behind the last event
+            async with aclosing(_follow(context, permit, found, place)) as events:
+                async for event in events:
+                    yield event
+            if context.runs.stopping.is_set():
+                return  # another replica goes on behind the last event
             found = await context.runs.examine(await context.runs.wait(found.run, 1))
         elif context.store is not None:
             last = len(found.run["status"].get("attempts") or ()) or 1
@@ -302,8 +340,6 @@ async def _stream(context: Context, found: Found, place: Place) -> AsyncIterator
                     yield piece.render()
         shown = RunSummary.of(summarize(found.run), in_cluster=found.in_cluster)
         yield f"event: end\ndata: {shown.model_dump_json(by_alias=True)}\n\n"
-    except (ScriptRunError, Problem) as error:
+    except (ScriptRunError, Problem, TimeoutError) as error:
         # Too late for a status: the caller comes again, with the id of the last event.
         yield f": {' '.join(escape_controls(str(error)).split())}\n\n"
-    finally:
-        context.streams -= 1

@@ -213,7 +213,8 @@ def _build_server(context: Context, settings: ApiSettings, scheduler: Scheduler 
     if scheduler is not None:
         app = mount_scheduler(app, scheduler.service, settings)
     app = _follow_requests(app, steps)
-    protocol = type("Protocol", (GuardedProtocol,), {"header_seconds": settings.header_seconds})
+    limits = {"header_seconds": settings.header_seconds, "send_seconds": settings.send_seconds}
+    protocol = type("Protocol", (GuardedProtocol,), limits)
     config = uvicorn.Config(
         app,
         host=settings.http_host or None,  # type: ignore[arg-type]  # asyncio takes None for every address

@@ -21,11 +21,18 @@ class ApiSettings(WorkerSettings):
     )
     body_limit_bytes: int = Field(default=1_048_576, ge=1024, description="Largest body of a request.")
     body_seconds: float = Field(default=30.0, gt=0, description="A request has to be complete after so long.")
+    send_seconds: float = Field(
+        default=60.0, gt=0, description="Who takes nothing of an answer for so long is hung up on."
+    )
     header_seconds: float = Field(default=10.0, gt=0, description="So do the headers of a request.")
     rate_per_second: float = Field(default=100.0, gt=0, description="Requests a second that each caller may make.")
     rate_burst: int = Field(default=200, ge=1, description="Requests that a caller may make at once.")
-    max_callers: int = Field(default=2000, ge=1, description="Connections from callers at one time.")
-    max_streams: int = Field(default=500, ge=1, description="Logs followed at one time.")
+    max_callers: int = Field(
+        default=2000,
+        ge=1,
+        description="Connections from callers at one time; one caller may have a quarter.",
+    )
+    max_streams: int = Field(default=500, ge=1, description="Logs followed at one time; by one caller a quarter.")
     max_wait_seconds: int = Field(default=300, ge=0, le=3600, description="Longest `?wait`.")
     heartbeat_seconds: float = Field(default=15.0, gt=0, description="A followed log is never silent for longer.")
     graceful_stop_seconds: int = Field(

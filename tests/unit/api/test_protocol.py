@@ -88,3 +88,28 @@ async def test_bodies_have_limits_elsewhere_and_connections_are_used_again(port:
     _sent, answer = await _send(port, chunked, plain, last.replace(b"Host", b"X-Fine: " + b"a" * 60_000 + b"\r\nHost"))
     assert answer.count(b"HTTP/1.1 ") == 3
     assert b"163840" in answer or b"401" in answer
+
+
+async def test_who_takes_nothing_of_the_answer_is_hung_up_on() -> None:
+    ended = asyncio.Event()
+
+    async def stream(_scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        gone = asyncio.create_task(receive())
+        while not gone.done() or gone.result()["type"] != "http.disconnect":
+            if gone.done():
+                gone = asyncio.create_task(receive())
+            await send({"type": "http.response.body", "body": b"x" * 65_536, "more_body": True})
+            await asyncio.sleep(0)
+        ended.set()
+
+    protocol = type("Protocol", (GuardedProtocol,), {"send_seconds": 0.2})
+    config = uvicorn.Config(stream, http=protocol, lifespan="off", log_config=None)
+    server, listener = uvicorn.Server(config), socket.create_server(("127.0.0.1", 0))
+    task = asyncio.create_task(server._serve([listener]))
+    with socket.create_connection(listener.getsockname()) as stalled:
+        stalled.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        async with asyncio.timeout(20):
+            await ended.wait()
+    server.should_exit = True
+    await task

@@ -1,0 +1,106 @@
+"""What takes long ends when the caller may not have it any more."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+
+from scriptrun.api import permit as module
+from scriptrun.api.callers import Caller, Gatekeeper
+from scriptrun.api.permit import Permit
+from scriptrun.api.problems import Problem
+from scriptrun.errors import Unavailable
+
+
+class _Gatekeeper:
+    """Says one thing after the other, and then for ever the last."""
+
+    def __init__(self, *said: Exception | None) -> None:
+        self._said = list(said)
+        self.asked = 0
+        self.asked_thrice = asyncio.Event()
+
+    async def confirm(self, *_: Any) -> None:
+        self.asked += 1
+        if self.asked == 3:
+            self.asked_thrice.set()
+        said = self._said.pop(0) if len(self._said) > 1 else self._said[0]
+        if said is not None:
+            raise said
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LEAST_SECONDS", 0.0)
+
+
+def _permit(gatekeeper: _Gatekeeper) -> Permit:
+    return Permit(cast(Gatekeeper, gatekeeper), Caller("ada"), "get", "space", "hello.py", 0.001)
+
+
+async def _wait_for_ever() -> str:
+    await asyncio.Event().wait()
+    return "never"
+
+
+async def test_who_still_may_gets_what_they_waited_for() -> None:
+    gatekeeper = _Gatekeeper(None)
+
+    async def work() -> str:
+        await gatekeeper.asked_thrice.wait()
+        return "done"
+
+    assert await _permit(gatekeeper).hold(work()) == "done"
+
+
+@pytest.mark.parametrize("kind", ["unauthorized", "forbidden"])
+async def test_who_may_not_any_more_waits_no_longer(kind: str) -> None:
+    ended = asyncio.Event()
+
+    async def work() -> str:
+        try:
+            return await _wait_for_ever()
+        finally:
+            ended.set()
+
+    with pytest.raises(Problem) as caught:
+        await _permit(_Gatekeeper(None, None, Problem(kind, "no more"))).hold(work())
+    assert caught.value.kind == kind
+    assert ended.is_set()
+
+
+async def test_the_failure_of_the_work_is_its_own() -> None:
+    async def work() -> None:
+        raise Problem("not-found", "gone")
+
+    with pytest.raises(Problem) as caught:
+        await _permit(_Gatekeeper(None)).hold(work())
+    assert caught.value.kind == "not-found"
+
+
+async def test_an_api_server_that_is_away_for_a_moment_is_no_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    away = Unavailable("away")
+    with pytest.raises(Problem) as caught:
+        await _permit(_Gatekeeper(away, away, None, away, Problem("forbidden", "no"))).hold(_wait_for_ever())
+    assert caught.value.kind == "forbidden"
+    monkeypatch.setattr(module, "_PATIENCE_SECONDS", 0.0)
+    with pytest.raises(Unavailable):
+        await _permit(_Gatekeeper(away)).hold(_wait_for_ever())
+
+
+async def test_an_api_server_that_does_not_answer_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    class _Silent(_Gatekeeper):
+        async def confirm(self, *_: Any) -> None:
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(module, "_ANSWER_SECONDS", 0.001)
+    monkeypatch.setattr(module, "_PATIENCE_SECONDS", 0.0)
+    with pytest.raises(TimeoutError):
+        await _permit(_Silent(None)).hold(_wait_for_ever())
+
+
+def test_a_caller_shows_their_token_in_no_log() -> None:
+    caller = Caller("ada", authorization="Bearer s3cret")
+    assert "s3cret" not in repr(caller)
+    assert caller == replace(caller, authorization="")
