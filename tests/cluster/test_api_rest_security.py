@@ -131,7 +131,8 @@ def test_what_takes_long_ends_with_the_right_to_it(
     with ThreadPoolExecutor() as threads:
         waiting = threads.submit(leaver.get, f"runs/{name}?wait=50")
         events = leaver.follow(name)
-        assert json.loads(next(events)["data"])["text"] == "first\n"
+        first = next(event for event in events if event.get("event") == "log")
+        assert json.loads(first["data"])["text"] == "first\n"
         assert not waiting.done()
         take(space, quick)
         reply = waiting.result(50)
