@@ -61,6 +61,7 @@ def _serve(site: Site) -> Iterator[tuple[ApiProcess, Path, str]]:
     with tempfile.TemporaryDirectory(prefix="scriptrun-bench-") as name:
         account = write_kubeconfig(site.kubeconfig, API, Path(name) / "kubeconfig")
         settings = {"HISTORY_URL": "", "LOG_FORMAT": "json", "RATE_PER_SECOND": "100000", "RATE_BURST": "100000"}
+        settings["MAX_STREAMS"] = str(4 * _STREAMS)  # of which one caller may have a quarter
         process = ApiProcess(account, settings, Path(name))
         try:
             yield process.start_and_serve(), account, _log_in(site.kubeconfig)

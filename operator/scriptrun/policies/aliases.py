@@ -3,11 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from heapq import nsmallest
 
 from scriptrun.models.facts import Key
 
 __all__ = ["ScriptNames", "explain_ambiguous", "suggest_name"]
 
+_MOST_NAMED = 5
+"""Of the Scripts that have one alias: a tenant may give it to thousands."""
 _SUGGESTED_AMONG = 1000
 _SUGGESTED_LENGTH = 64
 
@@ -52,14 +55,16 @@ class ScriptNames:
     def _list_holders(self, script: Key, aliases: Iterable[str], *, named: bool) -> set[Key]:
         namespace, name = script
         wanted = [*aliases, name] if named else aliases
-        found = {(namespace, holder) for alias in wanted for holder in self._holders.get((namespace, alias), ())}
+        # Where many clash already, one more or less is no news to all the others.
+        clashing = [self._holders.get((namespace, alias), ()) for alias in wanted]
+        found = {(namespace, holder) for names in clashing if len(names) <= _MOST_NAMED for holder in names}
         return found - {script}
 
     def find(self, namespace: str, name: str) -> list[str]:
-        """Find the Scripts that a name stands for: none, one, or several that have it as an alias, sorted."""
+        """Find the Scripts that a name stands for: none, one, or up to six of those that have it as an alias."""
         if (namespace, name) in self._aliases:
             return [name]
-        return sorted(self._holders.get((namespace, name), ()))
+        return nsmallest(_MOST_NAMED + 1, self._holders.get((namespace, name), ()))
 
     def list_names(self, namespace: str) -> list[str]:
         """List all names that Scripts of a namespace answer to."""
@@ -79,8 +84,9 @@ class ScriptNames:
 
 def explain_ambiguous(alias: str, scripts: Sequence[str]) -> str:
     """Say that several Scripts have one alias."""
+    names = ", ".join(scripts[:_MOST_NAMED]) + (" and others" if len(scripts) > _MOST_NAMED else "")
     return (
-        f'"{alias}" is an alias of several Scripts: {", ".join(scripts)}: leave it in spec.aliases of one of them, '
+        f'"{alias}" is an alias of several Scripts: {names}: leave it in spec.aliases of one of them, '
         "or ask for a Script by its own name"
     )
 

@@ -33,6 +33,13 @@ def test_two_scripts_with_one_alias_clash_and_are_both_named() -> None:
     assert names.find_clash(("n", "c")) == ""
 
 
+def test_an_alias_of_thousands_of_scripts_costs_no_more_than_that_of_a_few() -> None:
+    names = build({f"s{number:04}": frozenset({"x"}) for number in range(3000)})
+    assert names.put(("n", "t"), ["x"]) == set()
+    assert names.find("n", "x") == ["s0000", "s0001", "s0002", "s0003", "s0004", "s0005"]
+    assert "several Scripts: s0000, s0001, s0002, s0003, s0004 and others: leave" in names.find_clash(("n", "t"))
+
+
 def test_no_alias_takes_over_the_name_of_another_script() -> None:
     names = build({"a": frozenset({"b"}), "b": frozenset()})
     assert names.find("n", "b") == ["b"]
