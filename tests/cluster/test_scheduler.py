@@ -91,12 +91,12 @@ def test_what_takes_too_long_is_ended(pipeline: Pipeline, server: ScriptServer) 
 
 
 def test_a_script_without_an_address_is_asked_for(pipeline: Pipeline, server: ScriptServer) -> None:
-    address = server.add("/t/found.py", "print('found')")
+    address = server.add("/t/found.py", "import os\nprint('found', os.environ['api_token'])")
     path = f"/api/v2.1/dtable/{BASE}/run-script/my script.py/task/file/"
-    server.add(path, json.dumps({"script_url": address}))
+    server.add(path, json.dumps({"script_url": address, "temp_api_token": "t0ken-of-the-file"}))
     bare = Pipeline(pipeline.url, base=BASE.replace("-", ""))
-    script = bare.wait(bare.start("", "my script.py"), "my script.py")
-    assert script["output"] == "found\n"
+    script = bare.wait(bare.start("", "my script.py", temp_api_token=None), "my script.py")
+    assert script["output"] == "found t0ken-of-the-file\n"
     asked = next(item for item in server.asked if item.path.startswith("/api/v2.1"))
     assert asked.headers["Authorization"] == f"Token {SECRET}"
 
@@ -133,8 +133,21 @@ def test_what_ran_is_listed_and_counted(pipeline: Pipeline, server: ScriptServer
         [row] = [row for row in found["results"] if row[name] == subject]
         assert (row["total_run_count"], type(row["total_run_time"])) == (3, int)
     runs = own.get("/admin/runs/", {"org_id": 5, "base_uuid": own.base}).body
-    assert (runs["count"], [run["id"] for run in runs["runs"]]) == (3, sorted(ids, reverse=True))
+    assert (runs["count"], runs["total_count"]) == (3, 3)
+    assert [run["id"] for run in runs["runs"]] == sorted(ids, reverse=True)
     assert "output" not in runs["runs"][0]
+    first = min(run["started_at"] for run in runs["runs"])
+    span = {"org_id": 5, "start": first, "end": datetime.now(UTC).isoformat()}
+    assert own.get("/admin/runs/", span).body["total_count"] == 3
+    assert own.get("/admin/runs/", {**span, "start": "2020-01-01", "end": "2020-01-31"}).body["total_count"] == 0
+    figures = {"number_of_runs": 3, "triggered_manually": 3, "triggered_by_automation_rule": 0}
+    figures |= {"successful_runs": 3, "unsuccessful_runs": 0}
+    [base] = own.get("/admin/statistics/by-base/", span).body["results"]
+    assert base["base_uuid"] == own.base
+    assert figures.items() <= base.items()
+    days = own.get("/admin/statistics/by-day/", {**span, "base_uuid": own.base}).body["results"]
+    assert sum(day["number_of_runs"] for day in days) == 3
+    assert days[0]["date"] == first[:10]
 
 
 def test_a_monthly_limit(pipeline: Pipeline, server: ScriptServer) -> None:

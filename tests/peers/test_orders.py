@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from peers.databases import Database
+from scriptrun.history.order_statistics import OrderCount, count_orders
 from scriptrun.history.order_store import OrderQuery, OrderStore
 from scriptrun.history.orders import NewOrder, Order, Outcome, Stage, UsageRow
 from scriptrun.history.store import Store
@@ -153,8 +154,11 @@ async def test_groups_have_no_limit_and_no_figures(orders: OrderStore) -> None:
 
 async def test_lists(orders: OrderStore) -> None:
     made = [await add(orders, number, org_id=number % 2) for number in range(6)]
-    await add(orders, 9, script_name="other.py")
+    late = await add(orders, 9, script_name="other.py")
+    for order in (*made, late):
+        await orders.advance(order, Stage.RUNNING, order.request.created_at)
     await add(orders, 9, origin="starter", report_id="5")
+    await add(orders, 9, script_name="waits.py")
     query = OrderQuery(BASE.replace("-", "").lower(), "hello.py")
     page, count = await orders.list(replace(query, limit=2, offset=2))
     assert ([order.id for order in page], count) == ([made[3].id, made[2].id], 6)
@@ -220,3 +224,33 @@ async def test_old_orders_go_and_their_ids_never_come_again(orders: OrderStore) 
     await orders.settle(unfinished, GOOD, NOON, NOON)
     await orders.prune(NOON + days, NOON + days, 2)
     assert (await add(orders, 3)).id > unfinished.id
+
+
+async def settle_at(orders: OrderStore, order: Order, outcome: Outcome, started_at: datetime) -> None:
+    assert await orders.settle(order, outcome, started_at, started_at + timedelta(seconds=5))
+
+
+async def test_figures_by_base_and_by_day(orders: OrderStore) -> None:
+    evening = NOON.replace(hour=23, minute=59, second=59)
+    await settle_at(orders, await add(orders, 0, org_id=5), GOOD, NOON)
+    by_rule = await add(orders, 1, org_id=5, operate_from="automation-rule", dtable_uuid=BASE.lower().replace("-", ""))
+    await settle_at(orders, by_rule, Outcome(False, 3, "no", 2.5), evening)
+    other = await add(orders, 2, org_id=5, dtable_uuid="other", operate_from="else")
+    await orders.advance(other, Stage.RUNNING, evening + timedelta(seconds=1))
+    await add(orders, 3, org_id=5, dtable_uuid="other")
+    await settle_at(orders, await add(orders, 4, org_id=6), GOOD, NOON)
+    base = BASE.lower().replace("-", "")
+    counts, total = await count_orders(orders.store, OrderQuery(org_id=5), "base")
+    assert [(count.key.lower().replace("-", ""), count.runs, count.seconds) for count in counts] == [
+        (base, 2, 4.0),
+        ("other", 2, 0.0),
+    ]
+    assert total == 2
+    days = [OrderCount("2026-01-31", 2, 4.0, 1, 1, 1, 1), OrderCount("2026-02-01", 1, 0.0, 0, 0, 0, 0)]
+    assert await count_orders(orders.store, OrderQuery(org_id=5), "day") == (days, 2)
+    assert await count_orders(orders.store, OrderQuery(org_id=5, limit=1, offset=1), "day") == (days[1:], 2)
+    assert await count_orders(orders.store, OrderQuery(org_id=5, since=evening), "day") == (
+        [OrderCount("2026-01-31", 1, 2.5, 0, 1, 0, 1), days[1]],
+        2,
+    )
+    assert await count_orders(orders.store, OrderQuery(org_id=7), "base") == ([], 0)

@@ -13,7 +13,7 @@ __all__ = ["SchedulerGate"]
 
 _log = structlog.get_logger(__name__)
 _OPEN = ("/ping",)
-_STARTERS = ("/function/run-python", "/script-result")
+_STARTERS = ("/function/run-python", "/script-result", "/script-running-callback")
 _FORBIDDEN = "Forbidden: the auth token is not correct."
 
 

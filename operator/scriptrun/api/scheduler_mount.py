@@ -10,7 +10,16 @@ from scriptrun.scheduler.service import OrderService
 
 __all__ = ["PREFIXES", "mount_scheduler"]
 
-PREFIXES = ("/ping", "/run-script", "/tasks", "/scripts-running-count", "/admin", "/script-result", "/function")
+PREFIXES = (
+    "/ping",
+    "/run-script",
+    "/tasks",
+    "/scripts-running-count",
+    "/admin",
+    "/script-running-callback",
+    "/script-result",
+    "/function",
+)
 """First parts of the scheduler's paths; the API has none of them."""
 
 

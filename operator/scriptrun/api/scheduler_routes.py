@@ -10,17 +10,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from scriptrun.api.scheduler_queries import read_runs_query, read_statistics_query, show_count
 from scriptrun.errors import ScriptRunError
+from scriptrun.history.order_statistics import OrderGroupBy, count_orders
 from scriptrun.history.order_store import OrderQuery, simplify_base
 from scriptrun.history.orders import Order, Stage, Target
 from scriptrun.scheduler.calls import (
     BadCall,
-    parse_day,
     parse_month,
     parse_organisation,
     parse_page,
     parse_result_call,
     parse_run_call,
+    parse_running_call,
     parse_starter_call,
 )
 from scriptrun.scheduler.service import OrderService
@@ -33,7 +35,6 @@ Handler = Callable[[Request], Awaitable[Response]]
 _STATES = {Stage.RUNNING: "running", Stage.HANDED_OVER: "running", Stage.FINISHED: "finished"}
 _NAMES: dict[Target, str] = {"user": "username", "org": "org_id", "base": "base_uuid"}
 _ORDERS = {"total_run_time": "seconds", "total_run_count": "runs"}
-_LONGEST_PAGE = 1000
 _LARGEST_ID = 2**63 - 1
 
 
@@ -53,9 +54,10 @@ def show_order(order: Order, *, bulk: bool = True) -> dict[str, Any]:
         "id": order.id,
         "dtable_uuid": request.dtable_uuid,
         "owner": request.owner,
+        "org_id": request.org_id,
         "script_name": request.script_name,
         "context_data": request.context_data or None,
-        "started_at": _format(order.started_at),
+        "started_at": _format(order.started_at) or "",
         "finished_at": _format(order.finished_at),
         "success": outcome.success if outcome else None,
         "return_code": outcome.return_code if outcome else None,
@@ -66,9 +68,7 @@ def show_order(order: Order, *, bulk: bool = True) -> dict[str, Any]:
     }
     if bulk:
         return shown
-    return {key: value for key, value in shown.items() if key not in ("context_data", "output")} | {
-        "org_id": request.org_id
-    }
+    return {key: value for key, value in shown.items() if key not in ("context_data", "output")}
 
 
 def _read_id(text: str) -> int:
@@ -159,56 +159,43 @@ class _Handlers:
         return get_statistics
 
     async def list_runs(self, request: Request) -> Response:
-        query = request.query_params
         try:
-            wanted = _read_runs_query(query.get)
+            wanted = read_runs_query(request.query_params.get)
         except ValueError as error:
             return JSONResponse({"error": str(error)}, 400)
         orders, count = await self._orders.list(wanted)
-        return JSONResponse({"runs": [show_order(order, bulk=False) for order in orders], "count": count})
+        runs = [show_order(order, bulk=False) for order in orders]
+        return JSONResponse({"runs": runs, "count": count, "total_count": count})
+
+    def build_counts(self, by: OrderGroupBy) -> Handler:
+        async def get_counts(request: Request) -> Response:
+            try:
+                wanted = read_statistics_query(request.query_params.get, by)
+            except ValueError as error:
+                return JSONResponse({"error": str(error)}, 400)
+            counts, total = await count_orders(self._orders.store, wanted, by)
+            return JSONResponse({"results": [show_count(count, by) for count in counts], "total_count": total})
+
+        return get_counts
+
+    async def take_start(self, request: Request) -> Response:
+        return _acknowledge(await self._service.take_start(parse_running_call(await request.body())))
 
     async def take_result(self, request: Request) -> Response:
-        await self._service.take_result(parse_result_call(await request.body()))
-        return PlainTextResponse("success")
+        return _acknowledge(await self._service.take_result(parse_result_call(await request.body())))
 
     async def run_function(self, request: Request) -> Response:
         await self._service.start_for_scheduler(parse_starter_call(await request.body()))
         return PlainTextResponse("Received")
 
 
+def _acknowledge(known: bool) -> Response:
+    return JSONResponse({"success": True}) if known else JSONResponse({"error_msg": "Script not found"}, 404)
+
+
 def _belongs(order: Order, dtable_uuid: str, script_name: str) -> bool:
     same_base = simplify_base(dtable_uuid) == simplify_base(order.request.dtable_uuid)
     return same_base and script_name == order.request.script_name
-
-
-def _read_runs_query(get: Callable[[str], str | None]) -> OrderQuery:
-    days: dict[str, datetime | None] = {}
-    for name in ("start", "end"):
-        try:
-            days[name] = parse_day(get(name), end=name == "end")
-        except (ValueError, OverflowError) as error:
-            raise ValueError(f"Invalid value for {name} parameter") from error
-    numbers: dict[str, int] = {}
-    for name, default in (("page", "1"), ("per_page", "100")):
-        text = get(name) or default
-        if not text.isascii() or not text.isdigit() or len(text) > 9:
-            raise ValueError(f"{name} must be an integer")
-        numbers[name] = int(text)
-    page, size = max(numbers["page"], 1), max(numbers["per_page"], 1)
-    if size > _LONGEST_PAGE:
-        raise ValueError(f"per_page cannot be greater than {_LONGEST_PAGE}")
-    org_id = get("org_id") or ""
-    if org_id and (len(org_id) > 18 or not org_id.isascii() or not org_id.removeprefix("-").isdigit()):
-        raise ValueError("org_id must be an integer")
-    return OrderQuery(
-        get("base_uuid") or "",
-        org_id=int(org_id) if org_id else None,
-        since=days["start"],
-        until=days["end"],
-        offset=(page - 1) * size,
-        limit=size,
-        bulk=False,
-    )
 
 
 def _guard(handler: Handler) -> Handler:
@@ -247,6 +234,9 @@ def build_routes(service: OrderService) -> Starlette:
         ("GET", f"{statistics}/by-org", handlers.build_statistics("org")),
         ("GET", f"{statistics}/by-base", handlers.build_statistics("base")),
         ("GET", "/admin/runs", handlers.list_runs),
+        ("GET", "/admin/statistics/by-base", handlers.build_counts("base")),
+        ("GET", "/admin/statistics/by-day", handlers.build_counts("day")),
+        ("POST", "/script-running-callback", handlers.take_start),
         ("POST", "/script-result", handlers.take_result),
         ("POST", "/function/run-python", handlers.run_function),
     ]

@@ -14,7 +14,7 @@ from scriptrun.history.order_tables import ORDERS, QUOTA, USAGE
 from scriptrun.history.orders import NewOrder, Order, Outcome, Stage, Target, UsageRow, find_targets
 from scriptrun.history.store import Store, clean_text
 
-__all__ = ["OrderQuery", "OrderStore", "simplify_base"]
+__all__ = ["OrderQuery", "OrderStore", "build_conditions", "simplify_base"]
 
 _OPEN = tuple(stage.value for stage in Stage if stage is not Stage.FINISHED)
 _MONTH = "%Y-%m"
@@ -34,8 +34,8 @@ class OrderQuery:
 
     Attributes:
         dtable_uuid: with or without dashes.
-        since: made at or after.
-        until: made before.
+        since: started at or after; leaves out what has not started, as ``until`` does.
+        until: started before.
         offset: how many to leave out, in the order asked for.
         bulk: with context and output.
     """
@@ -65,12 +65,12 @@ class _Exceeded(Exception):  # noqa: N818 - no error: an answer
 class OrderStore:
     """Orders in the history's database.
 
-    Args:
+    Attributes:
         store: the history; it keeps the connections and brings the tables up to date.
     """
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self.store = store
 
     async def add(self, request: NewOrder, limit: int | None) -> Order | None:
         """Add an order, and count it; None: the month's limit is reached.
@@ -94,7 +94,7 @@ class OrderStore:
         row = {name: clean_text(getattr(request, name)) for name in _REQUEST}
         row |= {"stage": Stage.NEW.value, "base_key": simplify_base(row["dtable_uuid"])}
         row |= {"context_data": _dump(request.context_data), "script_url": request.script_url}
-        async with self._store.connect() as connection:
+        async with self.store.connect() as connection:
             if request.origin == "scheduler":
                 await self._count_started(connection, request, limit)
             inserted = await connection.execute(insert(ORDERS).values(row))
@@ -118,7 +118,7 @@ class OrderStore:
     async def _insert_empty(self, absent: _Absent) -> None:
         """Insert a row of zeros, in a transaction of its own: no lock is held meanwhile that others could wait for."""
         try:
-            async with self._store.connect() as connection:
+            async with self.store.connect() as connection:
                 await connection.execute(insert(absent.table).values(absent.row))
         except IntegrityError:
             return  # somebody else did
@@ -129,7 +129,7 @@ class OrderStore:
         Raises:
             HistoryUnavailable: the database is away.
         """
-        async with self._store.connect() as connection:
+        async with self.store.connect() as connection:
             row = (await connection.execute(select(ORDERS).where(ORDERS.c.id == order_id))).first()
         return _read(row) if row else None
 
@@ -139,11 +139,11 @@ class OrderStore:
         Raises:
             HistoryUnavailable: the database is away.
         """
-        conditions = _build_conditions(query)
+        conditions = build_conditions(query)
         columns = [column for column in ORDERS.c if query.bulk or column.name not in _BULK]
         place = ORDERS.c.id.desc() if query.newest_first else ORDERS.c.id
         page = select(*columns).where(*conditions).order_by(place).limit(query.limit).offset(query.offset)
-        async with self._store.connect() as connection:
+        async with self.store.connect() as connection:
             count = (await connection.execute(select(func.count()).select_from(ORDERS).where(*conditions))).scalar()
             rows = (await connection.execute(page)).all()
         return [_read(row) for row in rows], int(count or 0)
@@ -157,7 +157,7 @@ class OrderStore:
         statement: Select[Any] = (
             select(ORDERS.c.id).where(ORDERS.c.stage.in_(_OPEN), ORDERS.c.id > after).order_by(ORDERS.c.id).limit(limit)
         )
-        async with self._store.connect() as connection:
+        async with self.store.connect() as connection:
             return [int(found) for found in (await connection.execute(statement)).scalars()]
 
     async def advance(self, order: Order, stage: Stage, started_at: datetime | None = None) -> bool:
@@ -172,7 +172,18 @@ class OrderStore:
         if stage is not Stage.PENDING:
             values["script_url"] = None  # it may hold a ticket, and nobody needs it any more
         statement = update(ORDERS).where(ORDERS.c.id == order.id, ORDERS.c.stage == order.stage.value).values(values)
-        async with self._store.connect() as connection:
+        async with self.store.connect() as connection:
+            return bool((await connection.execute(statement)).rowcount)
+
+    async def note_start(self, order: Order, started_at: datetime) -> bool:
+        """Write when a script began that another starter has; False: it has it no more.
+
+        Raises:
+            HistoryUnavailable: the database is away.
+        """
+        handed_over = (ORDERS.c.id == order.id, ORDERS.c.stage == Stage.HANDED_OVER.value)
+        async with self.store.connect() as connection:
+            statement = update(ORDERS).where(*handed_over).values(started_at=started_at)
             return bool((await connection.execute(statement)).rowcount)
 
     async def settle(self, order: Order, outcome: Outcome, started_at: datetime | None, now: datetime) -> bool:
@@ -183,7 +194,7 @@ class OrderStore:
         """
         while True:
             try:
-                async with self._store.connect() as connection:
+                async with self.store.connect() as connection:
                     return await self._settle(connection, order, outcome, started_at, now)
             except _Absent as absent:
                 await self._insert_empty(absent)
@@ -239,7 +250,7 @@ class OrderStore:
             HistoryUnavailable: the database is away.
         """
         row = {"target": target, "subject": clean_text(subject), "month": month}
-        async with self._store.connect() as connection:
+        async with self.store.connect() as connection:
             found = await connection.execute(select(QUOTA.c.started).where(*_match(QUOTA, row)))
             return int(found.scalar() or 0)
 
@@ -266,7 +277,7 @@ class OrderStore:
             grouped = grouped.order_by(by.desc() if order_by.startswith("-") else by)
         page = grouped.order_by(USAGE.c.subject).limit(limit).offset(offset)
         total = select(func.count(USAGE.c.subject.distinct())).where(*conditions)
-        async with self._store.connect() as connection:
+        async with self.store.connect() as connection:
             count = (await connection.execute(total)).scalar()
             rows = (await connection.execute(page)).all()
         return [UsageRow(row.subject, int(row.runs), float(row.seconds)) for row in rows], int(count or 0)
@@ -283,7 +294,7 @@ class OrderStore:
             .order_by(ORDERS.c.created_at)
             .limit(batch)
         )
-        async with self._store.connect() as connection:
+        async with self.store.connect() as connection:
             ids = (await connection.execute(oldest)).scalars().all()
             if ids:
                 await connection.execute(delete(ORDERS).where(ORDERS.c.id.in_(ids)))
@@ -296,7 +307,8 @@ def _match(table: Table, row: Mapping[str, Any]) -> list[ColumnElement[bool]]:
     return [table.c[name] == value for name, value in row.items()]
 
 
-def _build_conditions(query: OrderQuery) -> list[ColumnElement[bool]]:
+def build_conditions(query: OrderQuery) -> list[ColumnElement[bool]]:
+    """Build what a scheduler's orders have to match; ``offset`` and ``limit`` are for the caller."""
     conditions: list[ColumnElement[bool]] = [ORDERS.c.origin == "scheduler"]
     if query.dtable_uuid:
         conditions.append(ORDERS.c.base_key == clean_text(simplify_base(query.dtable_uuid)))
@@ -305,9 +317,9 @@ def _build_conditions(query: OrderQuery) -> list[ColumnElement[bool]]:
     if query.org_id is not None:
         conditions.append(ORDERS.c.org_id == query.org_id)
     if query.since:
-        conditions.append(ORDERS.c.created_at >= query.since)
+        conditions.append(ORDERS.c.started_at >= query.since)
     if query.until:
-        conditions.append(ORDERS.c.created_at < query.until)
+        conditions.append(ORDERS.c.started_at < query.until)
     return conditions
 
 

@@ -16,13 +16,15 @@ __all__ = [
     "Page",
     "ResultCall",
     "RunCall",
+    "RunningCall",
     "StarterCall",
-    "parse_day",
+    "parse_bound",
     "parse_month",
     "parse_organisation",
     "parse_page",
     "parse_result_call",
     "parse_run_call",
+    "parse_running_call",
     "parse_starter_call",
 ]
 
@@ -35,6 +37,7 @@ _REPORT_ID_CHARACTERS = 64
 _LARGEST = 2**63 - 1
 _LONGEST_PAGE = 1000
 _SIXTY_YEARS_SECONDS = 2_000_000_000
+_LAST_SECOND = 253_402_300_799  # of the year 9999
 
 
 class BadCall(Exception):  # noqa: N818 - what the caller did
@@ -82,6 +85,15 @@ class ResultCall:
 
     order_id: int | None
     outcome: Outcome
+    started_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunningCall:
+    """``POST /script-running-callback/``."""
+
+    order_id: int | None
+    started_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +174,20 @@ def parse_result_call(body: bytes) -> ResultCall:
             output=output[:OUTPUT_CHARACTERS] if output is not None else None,
             spend_seconds=_take_seconds(data.get("spend_time")),
         )
-        return ResultCall(_take_number(data.get("script_id")), outcome)
+        return ResultCall(_take_number(data.get("script_id")), outcome, _take_instant(data.get("started_at")))
+    except ValueError as error:
+        raise BadCall("Bad Request.") from error
+
+
+def parse_running_call(body: bytes) -> RunningCall:
+    """Read that a starter began to run a script.
+
+    Raises:
+        BadCall: it is nothing of that kind.
+    """
+    data = _parse_object(body, "Bad Request.")
+    try:
+        return RunningCall(_take_number(data.get("script_id")), _take_instant(data.get("started_at")))
     except ValueError as error:
         raise BadCall("Bad Request.") from error
 
@@ -236,6 +261,15 @@ def _take_seconds(value: Any) -> float | None:
     return float(value)
 
 
+def _take_instant(value: Any) -> datetime | None:
+    """Take seconds since 1970, as starters say when they began."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LAST_SECOND:
+        raise ValueError("started_at is no number of seconds since 1970")
+    return datetime.fromtimestamp(value, UTC)
+
+
 def parse_page(query: Mapping[str, str], size: int) -> Page:
     """Read which page is wanted; what can't be read means the first, as in the pipeline.
 
@@ -264,15 +298,26 @@ def parse_month(text: str | None, now: datetime) -> str:
         raise BadCall("month invalid.") from error
 
 
-def parse_day(text: str | None, *, end: bool = False) -> datetime | None:
-    """Read a UTC day, ``2026-01-31``; returns its beginning, or its end.
+def parse_bound(text: str | None, *, end: bool = False) -> datetime | None:
+    """Read from when, or before when; None where nothing is said.
+
+    Args:
+        text: a day (``2026-01-31``), or a time in ISO 8601, which is UTC where it does not say otherwise.
+        end: the day, or the second, belongs to the span: the instant after it is returned.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is neither.
+        OverflowError: as UTC it is beyond the years 1 to 9999.
     """
     if not text:
         return None
-    day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    try:
+        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        instant = datetime.fromisoformat(text)
+        instant = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+        # Times are shown in whole seconds: one that was read here and is asked for again finds its run.
+        return instant.replace(microsecond=0) + timedelta(seconds=1) if end else instant
     return day + timedelta(days=1) if end else day
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -13,10 +14,19 @@ from scriptrun.history.orders import Order
 from scriptrun.policies.documents import parse_document
 from scriptrun.scheduler.settings import SchedulerSettings
 
-__all__ = ["Partners"]
+__all__ = ["FoundScript", "Partners"]
 
 _SECONDS = 30.0
 _ANSWER_LIMIT_BYTES = 65_536
+_UNSAID = "the server did not say where the script is"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundScript:
+    """Where a script is, and the token that the server gives it with that; "" where it gives none."""
+
+    script_url: str
+    api_token: str = field(default="", repr=False)
 
 
 class Partners:
@@ -43,7 +53,7 @@ class Partners:
         if self._session is not None:
             await self._session.close()
 
-    async def find_script(self, dtable_uuid: str, script_name: str) -> str:
+    async def find_script(self, dtable_uuid: str, script_name: str) -> FoundScript:
         """Ask the server where a script is.
 
         Raises:
@@ -56,12 +66,13 @@ class Partners:
         path = f"/api/v2.1/dtable/{base}/run-script/{name}/task/file/"
         text = await self._ask("GET", self._settings.server_url + path, "the server")
         try:
-            address = parse_document(text)["script_url"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise Rejected("the server did not say where the script is") from error
-        if not isinstance(address, str) or not address:
-            raise Rejected("the server did not say where the script is")
-        return address
+            answer = parse_document(text)
+            address, token = answer["script_url"], answer.get("temp_api_token") or ""
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise Rejected(_UNSAID) from error
+        if not isinstance(address, str) or not address or not isinstance(token, str):
+            raise Rejected(_UNSAID)
+        return FoundScript(address, token)
 
     async def report(self, order: Order) -> None:
         """Tell the scheduler that asked what became of its script.
@@ -77,6 +88,7 @@ class Partners:
             "success": outcome.success,
             "return_code": outcome.return_code,
             "output": outcome.output,
+            "started_at": (order.started_at or order.request.created_at).timestamp(),
             "spend_time": outcome.spend_seconds,
             "script_id": json.loads(order.request.report_id or "null"),
         }

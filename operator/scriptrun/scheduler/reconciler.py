@@ -215,15 +215,28 @@ class Reconciler:
             return await read_output(self._client, run)
         return await self._store.read_output(run["metadata"]["uid"])
 
-    async def settle(self, order: Order, outcome: Outcome, run: Mapping[str, Any] | None = None) -> bool:
+    async def settle(
+        self,
+        order: Order,
+        outcome: Outcome,
+        run: Mapping[str, Any] | None = None,
+        started_at: datetime | None = None,
+    ) -> bool:
         """Write how an order ended; False: that was done already.
+
+        Args:
+            order: to be ended.
+            outcome: how it ended.
+            run: says when it began and ended.
+            started_at: when it began, where no run says.
 
         Raises:
             HistoryUnavailable: the database is away.
         """
         status = (run or {}).get("status") or {}
         finished_at = parse_instant(status.get("finishedAt")) or self._clock()
-        done = await self.orders.settle(order, outcome, parse_instant(status.get("startedAt")), finished_at)
+        started_at = parse_instant(status.get("startedAt")) or started_at
+        done = await self.orders.settle(order, outcome, started_at, finished_at)
         if done:
             facts = {"success": outcome.success, "return_code": outcome.return_code, "seconds": outcome.spend_seconds}
             _log.info("order finished", order=order.id, **facts)

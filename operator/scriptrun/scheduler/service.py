@@ -1,9 +1,9 @@
 """What callers can do: have scripts run, and report those that ran elsewhere."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -12,7 +12,7 @@ from scriptrun.errors import HistoryUnavailable, KubeError, NotFound, Rejected, 
 from scriptrun.history.orders import NewOrder, Order, Outcome, Stage
 from scriptrun.kube.client import Client
 from scriptrun.kube.resources import SCRIPTRUNS, SECRETS
-from scriptrun.scheduler.calls import BadCall, ResultCall, RunCall, StarterCall
+from scriptrun.scheduler.calls import BadCall, ResultCall, RunCall, RunningCall, StarterCall
 from scriptrun.scheduler.decisions import Settle, decide
 from scriptrun.scheduler.objects import build_environment, build_order_run, build_secret, name_run
 from scriptrun.scheduler.partners import Partners
@@ -80,8 +80,12 @@ class OrderService:
         order = await self.orders.add(request, call.limit)
         if order is None:
             raise BadCall("The number of runs exceeds the limit")
-        environment = build_environment({"api_token": call.api_token}, self.settings)
-        await self._start(order, environment, elsewhere=bool(self.settings.starter_url))
+        if self.settings.starter_url:
+            await self._make(order, self._hand_over(order, call.api_token))
+        else:
+            environment = build_environment({"api_token": call.api_token}, self.settings)
+            waits = not call.script_url and not call.api_token  # for the server, which gives a token with the address
+            await self._make(order, self._start(order, None if waits else environment))
         return order.id
 
     async def start_for_scheduler(self, call: StarterCall) -> None:
@@ -104,20 +108,26 @@ class OrderService:
         )
         order = await self.orders.add(request, None)
         if order is not None:
-            await self._start(order, build_environment(call.environment, self.settings), elsewhere=False)
+            await self._make(order, self._start(order, build_environment(call.environment, self.settings)))
 
-    async def _start(self, order: Order, environment: dict[str, str], *, elsewhere: bool) -> None:
+    async def _start(self, order: Order, environment: dict[str, str] | None) -> bool:
+        """Have a script run here. Without an environment its Secret is made with the script."""
+        namespace = self.settings.namespace
+        run = await self._client.create(SCRIPTRUNS, namespace, build_order_run(order, self.settings))
+        if environment is not None:
+            await self._client.create(SECRETS, namespace, build_secret(run, environment))
+        return await self.orders.advance(order, Stage.PENDING)
+
+    async def _hand_over(self, order: Order, api_token: str) -> bool:
+        found = await self._supplier.find(order)
+        environment = build_environment({"api_token": api_token or found.api_token}, self.settings)
+        await self._partners.hand_over(order, found.script_url, environment)
+        return await self.orders.advance(order, Stage.HANDED_OVER, self.clock())
+
+    async def _make(self, order: Order, making: Coroutine[Any, Any, bool]) -> None:
         """Make what an order needs before its caller learns of it; then the secrets need no other place to be in."""
         try:
-            if elsewhere:
-                await self._partners.hand_over(order, await self._supplier.find(order), environment)
-                started = await self.orders.advance(order, Stage.HANDED_OVER, self.clock())
-            else:
-                run = await self._client.create(
-                    SCRIPTRUNS, self.settings.namespace, build_order_run(order, self.settings)
-                )
-                await self._client.create(SECRETS, self.settings.namespace, build_secret(run, environment))
-                started = await self.orders.advance(order, Stage.PENDING)
+            started = await making
         except ScriptRunError as error:
             _log.error("order not started", order=order.id, error=str(error))
             await self._abandon(order)
@@ -153,14 +163,38 @@ class OrderService:
                 return await self.orders.get(order_id)
         return order
 
-    async def take_result(self, call: ResultCall) -> None:
-        """Take what another starter reports of a script that was handed over to it, and of no other.
+    async def take_start(self, call: RunningCall) -> bool:
+        """Take when another starter began with a script that was handed over to it; False: there is no such order.
 
         Raises:
             HistoryUnavailable: the database is away.
         """
-        order = await self.orders.get(call.order_id) if call.order_id else None
+        order = await self._find_reported(call.order_id)
+        if order is not None and order.stage is Stage.HANDED_OVER:
+            await self.orders.note_start(order, self._bound(order, call.started_at))
+        return order is not None
+
+    async def take_result(self, call: ResultCall) -> bool:
+        """Take what another starter reports of a script that was handed over to it; False: there is no such order.
+
+        Raises:
+            HistoryUnavailable: the database is away.
+        """
+        order = await self._find_reported(call.order_id)
+        if order is not None and order.stage is Stage.HANDED_OVER:
+            started_at = None if call.started_at is None else self._bound(order, call.started_at)
+            await self._reconciler.settle(order, call.outcome, started_at=started_at)
+        return order is not None
+
+    async def _find_reported(self, order_id: int | None) -> Order | None:
+        """Find the order that a starter speaks of. Of what no starter has, nothing is taken, and nobody is told."""
+        order = await self.orders.get(order_id) if order_id else None
         if order is None or order.stage is not Stage.HANDED_OVER:
-            _log.warning("a result was reported of no script that a starter has", order=call.order_id)
-            return
-        await self._reconciler.settle(order, call.outcome)
+            _log.warning("a starter reported of a script that no starter has", order=order_id)
+        return order if order is not None and order.request.origin == "scheduler" else None
+
+    def _bound(self, order: Order, started_at: datetime | None) -> datetime:
+        """Hold what a starter says to what can be: the time limit counts from it, and must come to an end."""
+        now, created_at = self.clock(), order.request.created_at
+        latest = min(now, created_at + timedelta(seconds=self.settings.time_limit_seconds))
+        return min(max(started_at or now, created_at), latest)

@@ -66,8 +66,8 @@ class SchedulerSettings(BaseSettings):
     )
     starter_auth: bool = Field(
         default=True,
-        description="Ask for the secret at `/function/run-python` and `/script-result/` as well, which the original "
-        "does not send.",
+        description="Ask for the secret at `/function/run-python`, `/script-running-callback/` and `/script-result/`, "
+        "too, where the original does not send it.",
     )
     rate_per_second: float = Field(default=1000.0, gt=0, description="Requests a second that each caller may make.")
     rate_burst: int = Field(default=2000, ge=1, description="Requests that a caller may make at once.")

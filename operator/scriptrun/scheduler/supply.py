@@ -1,16 +1,18 @@
 """Gets the script of an order to its run."""
 
 import asyncio
+from contextlib import suppress
+from typing import Any
 
 import structlog
 
 from scriptrun.errors import AlreadyExists, Rejected, TryLater
 from scriptrun.history.orders import Order
 from scriptrun.kube.client import Client
-from scriptrun.kube.resources import CONFIGMAPS
+from scriptrun.kube.resources import CONFIGMAPS, SECRETS, Resource
 from scriptrun.scheduler.download import Downloader
-from scriptrun.scheduler.objects import build_script
-from scriptrun.scheduler.partners import Partners
+from scriptrun.scheduler.objects import build_environment, build_script, build_secret
+from scriptrun.scheduler.partners import FoundScript, Partners
 from scriptrun.scheduler.settings import SchedulerSettings
 
 __all__ = ["Supplier"]
@@ -44,15 +46,17 @@ class Supplier:
         self._settings = settings
         self._pause_seconds = pause_seconds
 
-    async def find(self, order: Order) -> str:
-        """Find out where a script is.
+    async def find(self, order: Order) -> FoundScript:
+        """Find out where a script is, from its caller or from the server.
 
         Raises:
             Rejected: nobody says.
             TryLater: the server does not answer.
         """
         request = order.request
-        return request.script_url or await self._partners.find_script(request.dtable_uuid, request.script_name)
+        if request.script_url:
+            return FoundScript(request.script_url)
+        return await self._partners.find_script(request.dtable_uuid, request.script_name)
 
     async def supply(self, order: Order, run: dict[str, object]) -> str:
         """Get a script to its run; returns why that can't be done, or "".
@@ -62,7 +66,8 @@ class Supplier:
         """
         for number in range(1, _TRIES + 1):
             try:
-                script = await self._downloader.fetch(await self.find(order))
+                found = await self.find(order)
+                script = await self._downloader.fetch(found.script_url)
                 break
             except Rejected as error:
                 return str(error)
@@ -71,8 +76,14 @@ class Supplier:
                 if number == _TRIES:
                     return str(error)
                 await asyncio.sleep(self._pause_seconds)
-        try:
-            await self._client.create(CONFIGMAPS, self._settings.namespace, build_script(run, script))
-        except AlreadyExists:
-            return ""  # by another replica, or before the answer was lost
+        if not order.request.script_url:
+            # Its Secret waited for the server's token, unless the caller gave one: then it is there, and stays.
+            environment = build_environment({"api_token": found.api_token}, self._settings)
+            await self._create(SECRETS, build_secret(run, environment))
+        await self._create(CONFIGMAPS, build_script(run, script))
         return ""
+
+    async def _create(self, resource: Resource, manifest: dict[str, Any]) -> None:
+        """Create what another replica may have made, or this one before the answer was lost."""
+        with suppress(AlreadyExists):
+            await self._client.create(resource, self._settings.namespace, manifest)

@@ -112,6 +112,11 @@ _FOUND = [
             "SSRF: the answer names the cloud's metadata service",
             Reply(body=lambda: dump({"script_url": METADATA})),
         ),
+        (
+            "token",
+            "a token that is an object",
+            Reply(body=lambda: dump({"script_url": "https://scripts.example/a.py", "temp_api_token": {"a": "b"}})),
+        ),
     )
 ]
 

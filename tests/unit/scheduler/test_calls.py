@@ -2,7 +2,7 @@
 
 import json
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from scriptrun.scheduler.calls import (
     BadCall,
     Page,
-    parse_day,
+    parse_bound,
     parse_month,
     parse_organisation,
     parse_page,
     parse_result_call,
     parse_run_call,
+    parse_running_call,
     parse_starter_call,
 )
 
@@ -84,6 +85,7 @@ def test_no_json_object(body: bytes) -> None:
         (parse_run_call, "Bad request"),
         (parse_starter_call, "Bad Request."),
         (parse_result_call, "Bad Request."),
+        (parse_running_call, "Bad Request."),
     ):
         with pytest.raises(BadCall) as refusal:
             parse(body)
@@ -127,11 +129,12 @@ JSON = st.recursive(
     max_leaves=5,
 )
 NAMES = ("org_id", "context_data", "script_url", "scripts_running_limit", "script_id", "env", "output", "spend_time")
+REPORTED = ("success", "return_code", "started_at")
 
 
-@given(st.dictionaries(st.sampled_from((*NEEDED, *NAMES, "success", "return_code")), JSON))
+@given(st.dictionaries(st.sampled_from((*NEEDED, *NAMES, *REPORTED)), JSON))
 def test_nothing_but_a_refusal_comes_of_nonsense(document: dict[str, Any]) -> None:
-    for parse in (parse_run_call, parse_starter_call, parse_result_call):
+    for parse in (parse_run_call, parse_starter_call, parse_result_call, parse_running_call):
         with suppress(BadCall):
             parse(json.dumps(document).encode())
 
@@ -157,6 +160,17 @@ def test_what_a_starter_reports() -> None:
     assert parse_result_call(b'{"success": "true"}').outcome.success is False
 
 
+def test_when_a_starter_began() -> None:
+    body = {"script_id": 17, "started_at": NOON.timestamp() + 0.25}
+    for parse in (parse_running_call, parse_result_call):
+        call = parse(json.dumps(body).encode())
+        assert (call.order_id, call.started_at) == (17, NOON + timedelta(milliseconds=250))
+        assert parse(b'{"script_id": 17}').started_at is None
+        for wrong in (-1, 1e18, "now", True, []):
+            with pytest.raises(BadCall, match="Bad Request"):
+                parse(json.dumps({**body, "started_at": wrong}).encode())
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
@@ -172,16 +186,34 @@ def test_pages(query: dict[str, str], expected: Page) -> None:
     assert parse_page(query, 20) == expected
 
 
-def test_months_days_and_organisations() -> None:
+def test_months_and_organisations() -> None:
     assert parse_month("", NOON) == parse_month(None, NOON) == parse_month("2026-1", NOON) == "2026-01"
     for text in ("2026", "2026-13", "x", "2026-01-31"):
         with pytest.raises(BadCall, match="month invalid"):
             parse_month(text, NOON)
-    assert parse_day("2026-01-31") == datetime(2026, 1, 31, tzinfo=UTC)
-    assert parse_day("2026-01-31", end=True) == datetime(2026, 2, 1, tzinfo=UTC)
-    assert parse_day("") is None
     assert parse_organisation("7") == 7
     assert parse_organisation("") is None
     for text in ("-1", "x", "1.5", "²"):
         with pytest.raises(BadCall, match="org_id invalid"):
             parse_organisation(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end"),
+    [
+        ("2026-01-31", datetime(2026, 1, 31, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)),
+        ("2026-01-31T12:00:00", NOON, NOON + timedelta(seconds=1)),
+        ("2026-01-31T12:00:00Z", NOON, NOON + timedelta(seconds=1)),
+        ("2026-01-31 13:00:00+01:00", NOON, NOON + timedelta(seconds=1)),
+        ("2026-01-31T12:00:00.5", NOON + timedelta(seconds=0.5), NOON + timedelta(seconds=1)),
+        ("", None, None),
+    ],
+)
+def test_spans_of_days_and_of_instants(text: str, start: datetime | None, end: datetime | None) -> None:
+    assert (parse_bound(text), parse_bound(text, end=True)) == (start, end)
+
+
+@pytest.mark.parametrize("text", ["may", "2026-13-01", "2026-01-31T25:00", "12:00", "0001-01-01T00:00+01:00"])
+def test_no_bound_of_a_span(text: str) -> None:
+    with pytest.raises((ValueError, OverflowError)):
+        parse_bound(text)

@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from scriptrun.errors import TryLater, Unavailable
 from unit.scheduler.cluster import away
-from unit.scheduler.conftest import TOKEN, Desk, MakeDesk
+from unit.scheduler.conftest import NOON, TOKEN, Desk, MakeDesk
 
 
 class Died(BaseException):
@@ -167,13 +168,60 @@ async def test_a_server_is_asked_for_an_address(desk: Desk) -> None:
     assert "Authorization" not in desk.server.asked[1].headers
 
 
+FILE = "/api/v2.1/dtable/base/run-script/a.py/task/file/"
+
+
+async def test_a_server_that_gives_the_token_with_the_address(desk: Desk, tmp_path: Path) -> None:
+    address = desk.server.add("/found.py", "print('found')")
+    desk.server.add(FILE, json.dumps({"script_url": address, "temp_api_token": "t0ken-of-the-file"}))
+    await desk.start(script_url=None, temp_api_token=None)
+    assert desk.cluster.secrets() == []
+    desk.cluster.lose = away("secrets")  # it was made, and nobody heard of it
+    await desk.work()
+    [secret], [script], [run] = desk.cluster.secrets(), desk.cluster.scripts(), desk.cluster.runs()
+    assert secret["stringData"] == {
+        "dtable_web_url": desk.server.url,
+        "api_token": "t0ken-of-the-file",
+        "is_cloud": "1",
+    }
+    assert secret["metadata"]["name"] == run["spec"]["secretEnv"]["name"]
+    assert script["data"] == {"index.py": "print('found')"}
+    assert b"t0ken-of-the-file" not in read_database(tmp_path)
+
+
+async def test_a_token_of_the_callers_is_not_replaced(desk: Desk) -> None:
+    address = desk.server.add("/found.py", "print('found')")
+    desk.server.add(FILE, json.dumps({"script_url": address, "temp_api_token": "another"}))
+    await desk.start(script_url="")
+    await desk.work()
+    [secret] = desk.cluster.secrets()
+    assert secret["stringData"]["api_token"] == "s3cret"
+    assert len(desk.cluster.scripts()) == 1
+
+
+async def test_a_script_is_handed_over_with_the_servers_token(make_desk: MakeDesk, desk: Desk) -> None:
+    handing = await make_desk(starter_url=desk.server.url)
+    desk.server.add(FILE, json.dumps({"script_url": "https://x/found.py", "temp_api_token": "another"}))
+    await handing.start(script_url=None, temp_api_token=None)
+    [asked] = desk.server.posted("/function/run-python")
+    assert (asked["script_url"], asked["env"]["api_token"]) == ("https://x/found.py", "another")
+
+
 @pytest.mark.parametrize(
     "answer",
-    [b"<html>", b"[]", b'{"script_url": 7}', b"[" * 30_000, b'{"script_url": ' + b"9" * 60_000 + b"}"],
-    ids=["page", "array", "number", "deep", "digits"],
+    [
+        b"<html>",
+        b"[]",
+        b'{"script_url": 7}',
+        b"[" * 30_000,
+        b'{"script_url": ' + b"9" * 60_000 + b"}",
+        b'"text"',
+        b'{"script_url": "https://x/y", "temp_api_token": ["t"]}',
+    ],
+    ids=["page", "array", "number", "deep", "digits", "text", "token"],
 )
 async def test_a_server_that_does_not_say_where_the_script_is(desk: Desk, answer: bytes) -> None:
-    desk.server.add("/api/v2.1/dtable/base/run-script/a.py/task/file/", answer)
+    desk.server.add(FILE, answer)
     script_id = await desk.start(script_url="")
     await desk.work()
     assert (await desk.look(script_id))["output"] == "Fail to get script: the server did not say where the script is"
@@ -230,7 +278,9 @@ async def test_as_a_starter_it_reports_to_the_scheduler(make_desk: MakeDesk, des
         await starter.work()
     desk.server.collect = lambda _asked: 200
     await starter.work()
+    began = datetime(2026, 1, 31, 12, 0, 1, tzinfo=UTC).timestamp()
     expected = {"success": True, "return_code": 0, "output": "hi\n", "spend_time": 2.5, "script_id": 4711}
+    expected |= {"started_at": began}
     assert desk.server.posted("/script-result/")[-1] == expected
     told = len(desk.server.posted("/script-result/"))
     await starter.work()
@@ -257,8 +307,9 @@ async def test_scripts_are_handed_over_to_another_starter(make_desk: MakeDesk, d
     await handing.work()
     assert (await handing.look(script_id))["state"] == "running"
     result = {"success": True, "return_code": 0, "output": "there\n", "spend_time": 3, "script_id": script_id}
-    assert (await handing.ask("POST", "/script-result/", result)).text == "success"
-    assert (await handing.ask("POST", "/script-result/", {**result, "output": "again"})).text == "success"
+    for output in ("there\n", "again"):
+        reply = await handing.ask("POST", "/script-result/", {**result, "output": output})
+        assert (reply.status, reply.body) == (200, {"success": True})
     assert (await handing.look(script_id))["output"] == "there\n"
     assert await count(handing) == (1, 1)
 
@@ -266,8 +317,54 @@ async def test_scripts_are_handed_over_to_another_starter(make_desk: MakeDesk, d
 async def test_nobody_reports_for_a_script_that_runs_here(desk: Desk) -> None:
     script_id = await desk.start()
     result = {"success": True, "return_code": 0, "output": "forged", "spend_time": 3, "script_id": script_id}
-    assert (await desk.ask("POST", "/script-result/", result)).text == "success"
-    assert (await desk.look(script_id))["success"] is None
+    for path in ("/script-running-callback/", "/script-result/"):
+        reply = await desk.ask("POST", path, {**result, "started_at": NOON.timestamp()})
+        assert (reply.status, reply.body) == (200, {"success": True})
+    shown = await desk.look(script_id)
+    assert (shown["success"], shown["started_at"]) == (None, "")
+
+
+@pytest.mark.parametrize("path", ["/script-running-callback/", "/script-result/"])
+async def test_a_report_of_a_script_that_nobody_asked_for(make_desk: MakeDesk, path: str) -> None:
+    starter = await make_desk(report_url="http://127.0.0.1:1")
+    call = {"script_url": starter.server.add("/a.py", "print('hi')"), "script_id": 1}
+    assert (await starter.ask("POST", "/function/run-python", call)).status == 200
+    for body in ({"script_id": 1}, {"script_id": 9}, {"script_id": None}, {}):
+        reply = await starter.ask("POST", path, body)
+        assert (reply.status, reply.body) == (404, {"error_msg": "Script not found"}), body
+
+
+async def test_a_starter_says_when_it_begins(make_desk: MakeDesk, desk: Desk) -> None:
+    """What waits in the starter's own queue has its time limit from there on."""
+    handing = await make_desk(starter_url=desk.server.url)
+    script_id = await handing.start()
+    handing.pass_time(seconds=800)
+    began = handing.now[0]
+    body = {"script_id": script_id, "started_at": began.timestamp()}
+    reply = await handing.ask("POST", "/script-running-callback/", body)
+    assert (reply.status, reply.body) == (200, {"success": True})
+    assert (await handing.look(script_id))["started_at"] == began.isoformat()
+    handing.pass_time(seconds=800)
+    await handing.work()
+    assert (await handing.look(script_id))["state"] == "running"
+    # It can say so as often as it likes, and whatever its clock says: the script is ended all the same.
+    for seconds in (0, 4_000_000_000):
+        body["started_at"] = seconds
+        assert (await handing.ask("POST", "/script-running-callback/", body)).status == 200
+    assert (await handing.look(script_id))["started_at"] == (NOON + timedelta(seconds=900)).isoformat()
+    handing.pass_time(seconds=300)
+    await handing.work()
+    assert (await handing.look(script_id))["return_code"] == -1
+
+
+async def test_a_starter_says_with_the_result_when_it_began(make_desk: MakeDesk, desk: Desk) -> None:
+    handing = await make_desk(starter_url=desk.server.url)
+    script_id = await handing.start()
+    handing.pass_time(seconds=10)
+    result = {"success": True, "return_code": 0, "output": "", "spend_time": 3, "script_id": script_id}
+    began = NOON + timedelta(seconds=5)
+    assert (await handing.ask("POST", "/script-result/", {**result, "started_at": began.timestamp()})).status == 200
+    assert (await handing.look(script_id))["started_at"] == began.isoformat()
 
 
 async def test_a_starter_that_is_away(make_desk: MakeDesk, desk: Desk) -> None:

@@ -19,6 +19,9 @@ GUARDED = [
     ("GET", "/admin/statistics/scripts-running/by-org/", LONG),
     ("GET", "/admin/statistics/scripts-running/by-base/", LONG),
     ("GET", "/admin/runs/", LONG),
+    ("GET", "/admin/statistics/by-base/?org_id=7", LONG),
+    ("GET", "/admin/statistics/by-day/?org_id=7", LONG),
+    ("POST", "/script-running-callback/", LONG),
     ("POST", "/script-result/", LONG),
     ("POST", "/function/run-python", LONG),
     ("GET", "/admin/nothing/", LONG),
@@ -72,7 +75,9 @@ async def test_other_paths_are_the_apis(desk: Desk) -> None:
 
 async def test_starters_that_know_no_secret_have_to_be_let_in(make_desk: MakeDesk) -> None:
     desk = await make_desk(starter_auth=False)
-    assert (await desk.ask("POST", "/script-result/", {"script_id": 5}, "")).text == "success"
+    for path in ("/script-result/", "/script-running-callback/"):
+        reply = await desk.ask("POST", path, {"script_id": 5}, "")
+        assert (reply.status, reply.body) == (404, {"error_msg": "Script not found"})
     assert (await desk.ask("GET", "/admin/runs/", authorization="")).status == 403
     assert (await desk.ask("POST", "/run-script/", {}, "")).status == 403
 
@@ -128,6 +133,12 @@ async def test_fifty_megabytes_are_not_read(desk: Desk) -> None:
         ("/admin/runs/?per_page=x", 400, '{"error":"per_page must be an integer"}'),
         ("/admin/runs/?per_page=1001", 400, '{"error":"per_page cannot be greater than 1000"}'),
         ("/admin/runs/?org_id=x", 400, '{"error":"org_id must be an integer"}'),
+        ("/admin/runs/?start=0001-01-01T00:00%2B01:00", 400, '{"error":"Invalid value for start parameter"}'),
+        ("/admin/statistics/by-base/", 400, '{"error":"org_id is required"}'),
+        ("/admin/statistics/by-day/?base_uuid=base", 400, '{"error":"org_id is required"}'),
+        ("/admin/statistics/by-day/?org_id=x", 400, '{"error":"org_id must be an integer"}'),
+        ("/admin/statistics/by-base/?org_id=7&end=may", 400, '{"error":"Invalid value for end parameter"}'),
+        ("/admin/statistics/by-base/?org_id=7&per_page=1001", 400, '{"error":"per_page cannot be greater than 1000"}'),
     ],
 )
 async def test_refusals(desk: Desk, path: str, status: int, text: str) -> None:
@@ -145,6 +156,7 @@ async def test_an_order_in_every_list(desk: Desk) -> None:
         "id": script_id,
         "dtable_uuid": "base",
         "owner": "ada",
+        "org_id": 7,
         "script_name": "a.py",
         "context_data": {"a": 1},
         "started_at": "2026-01-31T12:00:01+00:00",
@@ -160,16 +172,71 @@ async def test_an_order_in_every_list(desk: Desk) -> None:
     assert (await desk.ask("GET", "/tasks/BASE/a.py/logs/")).body == {"task_logs": [shown], "count": 1}
     assert (await desk.ask("GET", "/tasks/ba-se/a.py/logs/?org_by=id&page=2")).body == {"task_logs": [], "count": 1}
     assert (await desk.ask("GET", f"/tasks/base/a.py/logs/{script_id}/")).body == {"task_log": shown}
-    brief = {key: value for key, value in shown.items() if key not in ("context_data", "output")} | {"org_id": 7}
-    for query, count in (("", 1), ("?org_id=7&base_uuid=base&start=2026-01-31&end=2026-01-31", 1), ("?org_id=8", 0)):
+    brief = {key: value for key, value in shown.items() if key not in ("context_data", "output")}
+    for query, count in (
+        ("", 1),
+        ("?org_id=7&base_uuid=base&start=2026-01-31&end=2026-01-31", 1),
+        ("?start=2026-01-31T12:00:01&end=2026-01-31T12:00:01Z", 1),
+        ("?start=2026-01-31T12:00:02", 0),
+        ("?end=2026-01-31T13:00:00%2B01:00", 0),
+        ("?org_id=8", 0),
+    ):
         reply = await desk.ask("GET", f"/admin/runs/{query}")
-        assert reply.body == {"runs": [brief] * count, "count": count}
+        assert reply.body == {"runs": [brief] * count, "count": count, "total_count": count}, query
     for by, name, subject in (("user", "username", "ada"), ("org", "org_id", 7), ("base", "base_uuid", "base")):
         row = {"total_run_count": 1, "total_run_time": 2, name: subject}
         reply = await desk.ask("GET", f"/admin/statistics/scripts-running/by-{by}/?month=2026-01")
         assert reply.body == {"month": "2026-01", "count": 1, "results": [row]}
     assert (await desk.ask("GET", "/scripts-running-count/?org_id=7&month=2026-01")).body == {"count": 1}
     assert (await desk.ask("GET", "/scripts-running-count/?org_id=7&month=2025-12")).body == {"count": 0}
+
+
+async def test_figures_of_an_organisation_by_base_and_by_day(desk: Desk) -> None:
+    for given in (
+        {"dtable_uuid": "BA-SE"},
+        {"operate_from": "automation-rule"},
+        {"dtable_uuid": "other", "operate_from": "schedule"},
+        {"org_id": 8},
+    ):
+        await desk.start(**{"org_id": 7, **given})
+    await desk.work()
+    runs = desk.cluster.runs()
+    for run in runs[:2]:
+        desk.cluster.finish(run)
+    runs[2]["status"] = {"startedAt": "2026-02-01T00:00:00Z"}
+    desk.cluster.finish(runs[3], reason="ScriptFailed", code=3)
+    await desk.work()
+    names = ("number_of_runs", "triggered_manually", "triggered_by_automation_rule", "successful_runs")
+
+    def row(name: str, key: str, seconds: int, failed: int, *counts: int) -> dict[str, Any]:
+        figures = dict(zip(names, counts, strict=True))
+        return {name: key, **figures, "total_run_time": seconds, "unsuccessful_runs": failed}
+
+    base, other = row("base_uuid", "base", 5, 0, 2, 1, 1, 2), row("base_uuid", "other", 0, 0, 1, 0, 0, 0)
+    first, second = row("date", "2026-01-31", 5, 0, 2, 1, 1, 2), row("date", "2026-02-01", 0, 0, 1, 0, 0, 0)
+    failed = row("base_uuid", "base", 2, 1, 1, 1, 0, 0)
+    for query, rows, total in (
+        ("by-base/?org_id=7", [base, other], 2),
+        ("by-base/?org_id=7&base_uuid=other", [base, other], 2),
+        ("by-base/?org_id=7&per_page=1&page=2", [other], 2),
+        ("by-base/?org_id=7&end=2026-01-31", [base], 1),
+        ("by-base?org_id=8", [failed], 1),
+        ("by-day/?org_id=7", [first, second], 2),
+        ("by-day/?org_id=7&base_uuid=BASE", [first], 1),
+        ("by-day/?org_id=7&start=2026-02-01T00:00:00", [second], 1),
+        ("by-day/?org_id=9", [], 0),
+    ):
+        reply = await desk.ask("GET", f"/admin/statistics/{query}")
+        assert reply.body == {"results": rows, "total_count": total}, query
+
+
+async def test_what_has_not_started_has_no_time_and_no_day(desk: Desk) -> None:
+    script_id = await desk.start(org_id=7)
+    shown = await desk.look(script_id)
+    assert (shown["started_at"], shown["finished_at"]) == ("", None)
+    [row] = (await desk.ask("GET", "/admin/statistics/by-base/?org_id=7")).body["results"]
+    assert (row["number_of_runs"], row["total_run_time"]) == (1, 0)
+    assert (await desk.ask("GET", "/admin/statistics/by-day/?org_id=7")).body == {"results": [], "total_count": 0}
 
 
 async def test_what_is_overdue_is_shown_so_at_once(desk: Desk) -> None:
