@@ -116,8 +116,10 @@ class Line:
         except Exception as error:
             # A defect of an adapter, or an answer that nobody foresaw: one task's trouble must not end all others.
             _log.exception("adapter failed", namespace=self._bridge[0], bridge=self._bridge[1])
-            self._note_trouble(f"{type(error).__name__}: {error}")
-            raise TryLater(f"{type(error).__name__}: {error}") from error
+            # Its own words may be those of a server that somebody should not get to read.
+            text = f"the adapter failed ({type(error).__name__}): see the bridge's log"
+            self._note_trouble(text)
+            raise TryLater(text) from error
         finally:
             held.users -= 1
             await self._close_retired(held)
