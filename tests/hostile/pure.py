@@ -4,6 +4,7 @@ Each case runs in a process of its own, which the kernel ends when it has used t
 product lets them be, so whatever takes more than linear time is ended.
 """
 
+import asyncio
 import json
 import os
 import resource
@@ -148,7 +149,8 @@ def decide_answer(case: AnswerCase) -> str:
         return str(script.reason)
     if script != spec.script:
         return "ScriptNotAllowed"  # no Script has such a name
-    wrong = check_size(build_claimed_run(("a", "main"), _CLAIM, script, task.variables, build_task(task, spec)))
+    run = build_claimed_run(("a", "main"), _CLAIM, script, task.variables, build_task(task, spec))
+    wrong = asyncio.run(check_size(run))
     return str(wrong.reason) if wrong else case.ends[0]
 
 

@@ -1,5 +1,6 @@
-"""May this task be run, and does it fit? Pure; the messages are for an analyst in the orchestrator's user interface."""
+"""May this task be run, and does it fit? The messages are for an analyst in the orchestrator's user interface."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from scriptrun.models.reasons import Reason
 from scriptrun.policies.acceptance import INPUT_LIMIT_BYTES, check_exact
 from scriptrun.policies.aliases import explain_ambiguous
 from scriptrun.policies.documents import parse_document
+from scriptrun.policies.effort import is_at_most
 from scriptrun.policies.exactness import may_be_inexact
 from scriptrun.policies.wildcards import matches_wildcards
 
@@ -18,6 +20,9 @@ __all__ = ["RUN_LIMIT_BYTES", "build_task", "check_script", "check_size", "name_
 
 RUN_LIMIT_BYTES = 1_300_000
 """Of a ScriptRun as JSON: etcd takes 1.5 MiB, of which its status needs some too."""
+
+_FAR_TOO_LARGE_BYTES = 3 * INPUT_LIMIT_BYTES
+"""By an estimate that is up to 2.5 times what it comes to as JSON."""
 
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:
@@ -83,17 +88,36 @@ def build_task(task: Task, spec: BridgeSpec) -> dict[str, Any]:
     }
 
 
-def check_size(body: dict[str, Any]) -> TaskFailure | None:
-    """Check that a run can be kept by the API server: how large it is, and that it is JSON that survives unchanged."""
-    variables = body["spec"]["variables"]
+async def check_size(body: dict[str, Any]) -> TaskFailure | None:
+    """Check that a run can be kept by the API server: how large it is, and that it is JSON that survives unchanged.
+
+    Each step takes long with large variables; other work of the event loop comes in between.
+    """
+    spec = body["spec"]
+    if not is_at_most(spec["variables"], _FAR_TOO_LARGE_BYTES):
+        return TaskFailure(
+            Reason.INPUT_TOO_LARGE,
+            f"the task's variables are far more than the {INPUT_LIMIT_BYTES} bytes that are allowed together with the "
+            "script; pass large data by reference, or fetch fewer variables",
+        )
+    await asyncio.sleep(0)
     try:
-        text = dump_json(body["spec"])
-        size, own = len(text.encode()), len(dump_json(variables).encode())
+        own = len(dump_json(spec["variables"]).encode())
+        await asyncio.sleep(0)
+        text = dump_json(spec)
+        size = len(text.encode())
+        if wrong := _check_sizes(own, size):
+            return wrong
+        await asyncio.sleep(0)
         parse_document(text)
     except (ValueError, RecursionError) as error:
         return TaskFailure(Reason.INVALID_VARIABLES, f"the task's variables can't be kept: {error}")
-    if may_be_inexact(text) and (wrong := check_exact(body["spec"])):
-        return TaskFailure(wrong.reason, wrong.message)
+    await asyncio.sleep(0)
+    inexact = check_exact(spec) if may_be_inexact(text) else None
+    return TaskFailure(inexact.reason, inexact.message) if inexact else None
+
+
+def _check_sizes(own: int, size: int) -> TaskFailure | None:
     if own > INPUT_LIMIT_BYTES:
         return TaskFailure(
             Reason.INPUT_TOO_LARGE,

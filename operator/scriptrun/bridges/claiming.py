@@ -102,7 +102,7 @@ class Claimer:
         post = self._post
         claim = Claim(task.identity, generation, task.handle, lease_seconds=task.lease_seconds)
         body = build_claimed_run(post.bridge, claim, script, task.variables, build_task(task, post.spec))
-        if wrong := check_size(body):
+        if wrong := await check_size(body):
             return wrong
         try:
             record = observe_record(await post.client.create(SCRIPTRUNS, post.bridge[0], body))

@@ -247,7 +247,7 @@ class Http:
         hidden = self._secrets | {value.split()[-1] for value in own.values() if value.split()}
         if succeeded and not complete:
             raise AnswerTooLarge(f"{where} answered with more than {limit:,} bytes, which is the most that is read")
-        return _understand(answer, body, where, hidden)
+        return await _understand(answer, body, where, hidden)
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +286,7 @@ def _add_path(base: URL, path: str) -> URL:
     return base.with_path(base.raw_path.rstrip("/") + path, encoded=True) if path else base
 
 
-def _understand(answer: aiohttp.ClientResponse, body: bytes, where: str, hidden: frozenset[str]) -> Answer:
+async def _understand(answer: aiohttp.ClientResponse, body: bytes, where: str, hidden: frozenset[str]) -> Answer:
     if 300 <= answer.status < 400:
         raise Refused(f"{where} sends us on {_describe_target(answer)}: give the address where it really is")
     if is_compressed(answer):
@@ -298,7 +298,7 @@ def _understand(answer: aiohttp.ClientResponse, body: bytes, where: str, hidden:
     except UnicodeDecodeError:
         text = ""
     try:
-        document = parse_json(text) if text else None
+        document = await parse_json(text) if text else None
     except JsonTooLargeError as error:
         raise AnswerTooLarge(f"{where} answered with {error}, which is the most that is parsed") from error
     except ValueError:

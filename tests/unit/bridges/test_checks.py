@@ -1,5 +1,6 @@
 """What a task must be to be run, and what an analyst reads when it is not."""
 
+import json
 from typing import Any
 
 import pytest
@@ -92,8 +93,8 @@ def test_what_the_adapter_found_wrong_comes_first() -> None:
         ({"x": [[[]]] * 1}, ""),
     ],
 )
-def test_variables_that_kubernetes_can_not_keep(variables: dict[str, Any], words: str) -> None:
-    failure = check_size(body(variables))
+async def test_variables_that_kubernetes_can_not_keep(variables: dict[str, Any], words: str) -> None:
+    failure = await check_size(body(variables))
     if not words:
         assert failure is None
         return
@@ -111,33 +112,46 @@ def test_variables_that_kubernetes_can_not_keep(variables: dict[str, Any], words
         (body({}, payload={"outputData": {"id": [2**63]}}), "task.payload.outputData.id[0]"),
     ],
 )
-def test_a_number_that_kubernetes_would_round(run: dict[str, Any], path: str) -> None:
-    failure = check_size(run)
+async def test_a_number_that_kubernetes_would_round(run: dict[str, Any], path: str) -> None:
+    failure = await check_size(run)
     assert failure is not None
     assert failure.reason is Reason.INVALID_VARIABLES
     assert failure.message.startswith(f"{path}: Kubernetes rounds")
     assert "pass it as a string" in failure.message
 
 
-def test_variables_that_are_nested_too_deep() -> None:
+async def test_variables_that_are_nested_too_deep() -> None:
     deep: list[Any] = []
     for _ in range(5000):
         deep = [deep]
-    failure = check_size(body({"x": deep}))
+    failure = await check_size(body({"x": deep}))
     assert failure is not None
     assert failure.reason is Reason.INVALID_VARIABLES
 
 
-def test_variables_that_are_too_large_say_how_large() -> None:
-    assert check_size(body({"x": "y" * 899_000})) is None
-    failure = check_size(body({"x": "y" * 900_000}))
+async def test_variables_that_are_too_large_say_how_large() -> None:
+    assert await check_size(body({"x": "y" * 899_000})) is None
+    failure = await check_size(body({"x": "y" * 900_000}))
     assert failure is not None
     assert failure.reason is Reason.INPUT_TOO_LARGE
     assert failure.message.startswith("the task's variables are 900008 bytes, at most 900000 are allowed")
 
 
-def test_a_task_that_is_too_large_as_a_whole() -> None:
-    failure = check_size(body({"x": "y" * 700_000}, payload={"inputData": {"x": "y" * 700_000}}))
+async def test_variables_that_are_far_too_large_are_not_even_written() -> None:
+    for far in (["y" * 3_000_000], [0] * 3_000_000, {str(number): 0 for number in range(300_000)}):
+        failure = await check_size(body({"x": far}))
+        assert failure is not None
+        assert (failure.reason, "far more than the 900000 bytes" in failure.message) == (Reason.INPUT_TOO_LARGE, True)
+
+
+@pytest.mark.parametrize("value", [0, "", [], {}, None, True, {"": 0}, "\x01"])
+async def test_what_fits_is_never_taken_for_far_too_large(value: Any) -> None:
+    count = 899_000 // (len(json.dumps(value, separators=(",", ":"))) + 1)
+    assert await check_size(body({"x": [value] * count})) is None
+
+
+async def test_a_task_that_is_too_large_as_a_whole() -> None:
+    failure = await check_size(body({"x": "y" * 700_000}, payload={"inputData": {"x": "y" * 700_000}}))
     assert failure is not None
     assert failure.message.startswith("the task is 1400")
 
