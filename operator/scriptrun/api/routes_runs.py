@@ -27,7 +27,7 @@ from scriptrun.api.views import (
     dump_cursor,
     parse_cursor,
 )
-from scriptrun.errors import ScriptRunError
+from scriptrun.errors import ScriptRunError, WorkTooLarge
 from scriptrun.history.gather import summarize
 from scriptrun.history.records import Query as RunQuery
 from scriptrun.models.scriptrun import NAME_LIMIT
@@ -78,7 +78,10 @@ def _path_of(run: dict[str, Any]) -> str:
 
 
 async def _show(context: Context, found: Found) -> Run:
-    output = await context.runs.read_output(found) if needs_output(found) else None
+    try:
+        output = await context.runs.read_output(found) if needs_output(found) else None
+    except WorkTooLarge:
+        output = None  # …/output says why
     return await show_run(found, context.hiding, output)
 
 

@@ -17,7 +17,7 @@ from scriptrun.api.problems import Problem, Wrong
 from scriptrun.api.views import CreateRun, Rerun
 from scriptrun.desired.request import Request, build_rerun, build_run
 from scriptrun.desired.stored import is_stored
-from scriptrun.errors import AlreadyExists, HistoryUnavailable, NotFound, UsageError
+from scriptrun.errors import AlreadyExists, HistoryUnavailable, NotFound, UsageError, WorkTooLarge
 from scriptrun.history.gather import read_input, read_output
 from scriptrun.history.recorder import Recorder
 from scriptrun.history.records import Query, Summary
@@ -338,7 +338,11 @@ class RunService:
         variables = run["spec"].get("variables") or {}
         if self._has_distant_secrets(run):
             variables = (await read_input(self._client, run))[0] or variables
-        return Found(run, True, await self._hiding.find_secrets(run["metadata"]["namespace"], variables, spec))
+        try:
+            secrets = await self._hiding.find_secrets(run["metadata"]["namespace"], variables, spec)
+        except WorkTooLarge as error:
+            secrets = Secrets.withhold(variables, str(error))
+        return Found(run, True, secrets)
 
     async def read_output(self, found: Found) -> str | None:
         """Read a run's output as JSON text; None: it has none."""

@@ -6,10 +6,12 @@ from typing import Any
 from scriptrun.api.service import REQUESTED_BY, Found
 from scriptrun.api.views import Attempt, Run, summary_fields
 from scriptrun.desired.status import INLINE_LIMIT_BYTES
+from scriptrun.errors import WorkTooLarge
 from scriptrun.history.gather import summarize
 from scriptrun.policies.attempts import parse_instant
 from scriptrun.policies.documents import parse_document
 from scriptrun.policies.exactness import is_rounded
+from scriptrun.policies.masking import MASK, Path
 from scriptrun.runtime.hiding import Hiding
 
 __all__ = ["needs_output", "show_run"]
@@ -37,13 +39,14 @@ async def show_run(found: Found, hiding: Hiding, output: str | None = None) -> R
     variables = spec.get("variables") or {}
     paths = found.secrets.paths if found.in_cluster else tuple(tuple(path) for path in run.get("masked") or ())
     task = spec.get("task") or {}
+    shown, paths = await _mask(found, hiding, variables, paths)
     value, size = await _read_output(found, hiding, status, output)
     namespace, secrets = found.key[0], found.secrets
     return Run(
         **summary_fields(summarize(run)),
         in_cluster=found.in_cluster,
         message=await hiding.hide_text(namespace, secrets, str(status.get("message") or "")),
-        variables=await hiding.mask(namespace, secrets, variables),
+        variables=shown,
         masked=["/" + "/".join(_escape(part) for part in path) for path in paths if _has(variables, path)],
         active_deadline_seconds=spec.get("activeDeadlineSeconds"),
         backoff_limit=spec.get("backoffLimit"),
@@ -59,6 +62,16 @@ async def show_run(found: Found, hiding: Hiding, output: str | None = None) -> R
     )
 
 
+async def _mask(
+    found: Found, hiding: Hiding, variables: dict[str, Any], paths: tuple[Path, ...]
+) -> tuple[dict[str, Any], tuple[Path, ...]]:
+    """Mask variables, all of them where it takes too much to mask some; returns which as well."""
+    try:
+        return await hiding.mask(found.key[0], found.secrets, variables), paths
+    except WorkTooLarge:
+        return dict.fromkeys(variables, MASK), tuple((name,) for name in variables)
+
+
 async def _read_output(
     found: Found, hiding: Hiding, status: dict[str, Any], output: str | None
 ) -> tuple[Any, int | None]:
@@ -68,7 +81,10 @@ async def _read_output(
     size = (status.get("outputRef") or {}).get("bytes")
     if "output" not in status:
         return None, size
-    shown = await hiding.hide_output(found.key[0], found.secrets, _dump(status["output"]))
+    try:
+        shown = await hiding.hide_output(found.key[0], found.secrets, _dump(status["output"]))
+    except WorkTooLarge:
+        return None, size
     return parse_document(shown or "null"), size if size is not None else len(_dump(status["output"]).encode())
 
 

@@ -233,11 +233,13 @@ class Secrets:
         paths: where in its variables.
         values: the texts that stand there; they are hidden wherever else they turn up.
         output_schema: its Script's.
+        withheld: why they could not be told from the rest, so that nothing may be shown that could hold one; else "".
     """
 
     paths: tuple[Path, ...] = ()
     values: tuple[str, ...] = ()
     output_schema: dict[str, Any] | None = None
+    withheld: str = ""
 
     @classmethod
     def of(cls, variables: dict[str, Any], script: dict[str, Any] | None) -> "Secrets":
@@ -250,6 +252,16 @@ class Secrets:
         schema = {"writeOnly": True} if script is None else script.get("variablesSchema") or {}
         paths = tuple((key,) for key in variables) if script is None else tuple(find_secrets(variables, schema))
         return cls(paths, tuple(list_values(variables, paths)), (script or {}).get("outputSchema") or None)
+
+    @classmethod
+    def withhold(cls, variables: dict[str, Any], why: str) -> "Secrets":
+        """Take everything for a secret.
+
+        Args:
+            variables: all the run was given.
+            why: it can't be told what is secret of it.
+        """
+        return cls(tuple((key,) for key in variables), withheld=why)
 
     def hide_output(self, text: str | None) -> str | None:
         """Hide secrets in an output, which is JSON text; one without any stays as the script wrote it."""
