@@ -16,6 +16,8 @@ from scriptrun.runtime.hiding import Hiding
 
 __all__ = ["CallerOf", "Context", "ContextOf", "Namespace"]
 
+_WHOLE_LOGS = 16
+
 
 @dataclass(slots=True)
 class Context:
@@ -25,6 +27,7 @@ class Context:
         hiding: hides what is secret of runs.
         store: the history; None where none is kept.
         streams: logs that are being followed.
+        whole_logs: logs that are read at once; each takes a few times its size.
     """
 
     client: Client
@@ -35,9 +38,11 @@ class Context:
     hiding: Hiding
     store: Store | None = None
     streams: Shares = field(init=False)
+    whole_logs: Shares = field(init=False)
 
     def __post_init__(self) -> None:
         self.streams = Shares(self.settings.max_streams)
+        self.whole_logs = Shares(_WHOLE_LOGS)
 
 
 async def get_context(request: Request) -> Context:

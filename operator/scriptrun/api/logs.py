@@ -20,11 +20,24 @@ from scriptrun.kube.watching import watch_objects
 from scriptrun.policies.masking import Secrets
 from scriptrun.runtime.hiding import Hiding
 
-__all__ = ["HEARTBEAT", "PLACE", "LogFollower", "Place", "Slice", "cut_kept", "parse_place", "read_log"]
+__all__ = [
+    "HEARTBEAT",
+    "PLACE",
+    "WHOLE_LOG_BYTES",
+    "LogFollower",
+    "Place",
+    "Slice",
+    "cut_kept",
+    "parse_place",
+    "read_log",
+]
 
 T = TypeVar("T")
 
 PLACE = r"^[1-9][0-9]{0,5}\.[0-9]{1,15}(@[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,18}Z)?$"
+
+WHOLE_LOG_BYTES = 16 * 2**20
+"""Of a log that is read at once. A kubelet keeps 10 MiB, if it is not told otherwise."""
 
 _LINES = re.compile(rb"[^\n]*\n|[^\n]+")
 _PATIENCE_SECONDS = 30.0
@@ -304,15 +317,18 @@ async def read_log(client: Client, run: dict[str, Any], attempt: int | None) -> 
     kept = await read_kept_log(client, namespace, wanted)
     if kept is not None and len(kept) < KEPT_LOG_BYTES:
         return kept
-    parts = []
+    log = bytearray()  # a list of a few million short lines would take ten times as much
     try:
-        async with aclosing(client.logs(namespace, wanted, container=CONTAINER)) as lines:
+        limit = str(WHOLE_LOG_BYTES)
+        async with aclosing(client.logs(namespace, wanted, container=CONTAINER, limitBytes=limit)) as lines:
             async for line in lines:
-                parts.append(line)
+                log += line
     except (NotFound, Invalid):
         return kept
     except KubeError:
         if kept is None:
             raise
         return kept
-    return b"".join(parts)
+    if len(log) >= WHOLE_LOG_BYTES:
+        log += f"\n[the log goes on: these are its first {len(log):,} bytes; follow it to read on]\n".encode()
+    return bytes(log)

@@ -289,10 +289,13 @@ async def get_logs(
         events = _count(context, caller, _stream(context, _permit(context, caller, "get", found.run), found, place))
         return StreamingResponse(events, media_type="text/event-stream", headers=headers)
     if found.in_cluster:
-        log = await read_log(context.client, found.run, attempt)
-        if log is not None:
-            text = log.decode(errors="replace")
-            return PlainTextResponse(await context.hiding.hide_text(namespace, found.secrets, text))
+        if context.whole_logs.is_full() or context.whole_logs.is_used_up(caller.name):
+            raise Problem("busy", "too many whole logs are being read: follow this one, or try again later")
+        with context.whole_logs.hold(caller.name):
+            log = await read_log(context.client, found.run, attempt)
+            if log is not None:
+                text = log.decode(errors="replace")
+                return PlainTextResponse(await context.hiding.hide_text(namespace, found.secrets, text))
     if context.store is None or not found.finished:
         raise Problem("no-log", f"run {name} has no log{' (any more)' if found.finished else ' yet'}")
     return PlainTextResponse(await context.store.read_log(found.run["metadata"]["uid"]))

@@ -5,6 +5,7 @@ watch that meets it. So what lies too deep is left out before it is parsed. Enou
 documents to refuse it, since they allow far less.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from itertools import compress, count
@@ -16,6 +17,8 @@ __all__ = ["DEEPEST", "Response", "cut_deep", "decode", "split_lines"]
 
 DEEPEST = 400
 """Levels that are kept. Documents may have 200; the rest is for what stands around them in an object."""
+
+_LINES_AT_ONCE = 1024
 
 _QUOTE, _OPENING = b'"'[0], frozenset(b"[{")
 _MARKS = b'"[]{}'
@@ -73,9 +76,11 @@ async def split_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     async for chunk in chunks:
         first, *others = chunk.split(b"\n")
         parts.append(first)
-        for part in others:
+        for number, part in enumerate(others, 1):
             yield b"".join(parts) + b"\n"
             parts = [part]
+            if number % _LINES_AT_ONCE == 0:  # the next chunk may be there already, and none of this waits
+                await asyncio.sleep(0)
     if rest := b"".join(parts):
         yield rest
 

@@ -1,5 +1,6 @@
 """Objects deeper than Python's JSON reader takes: they must not end the watches that meet them."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -91,3 +92,21 @@ async def test_an_answer_and_a_watch_can_be_parsed_by_anybody() -> None:
                 assert [measure(json.loads(line)) for line in lines] == [DEEPEST, 1]
     finally:
         await runner.cleanup()
+
+
+async def test_others_have_their_turn_between_very_many_lines() -> None:
+    """What a script prints may be nothing but line ends, and all of it may have arrived already."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield b"\n" * 65_536
+
+    async def read() -> int:
+        return len([line async for line in split_lines(chunks())])
+
+    turns, reading = 0, asyncio.create_task(read())
+    while not reading.done():
+        turns += 1
+        await asyncio.sleep(0)
+    assert reading.result() == 3 * 65_536
+    assert turns > 3 * 64
