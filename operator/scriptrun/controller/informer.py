@@ -37,7 +37,7 @@ WorkItem = tuple[str, str, str]
 
 _SCRIPTS = (GROUP, VERSION, "scripts")
 _RUNS = (GROUP, VERSION, "scriptruns")
-_PAGE = 100  # is parsed in one go: of runs with large variables it may be 100 MB and more
+_PAGE = 10  # is parsed in one go, and a run of 1.5 MB may become 30 MiB of empty arrays
 
 # What succeeded is left out: its output says all there is to say, and thousands of such are kept until their TTL.
 JOBS_OF_RUNS = Selection(RUN_LABEL, "status.successful!=1")

@@ -6,6 +6,7 @@ documents to refuse it, since they allow far less.
 """
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncIterator
 from itertools import compress, count
@@ -32,10 +33,15 @@ def decode(raw: bytes) -> Any:
     Raises:
         ValueError: it is not JSON.
     """
+    collecting = gc.isenabled()
+    gc.disable()  # each new array would have the collector look at all the others again
     try:
         return json.loads(raw)
     except RecursionError:
         return json.loads(cut_deep(raw))
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def cut_deep(raw: bytes) -> bytes:

@@ -19,7 +19,7 @@ from scriptrun.kube.resources import Resource
 __all__ = ["EVERYTHING", "Reflector", "Selection"]
 
 _log = structlog.get_logger(__name__)
-_PAGE = "100"
+_PAGE = "10"  # is parsed in one go, and an object of 1.5 MB may become 30 MiB of empty arrays
 _WATCH_SECONDS = 290
 _SILENCE_SECONDS = 90.0
 _PAUSE_SECONDS = 0.1  # between two streams: a server on its way down ends each at once
