@@ -36,6 +36,8 @@ _TERMINATED_BY_SIGTERM = 128 + 15
 # the other threads are writing just then: so one script at a time is laid out and started.
 _START = allocate_lock()
 _USERS = {0: "root"}  # whoever else it is need not have a name in the image
+_SCRIPTS_OWN = "SCRIPTRUN_ENV_"
+"""Before the name of what the Script sets of its own environment, but the launcher and the runner must not heed."""
 _PRIVATE = ("SCRIPTRUN_POD", "SCRIPTRUN_FAILED_ATTEMPTS", "SCRIPTRUN_IGNORED_ATTEMPTS", "SCRIPTRUN_INPUT_SHA256")
 
 
@@ -56,7 +58,8 @@ def execute(
     Args:
         spec: what to run.
         paths: its input, which is only read, and its working folder, which must exist.
-        environ: the environment it starts from, as of the container: with the Script's `env`.
+        environ: the environment it starts from, as of the container: with the Script's `env`. What is called
+            `SCRIPTRUN_ENV_NAME` becomes its `NAME`, and `$(NAME)` in it is the present value.
         sink: gets (1 or 2, data) of what the script writes for people, from several threads, while it comes. After an
             OSError from it that stream goes on without it.
         stop: ends the script early.
@@ -87,13 +90,17 @@ def _start(contract: Contract, environ: Mapping[str, str], stop: Stop) -> Child:
     except (OSError, ValueError) as error:
         raise StartError(CANNOT_EXECUTE, f"the script could not be laid out: {error}") from error
     environment = _build_environment(contract, environ)
-    command = build_command(spec, script, environment.get("PATH", os.defpath))
+    command = build_command(spec, script, _build_search_path(environment, environ))
     return spawn([*command, *arguments], environment, paths.work, contract.stdin(), merge_stderr=contract.merges_stderr)
 
 
 def _build_environment(contract: Contract, environ: Mapping[str, str]) -> dict[str, str]:
     spec, paths = contract.spec, contract.paths
     environment = {name: value for name, value in environ.items() if name not in _PRIVATE}
+    for name in environ:
+        if name.startswith(_SCRIPTS_OWN):
+            own = name[len(_SCRIPTS_OWN) :]
+            environment[own] = environment.pop(name).replace(f"$({own})", environ.get(own, ""))
     if not os.access(environment.get("HOME") or "", os.W_OK):
         environment["HOME"] = paths.work
     # Else the log would show lines only at the end; Python may be started by a #! line or a shell script, too.
@@ -110,6 +117,12 @@ def _build_environment(contract: Contract, environ: Mapping[str, str]) -> dict[s
     )
     environment.update(contract.environment())
     return environment
+
+
+def _build_search_path(environment: Mapping[str, str], environ: Mapping[str, str]) -> str:
+    """Build where programs are looked for: in the script's PATH, then in the image's, which it need not contain."""
+    path, image_path = environment.get("PATH", os.defpath), environ.get("PATH", os.defpath)
+    return path if path == image_path else os.pathsep.join((path, image_path))
 
 
 def _count(environ: Mapping[str, str], name: str) -> int:

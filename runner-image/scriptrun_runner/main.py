@@ -31,7 +31,7 @@ class Layout:
     """Where the container has its things; tests have theirs elsewhere.
 
     Attributes:
-        root: folder with `input`, `work` and, if the result goes to the API server, `token`.
+        root: folder with `input`, `work`, `run` and, if the result goes to the API server, `token`.
         termination_log: the file whose content the kubelet takes as the termination message.
     """
 
@@ -56,7 +56,7 @@ def run(layout: Layout) -> int:
     """
     stop = Stop()
     handle_stop_signals(stop.request)
-    paths = Paths(os.path.join(layout.root, "input"), os.path.join(layout.root, "work"))
+    paths = Paths(*(os.path.join(layout.root, name) for name in ("input", "work", "run")))
     started_at = time.time()
     try:
         if problem := check_snapshot(paths.input, os.environ.get("SCRIPTRUN_INPUT_SHA256", "")):

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import os
+import sys
 
 __all__ = ["Paths"]
 
 
 class Paths:
-    """The two folders of a run and the files in them.
+    """The three folders of a run and the files in them.
 
-    The script and its output live in a folder of their own below the working folder, so that a script that lists,
-    cleans or fills its working folder does not meet them by accident.
+    The script and its output live apart from the working folder: a script finds that empty, as `git clone URL .` wants
+    it, and may wipe or fill it.
 
     Attributes:
         input: the mounted input ConfigMap (or a folder with the same files); never written to.
         work: the script's working folder.
-        own: the runner's folder in it.
+        own: the runner's folder, with the script in `script/`.
     """
 
     __slots__ = ("input", "own", "work")
 
-    def __init__(self, input_folder: str, work_folder: str) -> None:
+    def __init__(self, input_folder: str, work_folder: str, own_folder: str) -> None:
         self.input = os.path.abspath(input_folder)
         self.work = os.path.abspath(work_folder)
-        self.own = os.path.join(self.work, ".scriptrun")
+        self.own = os.path.abspath(own_folder)
 
     @property
     def source(self) -> str:
@@ -51,18 +52,24 @@ class Paths:
         """Where the script may leave its output."""
         return os.path.join(self.own, "output.json")
 
+    @property
+    def script_folder(self) -> str:
+        """Where the script lies, and where Python looks for modules first."""
+        return os.path.join(self.own, "script")
+
     def put_script(self, file_name: str) -> str | None:
         """Make the runner's folder with an executable copy of the source in it.
 
         Returns:
-            The copy's path; None when the input holds no source.
+            A path that ends in `file_name`; None when the input holds no source.
 
         Raises:
             OSError: the folder can't be written: not there, full, read-only.
         """
-        os.makedirs(self.own, mode=0o700, exist_ok=True)
+        os.makedirs(self.script_folder, mode=0o700, exist_ok=True)
         _remove(self.output)
-        target = os.path.join(self.own, file_name)
+        hidden = _is_library_module(file_name)
+        target = os.path.join(self.script_folder, "script~" if hidden else file_name)
         _remove(target)
         try:
             source = open(self.source, "rb")
@@ -70,7 +77,24 @@ class Paths:
             return None
         with source, open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o500), "wb") as copy:
             copy.write(source.read())
-        return target
+        return self._link(file_name, target) if hidden else target
+
+    def _link(self, file_name: str, target: str) -> str:
+        """Give the script its name in another folder: Python looks for modules where the link leads to."""
+        folder = os.path.join(self.own, "named")
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        link = os.path.join(folder, file_name)
+        _remove(link)
+        os.symlink(target, link)
+        return link
+
+
+def _is_library_module(file_name: str) -> bool:
+    """Tell whether a file would be imported in place of a module of Python's own, as `json.py` is by `import json`."""
+    if not file_name.endswith(".py"):
+        return False
+    names = getattr(sys, "stdlib_module_names", None)  # since Python 3.10
+    return names is None or file_name[:-3] in names
 
 
 def _remove(path: str) -> None:

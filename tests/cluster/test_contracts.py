@@ -69,7 +69,7 @@ json.dump({
     "capabilities": status["CapEff"],
     "noNewPrivileges": status["NoNewPrivs"],
     "seccomp": status["Seccomp"],
-    "writable": [path for path in ("/", "/etc", "/opt/scriptrun", "/scriptrun/input", "/scriptrun/work", "/tmp")
+    "writable": [path for path in ("/", "/etc", "/opt/scriptrun", "/scriptrun/input", "/scriptrun/work", "/scriptrun/run", "/tmp")
                  if can_write(path)],
     "folder": os.getcwd(),
     "home": os.environ["HOME"],
@@ -217,7 +217,7 @@ def test_a_script_has_the_least_it_needs(runs: Space) -> None:
     assert int(run.output["capabilities"], 16) == 0
     assert run.output["noNewPrivileges"] == "1"
     assert run.output["seccomp"] == "2"
-    assert run.output["writable"] == ["/scriptrun/work", "/tmp"]
+    assert run.output["writable"] == ["/scriptrun/work", "/scriptrun/run", "/tmp"]
     assert run.output["folder"] == run.output["home"] == "/scriptrun/work"
     assert run.output["services"] == []
 

@@ -59,7 +59,7 @@ CASES = {
     ),
     "an output over the limit": Case("huge.py", "OutputTooLarge: "),
     "an output that is no object": Case(
-        "list.py", "InvalidOutput: output file /scriptrun/work/.scriptrun/output.json must be a JSON object"
+        "list.py", "InvalidOutput: output file /scriptrun/run/output.json must be a JSON object"
     ),
     "an output that is no JSON": Case("broken.py", "InvalidOutput: "),
     "a script that fails": Case("bad.py", "no such order: 17"),

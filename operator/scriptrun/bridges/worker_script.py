@@ -95,8 +95,7 @@ class Program:
 
 def _lay_out(folder: str, task: Task) -> Paths:
     """Write the input, and keep the runner's own files out of the working folder, which all tasks share."""
-    paths = Paths(os.path.join(folder, "input"), os.getcwd())
-    paths.own = os.path.join(folder, "own")
+    paths = Paths(os.path.join(folder, "input"), os.getcwd(), os.path.join(folder, "run"))
     os.mkdir(paths.input)
     Path(paths.variables).write_bytes(dump_json(task.variables).encode(errors="replace"))
     document = task.payload or build_task_document(task.type, task.id, task.workflow_id, task.variables)

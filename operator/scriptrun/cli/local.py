@@ -14,6 +14,7 @@ from typing import Any
 from scriptrun.cli.folder import read_overrides
 from scriptrun.cli.printing import dump_json
 from scriptrun.cli.render import ScriptFile, build_spec, decide_name
+from scriptrun.desired.environment import build_script_env
 from scriptrun.desired.input import build_input
 from scriptrun.desired.request import decide_prefix
 from scriptrun.desired.status import build_end
@@ -88,13 +89,13 @@ def _execute(config_map: dict[str, Any], spec: ScriptSpec, sink: Sink) -> tuple[
     """Lay the input out in a folder, as the kubelet would, and run it; tell whether somebody pressed Ctrl-C."""
     files = {key: text.encode() for key, text in config_map["data"].items()}
     files |= {key: base64.b64decode(data) for key, data in config_map.get("binaryData", {}).items()}
-    environ = os.environ | {item.name: item.value for item in spec.env if item.value is not None}
+    environ = os.environ | {item["name"]: item["value"] for item in build_script_env(spec.env) if "value" in item}
 
     def show(_stream: int, data: bytes) -> None:
         sink(data)
 
     with tempfile.TemporaryDirectory(prefix="scriptrun-") as root, _stop_on_signals() as stop:
-        paths = Paths(os.path.join(root, "input"), os.path.join(root, "work"))
+        paths = Paths(*(os.path.join(root, name) for name in ("input", "work", "run")))
         os.mkdir(paths.input)
         os.mkdir(paths.work)
         for name, data in files.items():

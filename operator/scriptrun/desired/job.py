@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from scriptrun.desired.environment import build_environment
 from scriptrun.desired.input import GRACE_PERIOD_SECONDS, build_owner, dump_json
 from scriptrun.desired.names import (
     CONTAINER,
@@ -22,29 +23,9 @@ from scriptrun.settings import Settings
 
 __all__ = ["build_job", "build_stop"]
 
-_FAILURES = "metadata.annotations['batch.kubernetes.io/job-index-failure-count']"
-_IGNORED = "metadata.annotations['batch.kubernetes.io/job-index-ignored-failure-count']"
 _NOTED_ATTEMPTS = 100  # disruptions are not limited, an object's annotations are (256 KiB)
 _DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"  # for `kubectl logs`, whatever others add to the pod
 _TOKEN_SECONDS = 3607  # 3607 and not 3600: the kubelet's own value, renewed at 80 %
-
-
-def _field_env(name: str, path: str) -> dict[str, Any]:
-    return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}
-
-
-def _build_env(run: RunFacts, script: ScriptSpec, input_sha256: str) -> dict[str, Any]:
-    env = [variable.model_dump(by_alias=True, exclude_none=True) for variable in script.env]
-    env += [
-        _field_env("SCRIPTRUN_POD", "metadata.name"),
-        _field_env("SCRIPTRUN_FAILED_ATTEMPTS", _FAILURES),
-        _field_env("SCRIPTRUN_IGNORED_ATTEMPTS", _IGNORED),
-        {"name": "SCRIPTRUN_INPUT_SHA256", "value": input_sha256},
-    ]
-    env_from = [source.model_dump(by_alias=True, exclude_none=True) for source in script.env_from]
-    if secret := run.spec.get("secretEnv"):
-        env_from.append({"secretRef": {"name": secret["name"]}})
-    return {"env": env, **({"envFrom": env_from} if env_from else {})}
 
 
 def _build_volumes(run: RunFacts, script: ScriptSpec) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -52,11 +33,13 @@ def _build_volumes(run: RunFacts, script: ScriptSpec) -> tuple[list[dict[str, An
     volumes: list[dict[str, Any]] = [
         {"name": "input", "configMap": {"name": input_name(run.key[1]), "defaultMode": 0o444}},
         {"name": "work", "emptyDir": {}},
+        {"name": "run", "emptyDir": {}},
         {"name": "tmp", "emptyDir": {}},
     ]
     mounts: list[dict[str, Any]] = [
         {"name": "input", "mountPath": "/scriptrun/input", "readOnly": True},
         {"name": "work", "mountPath": "/scriptrun/work"},
+        {"name": "run", "mountPath": "/scriptrun/run"},  # the runner's own: the working folder is the script's
         {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a mount of the pod's own
     ]
     if script.output.transport == "ConfigMap":
@@ -77,7 +60,7 @@ def _build_pod_spec(run: RunFacts, script: ScriptSpec, input_sha256: str, settin
         "image": script.image or settings.runner_image,
         "imagePullPolicy": settings.image_pull_policy,
         "command": ["/opt/scriptrun/bin/runner"],
-        **_build_env(run, script, input_sha256),
+        **build_environment(run, script, input_sha256),
         **({"resources": resources} if resources else {}),
         "volumeMounts": mounts,
         "terminationMessagePolicy": "FallbackToLogsOnError",  # what the runtime says when it can't execute the runner

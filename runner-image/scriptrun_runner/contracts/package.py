@@ -31,6 +31,6 @@ class PackageContract(FilesContract):
 
     def prepare(self) -> None:
         """Put `ferris_cli` beside the script, where Python looks first."""
-        link = os.path.join(self.paths.own, "ferris_cli")
+        link = os.path.join(self.paths.script_folder, "ferris_cli")
         if not os.path.islink(link):
             os.symlink(_LIBRARY, link)

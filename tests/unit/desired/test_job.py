@@ -96,6 +96,7 @@ class TestRestricted:
         assert mounts == {
             "/scriptrun/input": True,
             "/scriptrun/work": False,
+            "/scriptrun/run": False,
             "/tmp": False,
             "/scriptrun/token": True,
         }

@@ -70,7 +70,7 @@ class Execution:
     """
 
     def __init__(self, root: Path, environ: dict[str, str] | None = None) -> None:
-        self.paths = Paths(str(root / "input"), str(root / "work"))
+        self.paths = Paths(*(str(root / name) for name in ("input", "work", "run")))
         self.spec = RunSpec.load(str(root / "input" / "run.json"))
         self.environ = environ or {"PATH": os.environ["PATH"]}  # nothing else that this machine may have set
         self.stop = Stop()

@@ -22,7 +22,7 @@ _SETUP = """
 set -eu
 cd {root}
 mount -t tmpfs none .
-mkdir -p usr etc proc tmp dev scriptrun/input scriptrun/work opt/scriptrun/bin opt/scriptrun/lib
+mkdir -p usr etc proc tmp dev scriptrun/input scriptrun/work scriptrun/run opt/scriptrun/bin opt/scriptrun/lib
 mount --rbind /usr usr
 mount --rbind /etc etc
 for folder in bin sbin lib lib64; do
@@ -37,9 +37,10 @@ cp -r {image}/bin/runner opt/scriptrun/bin
 cp -r {image}/scriptrun_runner {image}/ferris_cli opt/scriptrun/lib
 mount --bind {input} scriptrun/input
 mount -t tmpfs -o mode=0777,size={work_bytes} none scriptrun/work
+mount -t tmpfs -o mode=0777,size={work_bytes} none scriptrun/run
 cp -r {programs} programs
 {further}
-exec env -i PATH=/programs:/usr/local/bin:/usr/bin:/bin SCRIPTRUN_POD=p-0-abcde \\
+exec env -i PATH={path} SCRIPTRUN_POD=p-0-abcde \\
     "$(which chroot)" --userspec=65532:65532 . /opt/scriptrun/bin/runner
 """
 _PLAIN_ENV = """
@@ -70,7 +71,8 @@ def run_container(tmp_path: Path) -> Callable[..., Ended]:
     assert shutil.which("unshare"), "install util-linux: the runner's tests make namespaces with unshare"
     assert os.geteuid() == 0, "run the tests as root: they mount file systems in a namespace of their own"
 
-    def run(source: str, *, work_bytes: int = 1_048_576, python: str = "", further: str = "", **fields: Any) -> Ended:
+    def run(source: str, *, work_bytes: int = 1_048_576, python: str = "", **fields: Any) -> Ended:
+        further, path = fields.pop("further", ""), fields.pop("path", "/programs:/usr/local/bin:/usr/bin:/bin")
         Input(tmp_path / "input", source, {}, outputTransport="TerminationMessage", **fields)
         for name in ("root", "programs"):
             (tmp_path / name).mkdir()
@@ -86,7 +88,7 @@ def run_container(tmp_path: Path) -> Callable[..., Ended]:
             **{name: tmp_path / name for name in ("root", "input", "programs")},
         }
         quoted = {name: shlex.quote(str(path)) for name, path in places.items()}
-        setup = _SETUP.format(work_bytes=work_bytes, further=further, **quoted)
+        setup = _SETUP.format(work_bytes=work_bytes, further=further, path=path, **quoted)
         command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", setup]
         return Ended(subprocess.run(command, capture_output=True, timeout=30, check=False), log)
 
@@ -128,7 +130,7 @@ def test_daemons_out_of_the_group_do_not_outlive_the_script(run_container: Calla
 
 
 def test_a_full_disk_is_the_script_s_failure(run_container: Callable[..., Ended]) -> None:
-    ended = run_container("head -c 2000000 /dev/zero > fill; echo '{\"a\": 1}' > $2 || exit 4")
+    ended = run_container("head -c 2000000 /dev/zero > ${2%/*}/fill; echo '{\"a\": 1}' > $2 || exit 4")
     assert ended.exit_code == 4
     assert (ended.result["status"], ended.result["reason"], ended.result["exitCode"]) == ("FAILED", "ScriptFailed", 4)
     assert "No space left on device" in ended.result["message"]
@@ -173,10 +175,31 @@ def test_an_image_whose_env_can_t_block_signals(run_container: Callable[..., End
     assert (ended.stdout, ended.stderr, ended.exit_code) == ("1\n", "", 0)
 
 
+def test_a_path_that_has_nothing(run_container: Callable[..., Ended]) -> None:
+    """As a Secret in envFrom may set it."""
+    ended = run_container("#!/bin/sh\necho $PATH", path="/nowhere")
+    assert (ended.stdout, ended.stderr, ended.exit_code) == ("/nowhere\n", "", 0)
+
+
+def test_a_path_without_the_handlers_program_is_named(run_container: Callable[..., Ended]) -> None:
+    ended = run_container("print(1)", handler="python", path="/nowhere")
+    assert ended.exit_code == 127
+    assert "'python3' is not in the image: none of PATH=/nowhere has it" in ended.result["message"]
+
+
+def test_the_image_names_its_python(run_container: Callable[..., Ended]) -> None:
+    bad = "printf '#!/bin/sh\\nexit 9\\n' > programs/python3; chmod 0755 programs/python3\n"
+    named = "mount -t tmpfs none etc; mkdir etc/scriptrun; ln -s /usr/bin/python3 etc/scriptrun/python3\n"
+    ended = run_container("echo ran", further=bad + named)
+    assert (ended.stdout, ended.stderr, ended.exit_code) == ("ran\n", "", 0)
+
+
 def test_the_image_says_that_its_env_can() -> None:
     launcher, dockerfile = ((RUNNER_IMAGE / name).read_text() for name in ("bin/runner", "Dockerfile"))
     assert "[ -e /etc/scriptrun/env-blocks-signals ]" in launcher
     assert "touch /etc/scriptrun/env-blocks-signals" in dockerfile
+    assert "python=/etc/scriptrun/python3\n" in launcher
+    assert 'ln -s "$(command -v python3)" /etc/scriptrun/python3' in dockerfile
 
 
 def test_the_runner_is_written_for_python_3_9() -> None:

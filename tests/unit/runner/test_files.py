@@ -144,7 +144,7 @@ def test_output_in_another_encoding(run_script: RunScript) -> None:
         ("mkdir $2", "is a folder"),
         ("mknod $2 c 1 5 2> /dev/null || ln -s /dev/zero $2", "is a "),
         ("python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' $2", "can't be read"),
-        ("echo '{}' > $2; rm -r .scriptrun; echo > .scriptrun", "can't be read: Not a directory"),
+        ("echo '{}' > $2; rm -r ../run; echo > ../run", "can't be read: Not a directory"),
     ],
 )
 def test_no_plain_file_in_place_of_the_output(run_script: RunScript, command: str, message: str) -> None:

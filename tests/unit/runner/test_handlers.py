@@ -15,19 +15,36 @@ from unit.runner.harness import Execution, Input, RunScript
 def test_python_names_the_file_in_its_traceback(run_script: RunScript) -> None:
     done = run_script("x = 1\nif x\n", handler="python", fileName="report.py")
     assert (done.result.reason, done.result.exit_code) == ("ScriptFailed", 1)
-    assert '.scriptrun/report.py", line 2' in done.result.message
+    assert '/run/script/report.py", line 2' in done.result.message
     assert "SyntaxError" in done.result.message
 
 
 def test_python_runs_apart_from_the_working_folder(run_script: RunScript) -> None:
-    script = "import os\nassert os.listdir('.') == ['.scriptrun'], os.listdir('.')\nprint(os.getcwd())"
+    script = "import os\nassert os.listdir('.') == [], os.listdir('.')\nprint(os.getcwd())"
     done = run_script(script, handler="python")
     assert done.result.message == ""
     assert done.shown[1].decode().strip() == done.paths.work
 
 
+@pytest.mark.parametrize("name", ["json.py", "types.py", "sys.py"])
+@pytest.mark.parametrize("handler", ["python", "exec"])
+def test_a_script_named_like_a_module_of_python_does_not_take_its_place(
+    run_script: RunScript, name: str, handler: str
+) -> None:
+    script = "#!/usr/bin/env python3\nimport enum, json, types, sys\nprint(__file__, json.dumps(sys.argv[1:] and 1))"
+    done = run_script(script, handler=handler, fileName=name)
+    assert done.result.message == ""
+    assert done.shown[1].decode().endswith(f"/run/named/{name} 1\n")
+
+
+def test_a_script_may_wipe_its_working_folder(run_script: RunScript) -> None:
+    script = "touch a .b; find . -mindepth 1 -delete; find . -mindepth 1; echo '{\"a\": 1}' > \"$2\""
+    done = run_script(script)
+    assert (done.result.status, done.output(), done.shown[1]) == ("COMPLETED", {"a": 1}, b"")
+
+
 def test_shell_without_a_first_line_is_bash(run_script: RunScript) -> None:
-    assert run_script('[[ abc == a* ]] && echo "$0"').shown[1].endswith(b".scriptrun/hello\n")
+    assert run_script('[[ abc == a* ]] && echo "$0"').shown[1].endswith(b"/run/script/hello\n")
 
 
 def test_shell_without_bash_is_sh(run_script: RunScript, tmp_path: Path) -> None:
@@ -50,7 +67,7 @@ def test_node_modules_by_their_ending(run_script: RunScript) -> None:
     )
     done = run_script(script, handler="node", fileName="module.mjs")
     assert done.result.message == ""
-    assert done.output()["a"].endswith(".scriptrun/module.mjs")
+    assert done.output()["a"].endswith("/run/script/module.mjs")
 
 
 def test_exec_of_a_source_with_a_first_line(run_script: RunScript) -> None:
@@ -83,7 +100,7 @@ def test_a_program_whose_loader_is_not_in_the_image(run_script: RunScript) -> No
 
 def test_exec_of_a_command_with_the_script_in_it(run_script: RunScript) -> None:
     done = run_script("print(__file__)", handler="exec", command=["python3", "-B", "{script}"], fileName="a.txt")
-    assert done.shown[1].endswith(b".scriptrun/a.txt\n")
+    assert done.shown[1].endswith(b"/run/script/a.txt\n")
 
 
 def test_exec_of_a_command_of_the_image(run_script: RunScript) -> None:
@@ -137,9 +154,8 @@ def test_starting_is_the_same_when_the_process_is_in_the_working_folder(
     assert words[2] == str(tmp_path / "work")
 
 
-def test_a_working_folder_that_can_not_be_written(run_script: RunScript, tmp_path: Path) -> None:
-    (tmp_path / "work").mkdir()
-    (tmp_path / "work" / ".scriptrun").write_text("in the way")
+def test_a_folder_that_can_not_be_written(run_script: RunScript, tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("in the way")
     done = run_script("true")
     assert (done.result.reason, done.result.exit_code) == ("ScriptFailed", 126)
     assert "the script could not be laid out" in done.result.message

@@ -234,8 +234,18 @@ def test_environment(run_script: RunScript, tmp_path: Path) -> None:
         "SCRIPTRUN_NAMESPACE": "team",
         "SCRIPTRUN_ATTEMPT": "4",
         "SCRIPTRUN_VARIABLES": str(tmp_path / "input" / "variables.json"),
-        "SCRIPTRUN_OUTPUT": str(tmp_path / "work" / ".scriptrun" / "output.json"),
+        "SCRIPTRUN_OUTPUT": str(tmp_path / "run" / "output.json"),
     }
+
+
+def test_what_the_script_sets_for_itself_alone(run_script: RunScript) -> None:
+    """PATH in the image's words, and programs of its handler that only the image's own PATH has."""
+    path = os.environ["PATH"]
+    own = {"SCRIPTRUN_ENV_PATH": "/opt/tools/bin:$(PATH)", "SCRIPTRUN_ENV_LD_LIBRARY_PATH": "/opt/lib:$(OTHER)"}
+    done = run_script("echo $PATH; echo $LD_LIBRARY_PATH; env | grep -c SCRIPTRUN_ENV", environ={"PATH": path, **own})
+    assert done.shown[1].decode().splitlines() == [f"/opt/tools/bin:{path}", "/opt/lib:$(OTHER)", "0"]
+    done = run_script("echo $PATH", environ={"PATH": path, "SCRIPTRUN_ENV_PATH": "/opt/tools/bin"})
+    assert done.shown[1] == b"/opt/tools/bin\n"
 
 
 @pytest.mark.parametrize("uid", [0, 65532])
