@@ -80,8 +80,8 @@ def _nodes(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 def _describe_type(field: Mapping[str, Any]) -> str:
     """Say what a field holds and within which bounds."""
     name = str(field.get("type", "any"))
-    if field.get("x-kubernetes-int-or-string"):
-        name = "integer or string"
+    if "pattern" in field and "type" not in field:
+        return "number or string"
     if isinstance(field.get("additionalProperties"), Mapping):
         name = f"map of {_describe_type(field['additionalProperties'])}"
     if isinstance(field.get("items"), Mapping):

@@ -69,7 +69,8 @@ json.dump({
     "capabilities": status["CapEff"],
     "noNewPrivileges": status["NoNewPrivs"],
     "seccomp": status["Seccomp"],
-    "writable": [path for path in ("/", "/etc", "/opt/scriptrun", "/scriptrun/input", "/scriptrun/work", "/scriptrun/run", "/tmp")
+    "writable": [path for path in ("/", "/etc", "/opt/scriptrun", "/scriptrun", "/scriptrun/input", "/scriptrun/work",
+                                   "/scriptrun/run", "/tmp")
                  if can_write(path)],
     "folder": os.getcwd(),
     "home": os.environ["HOME"],

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import yaml
-
 from scriptrun.cli.render import EVERY, Overrides, ScriptFile, is_script
+from scriptrun.cli.settings_yaml import read_yaml
 from scriptrun.errors import UsageError
 
 __all__ = ["SETTINGS_FILE", "read_folder", "read_overrides"]
@@ -23,14 +22,14 @@ def read_overrides(folder: Path) -> Overrides:
     if not path.is_file():
         return Overrides()
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        document = read_yaml(path.read_text(encoding="utf-8")) or {}
+    except (OSError, ValueError) as error:
         raise UsageError(f"{path} can't be read: {' '.join(str(error).split())}") from error
     if not isinstance(document, dict) or not all(isinstance(entry, dict | None) for entry in document.values()):
         raise UsageError(
             f"{path}: file names with fields of a Script's spec are wanted, such as hello.py: {{backoffLimit: 2}}"
         )
-    return Overrides({str(name): entry or {} for name, entry in document.items()})
+    return Overrides({name: entry or {} for name, entry in document.items()})
 
 
 def read_folder(folder: Path) -> tuple[list[ScriptFile], Overrides, list[str]]:

@@ -78,6 +78,8 @@ def decide_name(file_name: str, fields: Mapping[str, Any]) -> str:
 def build_spec(file: ScriptFile, fields: Mapping[str, Any], config_map: str) -> dict[str, Any]:
     """Build the spec of a file's Script: its source, pinned, its file's name as an alias, and the fields given.
 
+    Values are of the fields' types, so that the API server takes them: `allowSecretEnv: yes` is true.
+
     Raises:
         UsageError: the file can't be a script, or a field is wrong.
     """
@@ -102,7 +104,17 @@ def build_spec(file: ScriptFile, fields: Mapping[str, Any], config_map: str) -> 
     wrong_schema, _ = decide_readiness(model, source)
     if wrong_schema:
         raise UsageError(f"{file_name}: {wrong_schema.message}")
-    return spec
+    known = model.model_dump(by_alias=True, exclude_unset=True)
+    return {key: _type(value, known[key]) for key, value in spec.items()}
+
+
+def _type(given: Any, known: Any) -> Any:
+    """Take the model's value where the given one is a scalar."""
+    if isinstance(given, Mapping):
+        return {key: _type(value, known[key]) for key, value in given.items()}
+    if isinstance(given, list):
+        return [_type(*pair) for pair in zip(given, known, strict=True)]
+    return known
 
 
 def _build_aliases(file_name: str, fields: Mapping[str, Any]) -> Any:

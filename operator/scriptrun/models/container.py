@@ -2,13 +2,28 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, WithJsonSchema
+from pydantic import AllowInfNan, Field, StrictFloat, StrictInt, StrictStr, WithJsonSchema
 
 from scriptrun.models.base import Model, cel, object_name
 
 __all__ = ["EnvFromSource", "EnvVar", "LocalObjectReference", "ResourceRequirements", "Toleration"]
 
-Quantity = Annotated[str | int, WithJsonSchema({"x-kubernetes-int-or-string": True})]
+_NUMBER = r"([0-9]+(\.[0-9]*)?|\.[0-9]+)"
+Quantity = Annotated[
+    StrictStr | StrictInt | Annotated[StrictFloat, AllowInfNan(False)] | None,
+    WithJsonSchema(
+        {
+            # A structural schema has no type for both, and int-or-string refuses 0.5, which a Pod takes.
+            "x-kubernetes-preserve-unknown-fields": True,
+            "not": {"enum": [True, False, {}, []]},
+            "minimum": 0,
+            "maxItems": 0,
+            "maxProperties": 0,
+            "pattern": rf"^[+]?{_NUMBER}([KMGTPE]i|[numkMGTPE]|[eE][-+]?[0-9]+)?$",
+        }
+    ),
+]
+"""A quantity as a Pod has it (apimachinery's resource.Quantity): a number, or a text such as 500m or 64Mi."""
 
 
 class LocalObjectReference(Model):

@@ -14,7 +14,7 @@ CRDS = {crd["spec"]["names"]["kind"]: crd for crd in build_crds().values()}
 ALLOWED = {
     *("type", "description", "format", "enum", "pattern", "minimum", "maximum", "minLength", "maxLength", "minItems"),
     *("maxItems", "default", "required", "properties", "additionalProperties", "items", "x-kubernetes-validations"),
-    *("x-kubernetes-preserve-unknown-fields", "x-kubernetes-int-or-string", "x-kubernetes-list-type"),
+    *("x-kubernetes-preserve-unknown-fields", "x-kubernetes-list-type", "not"),
     *("x-kubernetes-list-map-keys", "x-kubernetes-map-type", "maxProperties"),
 }
 
@@ -35,6 +35,7 @@ def walk(schema: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any
             yield from walk(schema[name], f"{path}[]")
 
 
+QUANTITIES = {"Script.spec.resources.requests[]", "Script.spec.resources.limits[]"}
 NODES = [(f"{kind}{path}", node) for kind in CRDS for path, node in walk(schema_of(kind), "")]
 
 
@@ -46,8 +47,7 @@ def at(path: str) -> dict[str, Any]:
 def test_each_part_is_structural(path: str, node: dict[str, Any]) -> None:
     """KEP-1111: what the API server takes as `openAPIV3Schema`, and nothing that it would drop silently."""
     assert node.keys() <= ALLOWED
-    free = node.get("x-kubernetes-preserve-unknown-fields") or node.get("x-kubernetes-int-or-string")
-    assert "type" in node or free
+    assert "type" in node or node.get("x-kubernetes-preserve-unknown-fields")
     assert not ("properties" in node and "additionalProperties" in node)
     assert set(node.get("required", ())) <= node.get("properties", {}).keys()
     if node.get("x-kubernetes-list-type") == "map":
@@ -70,7 +70,8 @@ def test_what_is_in_a_free_object_is_not_listed_in_managed_fields() -> None:
     """The 60,000 variables of a run would be stored twice, and its status would find no room."""
     objects = {path: node for path, node in NODES if node.get("x-kubernetes-preserve-unknown-fields")}
     atomic = {path for path, node in objects.items() if node.get("x-kubernetes-map-type") == "atomic"}
-    assert objects.keys() - atomic == {"ScriptRun.status.output"}, "which may be any JSON, and is small"
+    small = {"ScriptRun.status.output", *QUANTITIES}  # any JSON, and a number or text
+    assert objects.keys() - atomic == small
 
 
 def test_objects_that_are_free_are_those_that_people_fill() -> None:
@@ -83,6 +84,7 @@ def test_objects_that_are_free_are_those_that_people_fill() -> None:
         "ScriptRun.spec.task.headers",
         "ScriptRun.spec.task.payload",
         "ScriptRun.status.output",
+        *QUANTITIES,
     }
 
 

@@ -34,7 +34,7 @@ EVERYTHING: dict[str, Any] = {
     "envFrom": [{"prefix": "P_", "configMapRef": {"name": "c"}}, {"secretRef": {"name": "s"}}],
     "allowSecretEnv": True,
     "config": {"pkg": {"a": 1}},
-    "resources": {"requests": {"cpu": "100m"}, "limits": {"memory": "64Mi", "cpu": 1}},
+    "resources": {"requests": {"cpu": "100m"}, "limits": {"memory": "64Mi", "cpu": 0.5}},
     "podMetadata": {"labels": {"team": "a"}, "annotations": {"example.org/cost": "17"}},
     "nodeSelector": {"disk": "ssd"},
     "tolerations": [{"key": "gpu", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 5}],

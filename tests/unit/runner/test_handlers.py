@@ -38,7 +38,7 @@ def test_a_script_named_like_a_module_of_python_does_not_take_its_place(
 
 
 def test_a_script_may_wipe_its_working_folder(run_script: RunScript) -> None:
-    script = "touch a .b; find . -mindepth 1 -delete; find . -mindepth 1; echo '{\"a\": 1}' > \"$2\""
+    script = 'touch a .b; find . -mindepth 1 -delete; find . -mindepth 1; echo \'{"a": 1}\' > "$2"'
     done = run_script(script)
     assert (done.result.status, done.output(), done.shown[1]) == ("COMPLETED", {"a": 1}, b"")
 

@@ -1,0 +1,81 @@
+"""The runner starts and concludes whatever its Script says, and resources are what a Pod takes."""
+
+from typing import Any
+
+import pytest
+
+from clusterlab.space import Space, build_script
+
+pytestmark = pytest.mark.cluster
+pytest_plugins = ["clusterlab.fixtures"]
+
+TOOLS = {"name": "PATH", "value": "/opt/tools/bin:$(PATH)"}
+OK = """echo '{"ok": true}' > "$2" """
+# name: (source, fields of the Script, output)
+CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+    "path": (
+        """printf '{"path": "%s", "tools": "%s"}' "$PATH" "$TOOLS" > "$2" """,
+        {"handler": "shell", "env": [TOOLS, {"name": "TOOLS", "value": "$(PATH)/x"}]},
+        {
+            "path": "/opt/tools/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "tools": "/opt/tools/bin:$(PATH)/x",
+        },
+    ),
+    "path-alone": (OK, {"handler": "shell", "env": [{"name": "PATH", "value": "/opt/tools/bin"}]}, {"ok": True}),
+    "libraries": (OK, {"handler": "shell", "env": [{"name": "LD_PRELOAD", "value": "/dev/null"}]}, {"ok": True}),
+    "wiped": (
+        'test -z "$(ls -A)" && touch .a b && find . -mindepth 1 -delete && ' + OK,
+        {"handler": "shell"},
+        {"ok": True},
+    ),
+    "numbers": (
+        OK,
+        {"handler": "shell", "resources": {"requests": {"cpu": 0.1}, "limits": {"cpu": 0.5, "memory": 67108864}}},
+        {"ok": True},
+    ),
+    "texts": (
+        OK,
+        {"handler": "shell", "resources": {"requests": {"cpu": "1e-1"}, "limits": {"cpu": ".5", "memory": "6.4e7"}}},
+        {"ok": True},
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def runs(shared: Space) -> Space:
+    """Every case, started."""
+    for name, (source, fields, _) in CASES.items():
+        shared.start(name, source, fields)
+    shared.create(shared.path("secrets"), {"metadata": {"name": "path"}, "stringData": {"PATH": "/opt/tools/bin"}})
+    secret = {"envFrom": [{"secretRef": {"name": "path"}}]}
+    shared.start("path-of-a-secret", "#!/bin/bash\n" + OK, {"handler": "shell", **secret})
+    config_map = {"json.py": "import enum, json, sys\njson.dump({'file': __file__}, open(sys.argv[2], 'w'))"}
+    shared.add_config_map("library", config_map)
+    shared.add_script("json.py", source={"configMap": {"name": "library", "key": "json.py"}})
+    shared.add_run("library", "json.py")
+    return shared
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_script_succeeds(runs: Space, name: str) -> None:
+    run = runs.end_of(name)
+    assert run.end == ("Succeeded", "Completed"), run
+    assert run.output == CASES[name][2]
+
+
+def test_a_path_that_a_secret_brings(runs: Space) -> None:
+    run = runs.end_of("path-of-a-secret")
+    assert run.end == ("Succeeded", "Completed"), run
+
+
+def test_a_script_named_like_a_module_of_python(runs: Space) -> None:
+    run = runs.end_of("library")
+    assert run.end == ("Succeeded", "Completed"), run
+    assert run.output == {"file": "/scriptrun/run/named/json.py"}
+
+
+@pytest.mark.parametrize("cpu", [True, {}, [], {"a": 1}, [1], -1, -0.5, "-1", "half", "", "1 Gi", "0x1"])
+def test_the_api_server_refuses_what_is_no_quantity(shared: Space, cpu: Any) -> None:
+    answer = shared.api.post(shared.script_path(), build_script("no-quantity", "1", resources={"limits": {"cpu": cpu}}))
+    assert answer.status == 422, answer
+    assert "spec.resources.limits.cpu" in str(answer)
