@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Sequence
+
 __all__ = ["Paths"]
 
 
@@ -57,8 +61,8 @@ class Paths:
         """Where the script lies, and where Python looks for modules first."""
         return os.path.join(self.own, "script")
 
-    def put_script(self, file_name: str) -> str | None:
-        """Make the runner's folder with an executable copy of the source in it.
+    def put_script(self, file_name: str, neighbours: Sequence[str] = ()) -> str | None:
+        """Make the runner's folder with an executable copy of the source in it, and of what belongs beside it.
 
         Returns:
             A path that ends in `file_name`; None when the input holds no source.
@@ -68,15 +72,14 @@ class Paths:
         """
         os.makedirs(self.script_folder, mode=0o700, exist_ok=True)
         _remove(self.output)
+        for number, name in enumerate(neighbours):
+            _copy(os.path.join(self.input, f"neighbour.{number}"), os.path.join(self.script_folder, name))
         hidden = _is_library_module(file_name)
         target = os.path.join(self.script_folder, "script~" if hidden else file_name)
-        _remove(target)
         try:
-            source = open(self.source, "rb")
+            _copy(self.source, target)
         except FileNotFoundError:
             return None
-        with source, open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o500), "wb") as copy:
-            copy.write(source.read())
         return self._link(file_name, target) if hidden else target
 
     def _link(self, file_name: str, target: str) -> str:
@@ -87,6 +90,13 @@ class Paths:
         _remove(link)
         os.symlink(target, link)
         return link
+
+
+def _copy(path: str, target: str) -> None:
+    _remove(target)
+    with open(path, "rb") as source:
+        with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o500), "wb") as copy:
+            copy.write(source.read())
 
 
 def _is_library_module(file_name: str) -> bool:

@@ -40,6 +40,7 @@ class RunSpec:
         uid: of the run.
         script: name of the Script.
         file_name: the name the source gets in the script's folder.
+        neighbours: names that the input's files `neighbour.0`, `neighbour.1`… get there.
         handler: python, shell, node or exec.
         command: for `exec`: argv, with `{script}` for the source's path; empty: the source itself.
         contract: files, stdio, stream or package.
@@ -59,6 +60,7 @@ class RunSpec:
         "handler",
         "name",
         "namespace",
+        "neighbours",
         "output_limit_bytes",
         "output_transport",
         "script",
@@ -79,6 +81,7 @@ class RunSpec:
         self.uid = str(document.get("uid") or "")
         self.script = str(document.get("script") or "")
         self.file_name = _check_file_name(str(document.get("fileName") or "script"))
+        self.neighbours = [_check_file_name(str(name)) for name in document.get("neighbours") or ()]
         self.handler = _choose(document, "handler", _HANDLERS)
         self.command = [str(word) for word in document.get("command") or ()]
         self.contract = _choose(document, "contract", _CONTRACTS)

@@ -1,5 +1,6 @@
 """The runner starts and concludes whatever its Script says, and resources are what a Pod takes."""
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -53,7 +54,30 @@ def runs(shared: Space) -> Space:
     shared.add_config_map("library", config_map)
     shared.add_script("json.py", source={"configMap": {"name": "library", "key": "json.py"}})
     shared.add_run("library", "json.py")
+    files = {
+        "helper.py": "def greet(name):\n    return f'Hello {name}'",
+        "main.py": "import json, sys\nfrom helper import greet\njson.dump({'a': greet('Ada')}, open(sys.argv[2], 'w'))",
+    }
+    shared.add_config_map("folder", files)
+    source = {"configMap": {"name": "folder", "key": "main.py"}}
+    shared.add_script("main.py", source=source)
+    shared.add_run("beside", "main.py")
+    digest = hashlib.sha256(files["main.py"].encode()).hexdigest()
+    shared.add_script("pinned.py", source={"configMap": {**source["configMap"], "sha256": digest}})
+    shared.add_run("beside-pinned", "pinned.py")
     return shared
+
+
+def test_files_of_one_config_map_import_each_other(runs: Space) -> None:
+    run = runs.end_of("beside")
+    assert run.end == ("Succeeded", "Completed"), run
+    assert run.output == {"a": "Hello Ada"}
+
+
+def test_a_pinned_script_gets_nothing_that_is_not(runs: Space) -> None:
+    run = runs.end_of("beside-pinned")
+    assert run.end == ("Failed", "ScriptFailed"), run
+    assert "No module named 'helper'" in run.message
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -23,7 +23,7 @@ from scriptrun.models.base import API_VERSION
 from scriptrun.models.facts import OutputFacts, PodFacts, RunFacts
 from scriptrun.models.reasons import Reason
 from scriptrun.models.script import ScriptSpec
-from scriptrun.policies.acceptance import check_config, check_input_size, check_variables
+from scriptrun.policies.acceptance import Inputs, check_config, check_input_size, check_variables
 from scriptrun.policies.attempts import Attempt, judge_attempt, parse_result
 from scriptrun.policies.outcome import check_output
 from scriptrun.policies.verdict import Verdict
@@ -77,7 +77,7 @@ def execute_locally(request: LocalRun, sink: Sink) -> tuple[dict[str, Any], str 
         script=decide_name(request.file.name, overrides),
         spec={"scriptRef": {"name": decide_name(request.file.name, overrides)}, "variables": request.variables},
     )
-    config_map = build_input(run, spec, source, request.variables)
+    config_map = build_input(run, spec, Inputs(source, request.variables))
     verdict = check_config(spec) or check_variables(request.variables, spec) or check_input_size(config_map)
     if verdict:
         return _build_object(run, build_end(run, verdict, [], None, "", datetime.now(UTC))["status"]), None

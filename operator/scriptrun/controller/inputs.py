@@ -14,6 +14,7 @@ from scriptrun.models.reasons import Reason
 from scriptrun.models.script import ScriptSpec
 from scriptrun.policies.acceptance import Inputs, Missing, check_digest, measure_stored, merge_variables
 from scriptrun.policies.documents import parse_document
+from scriptrun.policies.neighbours import choose_neighbours
 from scriptrun.policies.verdict import Verdict
 
 __all__ = ["observe_inputs", "observe_source", "observe_whole"]
@@ -56,11 +57,19 @@ async def observe_source(
         script: its spec.
         run: whose source to read, of a ``fromRun`` Script.
     """
+    found = await _observe_files(client, namespace, script, run)
+    return found.source if isinstance(found, Inputs) else found
+
+
+async def _observe_files(
+    client: Client, namespace: str, script: ScriptSpec, run: RunFacts | None
+) -> Inputs | Missing | None:
+    """Read a Script's source, and what lies beside it in its ConfigMap."""
     source = script.source
     if source is None:
         return None
     if source.inline is not None:
-        return source.inline.encode()
+        return Inputs(source.inline.encode())
     if source.config_map is not None:
         name, key = source.config_map.name, source.config_map.key
     elif run is not None and run.spec.get("source"):
@@ -68,7 +77,22 @@ async def observe_source(
     else:
         return None
     config_map = await _get(client, namespace, name)
-    return config_map if isinstance(config_map, Missing) else _read_key(config_map, name, key)
+    if isinstance(config_map, Missing):
+        return config_map
+    content = _read_key(config_map, name, key)
+    # A pin promises that no other code is executed than what was reviewed.
+    if isinstance(content, Missing) or run is None or (source.config_map and source.config_map.sha256):
+        return content if isinstance(content, Missing) else Inputs(content)
+    return Inputs(content, neighbours=_read_neighbours(config_map, key, content))
+
+
+def _read_neighbours(config_map: dict[str, Any], key: str, source: bytes) -> dict[str, bytes]:
+    text, binary = config_map.get("data") or {}, config_map.get("binaryData") or {}
+
+    def read(name: str) -> bytes:
+        return str(text[name]).encode() if name in text else base64.b64decode(binary[name])
+
+    return choose_neighbours(key, source, {*text, *binary}, read)
 
 
 async def _observe_variables(
@@ -97,12 +121,14 @@ async def _observe_variables(
 async def observe_inputs(client: Client, run: RunFacts, script: ScriptSpec) -> Inputs | Missing | Verdict:
     """Read source and variables of a run, and check the source against its pin."""
     namespace = run.key[0]
-    source, *parts = await asyncio.gather(
-        observe_source(client, namespace, script, run),
+    found, *parts = await asyncio.gather(
+        _observe_files(client, namespace, script, run),
         *(_observe_variables(client, namespace, item) for item in run.spec.get("variablesFrom") or ()),
     )
-    if isinstance(source, Missing):
-        return source
+    if isinstance(found, Missing):
+        return found
+    files = found if isinstance(found, Inputs) else Inputs(None)
+    source = files.source
     if source is not None and script.source and script.source.config_map:
         if wrong := check_digest(source, script.source.config_map.sha256):
             return wrong
@@ -110,4 +136,4 @@ async def observe_inputs(client: Client, run: RunFacts, script: ScriptSpec) -> I
         if isinstance(part, (Missing, Verdict)):
             return part
     variables = merge_variables([part for part in parts if isinstance(part, dict)], run.spec.get("variables") or {})
-    return Inputs(source, variables)
+    return replace(files, variables=variables)

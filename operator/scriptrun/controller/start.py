@@ -116,7 +116,7 @@ class Starter:
             return decide_missing_source(run, inputs, script.spec.start_deadline_seconds, now)
         if isinstance(inputs, Verdict):
             return inputs
-        config_map = build_input(whole, script.spec, inputs.source, inputs.variables)
+        config_map = build_input(whole, script.spec, inputs)
         text = config_map["data"]["variables.json"]
         if wrong := await self._checks.check_variables(run.key[0], inputs.variables, script.spec, text):
             return wrong

@@ -9,6 +9,7 @@ from scriptrun.desired.names import input_name, run_labels
 from scriptrun.models.base import API_VERSION
 from scriptrun.models.facts import RunFacts
 from scriptrun.models.script import Handler, ScriptSpec
+from scriptrun.policies.acceptance import Inputs
 
 __all__ = [
     "GRACE_PERIOD_SECONDS",
@@ -86,19 +87,18 @@ def _build_task(run: RunFacts, variables: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def build_input(run: RunFacts, script: ScriptSpec, source: bytes | None, variables: dict[str, Any]) -> dict[str, Any]:
+def build_input(run: RunFacts, script: ScriptSpec, inputs: Inputs) -> dict[str, Any]:
     """Build the input ConfigMap.
 
     Args:
         run: the run.
         script: its Script's spec.
-        source: bytes of the script; None for a program that is in the image.
-        variables: merged variables.
+        inputs: what it executes.
     """
     namespace, name = run.key
     file_name = decide_file_name(run, script)
     task = run.spec.get("task") or {}
-    document = _build_task(run, variables)
+    document = _build_task(run, inputs.variables)
     about = {
         "schema": 1,
         "namespace": namespace,
@@ -106,6 +106,7 @@ def build_input(run: RunFacts, script: ScriptSpec, source: bytes | None, variabl
         "uid": run.uid,
         "script": run.script,
         "fileName": file_name,
+        **({"neighbours": list(inputs.neighbours)} if inputs.neighbours else {}),
         "handler": decide_handler(file_name, script),
         "command": script.command,
         "contract": script.contract,
@@ -123,17 +124,20 @@ def build_input(run: RunFacts, script: ScriptSpec, source: bytes | None, variabl
     }
     data = {
         "run.json": dump_json(about),
-        "variables.json": dump_json(variables),
+        "variables.json": dump_json(inputs.variables),
         "config.json": dump_json(script.config),
         # It holds the variables once more, so only those get it who read it.
         **({"task.json": dump_json(document)} if script.contract == "stdio" else {}),
     }
     binary: dict[str, str] = {}
-    if source is not None:
+    files = {} if inputs.source is None else {"script": inputs.source}
+    # Keys may be as long as they like: there is no room for a prefix.
+    files |= {f"neighbour.{number}": content for number, content in enumerate(inputs.neighbours.values())}
+    for key, content in files.items():
         try:
-            data["script"] = source.decode()
+            data[key] = content.decode()
         except UnicodeDecodeError:
-            binary["script"] = base64.b64encode(source).decode()
+            binary[key] = base64.b64encode(content).decode()
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",

@@ -56,10 +56,11 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What a run executes: the script's bytes (None: a program in its image) and its variables."""
+    """What a run executes: the script's bytes (None: a program in its image), its variables, and files beside it."""
 
     source: bytes | None
     variables: dict[str, Any] = field(default_factory=dict)
+    neighbours: dict[str, bytes] = field(default_factory=dict)
 
 
 def decide_missing_script(run: RunFacts, grace_seconds: float, now: datetime) -> Verdict | Wait:
@@ -206,8 +207,8 @@ def check_input_size(config_map: dict[str, Any]) -> Verdict | None:
         return None
     return Verdict(
         Reason.INPUT_TOO_LARGE,
-        f"script and variables together are {size} bytes, at most {INPUT_LIMIT_BYTES} are allowed; "
-        "pass large data by reference",
+        f"script, the files beside it and variables together are {size} bytes, at most {INPUT_LIMIT_BYTES} are "
+        "allowed; pass large data by reference",
     )
 
 

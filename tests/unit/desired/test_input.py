@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from builders import run_facts, script_spec
 from scriptrun.desired.input import build_input, decide_file_name, decide_handler, hash_input
+from scriptrun.policies.acceptance import Inputs
 
 CONFIG_MAP = {"configMap": {"name": "scripts", "key": "hello.py"}}
 TASK = {"source": "zeebe", "id": "42", "type": "greet", "workflowId": "wf-7", "domain": "north", "headers": {"a": "b"}}
@@ -21,7 +22,16 @@ def build(
     run: dict[str, Any] | None = None,
     **script: Any,
 ) -> dict[str, Any]:
-    return build_input(run_facts(**(run or {})), script_spec(**script), content, variables or {})
+    return build_input(run_facts(**(run or {})), script_spec(**script), Inputs(content, variables or {}))
+
+
+def test_files_beside_the_script() -> None:
+    neighbours = {"b" * 253: b"text", "logo.png": b"\xff\x00"}
+    spec = script_spec(source=CONFIG_MAP)
+    config_map = build_input(run_facts(), spec, Inputs(b"print()", {}, neighbours))
+    assert read(config_map, "run.json")["neighbours"] == ["b" * 253, "logo.png"]
+    assert config_map["data"]["neighbour.0"] == "text"
+    assert base64.b64decode(config_map["binaryData"]["neighbour.1"]) == b"\xff\x00"
 
 
 def read(config_map: dict[str, Any], name: str) -> Any:

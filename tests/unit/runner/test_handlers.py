@@ -37,6 +37,21 @@ def test_a_script_named_like_a_module_of_python_does_not_take_its_place(
     assert done.shown[1].decode().endswith(f"/run/named/{name} 1\n")
 
 
+def test_files_beside_the_script(run_script: RunScript, tmp_path: Path) -> None:
+    (tmp_path / "input").mkdir()
+    for number, text in enumerate(("def greet(name): return f'Hello {name}'", "greeting")):
+        (tmp_path / "input" / f"neighbour.{number}").write_text(text)
+    script = (
+        "import os\nfrom helper import greet\n"
+        "print(greet('Ada'), open(os.path.join(os.path.dirname(__file__), 'a.txt')).read(), os.listdir())"
+    )
+    fields = {"handler": "python", "fileName": "main.py", "neighbours": ["helper.py", "a.txt"]}
+    done = run_script(script, **fields)
+    assert (done.result.message, done.shown[1]) == ("", b"Hello Ada greeting []\n")
+    done = run_script("import helper, calendar, json\nprint(helper.greet('Eve'))", **{**fields, "fileName": "json.py"})
+    assert (done.result.message, done.shown[1]) == ("", b"Hello Eve\n")
+
+
 def test_a_script_may_wipe_its_working_folder(run_script: RunScript) -> None:
     script = 'touch a .b; find . -mindepth 1 -delete; find . -mindepth 1; echo \'{"a": 1}\' > "$2"'
     done = run_script(script)
