@@ -10,11 +10,10 @@ from scriptrun.desired.names import (
     RUNNER_ACCOUNT,
     SNAPSHOT_ANNOTATION,
     STOP_ANNOTATION,
-    TOKEN_VOLUME,
-    input_name,
     run_labels,
 )
 from scriptrun.desired.status import build_attempt
+from scriptrun.desired.volumes import build_volumes
 from scriptrun.models.facts import RunFacts
 from scriptrun.models.script import ScriptSpec
 from scriptrun.policies.attempts import Attempt
@@ -25,35 +24,10 @@ __all__ = ["build_job", "build_stop"]
 
 _NOTED_ATTEMPTS = 100  # disruptions are not limited, an object's annotations are (256 KiB)
 _DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"  # for `kubectl logs`, whatever others add to the pod
-_TOKEN_SECONDS = 3607  # 3607 and not 3600: the kubelet's own value, renewed at 80 %
-
-
-def _build_volumes(run: RunFacts, script: ScriptSpec) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Build volumes and their mounts. All are ready in one kubelet poll, however many there are."""
-    volumes: list[dict[str, Any]] = [
-        {"name": "input", "configMap": {"name": input_name(run.key[1]), "defaultMode": 0o444}},
-        {"name": "work", "emptyDir": {}},
-        {"name": "run", "emptyDir": {}},
-        {"name": "tmp", "emptyDir": {}},
-    ]
-    mounts: list[dict[str, Any]] = [
-        {"name": "input", "mountPath": "/scriptrun/input", "readOnly": True},
-        {"name": "work", "mountPath": "/scriptrun/work"},
-        {"name": "run", "mountPath": "/scriptrun/run"},  # the runner's own: the working folder is the script's
-        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a mount of the pod's own
-    ]
-    if script.output.transport == "ConfigMap":
-        sources = [
-            {"serviceAccountToken": {"path": "token", "expirationSeconds": _TOKEN_SECONDS}},
-            {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
-        ]
-        volumes.append({"name": TOKEN_VOLUME, "projected": {"sources": sources, "defaultMode": 0o444}})
-        mounts.append({"name": TOKEN_VOLUME, "mountPath": "/scriptrun/token", "readOnly": True})
-    return volumes, mounts
 
 
 def _build_pod_spec(run: RunFacts, script: ScriptSpec, input_sha256: str, settings: Settings) -> dict[str, Any]:
-    volumes, mounts = _build_volumes(run, script)
+    volumes = build_volumes(run.key[1], script)
     resources = script.resources.model_dump(by_alias=True, exclude_none=True)
     container = {
         "name": CONTAINER,
@@ -62,7 +36,7 @@ def _build_pod_spec(run: RunFacts, script: ScriptSpec, input_sha256: str, settin
         "command": ["/opt/scriptrun/bin/runner"],
         **build_environment(run, script, input_sha256),
         **({"resources": resources} if resources else {}),
-        "volumeMounts": mounts,
+        "volumeMounts": volumes.mounts,
         "terminationMessagePolicy": "FallbackToLogsOnError",  # what the runtime says when it can't execute the runner
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -81,9 +55,10 @@ def _build_pod_spec(run: RunFacts, script: ScriptSpec, input_sha256: str, settin
             "runAsUser": 65532,
             "runAsGroup": 65532,
             "seccompProfile": {"type": "RuntimeDefault"},
+            **volumes.security,
         },
         "containers": [container],
-        "volumes": volumes,
+        "volumes": volumes.volumes,
     }
     if script.node_selector:
         spec["nodeSelector"] = script.node_selector

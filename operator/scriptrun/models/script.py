@@ -13,6 +13,7 @@ from scriptrun.models.container import (
     Toleration,
 )
 from scriptrun.models.podmetadata import PodMetadata
+from scriptrun.models.volume import Volume, VolumeMount
 
 __all__ = ["ConfigMapSource", "Contract", "Handler", "Output", "Script", "ScriptSource", "ScriptSpec", "ScriptStatus"]
 
@@ -107,6 +108,10 @@ class ScriptSpec(Model):
                 "message": "serviceAccountName needs output.transport TerminationMessage: "
                 "only the runner's own account may write output ConfigMaps",
             },
+            {
+                "rule": "self.volumeMounts.all(mount, self.volumes.exists(volume, volume.name == mount.name))",
+                "message": "each of volumeMounts names one of volumes",
+            },
         )
     }
 
@@ -198,6 +203,18 @@ class ScriptSpec(Model):
     )
     resources: ResourceRequirements = Field(
         default_factory=ResourceRequirements, description="CPU and memory of the pod. Default: none."
+    )
+    volumes: list[Volume] = Field(
+        default=[],
+        max_length=32,
+        description="Volumes of the pod, as in a Pod: files, caches, room in memory. Default: none.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+    volume_mounts: list[VolumeMount] = Field(
+        default=[],
+        max_length=32,
+        description="Where the volumes are mounted in the script's container. Default: nowhere.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["mountPath"]},
     )
     pod_metadata: PodMetadata = Field(
         default_factory=PodMetadata,

@@ -102,6 +102,27 @@ class TestRestricted:
         }
 
 
+class TestVolumes:
+    VOLUMES = ({"name": "memory", "emptyDir": {"medium": "Memory", "sizeLimit": 0.5}},)
+
+    def test_the_scripts_own_come_after_the_runners(self) -> None:
+        mount = {"name": "memory", "mountPath": "/dev/shm"}
+        job = build(volumes=[*self.VOLUMES], volumeMounts=[mount])
+        assert pod_of(job)["volumes"][-1] == self.VOLUMES[0]
+        assert container_of(job)["volumeMounts"][-1] == mount
+        assert pod_of(job)["volumes"][:-1] == pod_of(build())["volumes"]
+
+    def test_they_can_be_written_by_the_script(self) -> None:
+        added = {"fsGroup": 65532, "fsGroupChangePolicy": "OnRootMismatch"}
+        assert pod_of(build(volumes=[*self.VOLUMES]))["securityContext"] == {**CONTEXT["pod"], **added}
+
+    def test_one_at_tmp_takes_the_runners_place(self) -> None:
+        job = build(volumes=[*self.VOLUMES], volumeMounts=[{"name": "memory", "mountPath": "/tmp"}])
+        mounts = [mount["name"] for mount in container_of(job)["volumeMounts"] if mount["mountPath"] == "/tmp"]
+        assert mounts == ["memory"]
+        assert "tmp" not in {volume["name"] for volume in pod_of(job)["volumes"]}
+
+
 class TestToken:
     def test_with_a_config_map_output_there_is_a_short_one_for_this_pod(self) -> None:
         pod = pod_of(build())

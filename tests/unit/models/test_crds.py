@@ -35,8 +35,10 @@ def walk(schema: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any
             yield from walk(schema[name], f"{path}[]")
 
 
-QUANTITIES = {"Script.spec.resources.requests[]", "Script.spec.resources.limits[]"}
 NODES = [(f"{kind}{path}", node) for kind in CRDS for path, node in walk(schema_of(kind), "")]
+
+
+QUANTITIES = {path for path, node in NODES if "pattern" in node and "type" not in node}
 
 
 def at(path: str) -> dict[str, Any]:
@@ -80,6 +82,7 @@ def test_objects_that_are_free_are_those_that_people_fill() -> None:
         "Script.spec.variablesSchema",
         "Script.spec.outputSchema",
         "Script.spec.config",
+        "Script.spec.volumes[].ephemeral.volumeClaimTemplate",
         "ScriptRun.spec.variables",
         "ScriptRun.spec.task.headers",
         "ScriptRun.spec.task.payload",
