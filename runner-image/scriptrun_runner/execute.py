@@ -163,6 +163,11 @@ def _finish(child: Child, contract: Contract, sink: Sink, stop: Stop, started_at
         _show(conclusion.log, sink, log)
     if ending.cause:
         conclusion.fail(ending.cause, _explain_cause(ending.cause, contract.spec, ending.describe()))
+    if conclusion.reason == "ScriptFailed" and ending.exit_code:
+        from scriptrun_runner.line_ends import describe_line_ends
+
+        if said := describe_line_ends(contract.spec, contract.paths.source):
+            conclusion.message = f"{conclusion.message}; {said}"
     if conclusion.status in FAILURES:
         conclusion.message = build_message(conclusion.message, stderr.text())
     return Result(conclusion, ending.exit_code, started_at, log.labelled_text())

@@ -16,6 +16,7 @@ __all__ = ["CANNOT_EXECUTE", "NOT_FOUND", "StartError", "build_command"]
 CANNOT_EXECUTE = 126
 NOT_FOUND = 127
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 class StartError(Exception):
@@ -48,19 +49,26 @@ def build_command(spec: RunSpec, script: str | None, search_path: str) -> list[s
         return [_find(program, search_path), *words]
     if script is None:
         raise _no_source(spec)
+    start = _read_start(script)
+    if start.startswith(_UTF_16):
+        raise StartError(CANNOT_EXECUTE, f"{script} is UTF-16, by its byte order mark: save it as UTF-8 without one")
     if spec.handler == "python":
         return [_find("python3", search_path), script]
     if spec.handler == "node":
+        if start.startswith(_BYTE_ORDER_MARK + b"#!"):  # to Node.js a first line only where it is the first
+            raise _byte_order_mark(script)
         return [_find("node", search_path), script]
-    start = _read_start(script)
     if start.startswith(_BYTE_ORDER_MARK):
-        said = f"{script} begins with a byte order mark: save it as UTF-8 without one"
-        raise StartError(CANNOT_EXECUTE, said)
+        raise _byte_order_mark(script)
     if spec.handler == "shell" and not start.startswith(b"#!"):
         _check_line_end(script, start)
         return [_find("bash", search_path, "sh"), script]
     # A first line like `#!/bin/bash -eu` decides more than which shell it is: the kernel reads it best.
     return [_check_executable(script)]
+
+
+def _byte_order_mark(script: str) -> StartError:
+    return StartError(CANNOT_EXECUTE, f"{script} begins with a byte order mark: save it as UTF-8 without one")
 
 
 def _no_source(spec: RunSpec) -> StartError:

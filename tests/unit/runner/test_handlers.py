@@ -190,8 +190,43 @@ def test_windows_line_ends_without_a_first_line_are_named(run_script: RunScript,
     assert result.message.endswith("has Windows line endings: save it with LF, not CR LF")
 
 
-@pytest.mark.parametrize("handler", ["shell", "exec"])
-def test_a_byte_order_mark_before_a_shell_script_is_named(run_script: RunScript, handler: str) -> None:
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"contract": "stream"}, {"handler": "exec"}, {"handler": "exec", "command": ["/bin/bash", "{script}"]}],
+)
+def test_windows_line_ends_behind_a_first_line_are_named(run_script: RunScript, fields: dict[str, object]) -> None:
+    result = run_script("#!/bin/bash\nif true; then\r\n  echo ok\r\nfi\r\n", **fields).result
+    assert result.reason == "ScriptFailed"
+    assert "; line 2 of the script ends with CR LF, as in Windows" in result.message
+    assert "syntax error" in result.message
+
+
+@pytest.mark.parametrize(
+    ("source", "fields"),
+    [
+        ("exit 3", {}),
+        ("import sys\r\nsys.exit(3)\r\n", {"handler": "python"}),
+        ("#!/usr/bin/env python3\nimport sys\r\nsys.exit(3)\r\n", {"handler": "exec"}),
+        (None, {"handler": "exec", "command": ["/bin/false"]}),
+    ],
+)
+def test_others_say_nothing_of_line_ends(run_script: RunScript, source: str | None, fields: dict[str, object]) -> None:
+    result = run_script(source, **fields).result
+    assert result.reason == "ScriptFailed"
+    assert result.message.startswith("exit code")
+    assert "CR LF" not in result.message
+
+
+@pytest.mark.parametrize("handler", ["shell", "exec", "python", "node"])
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_is_named(run_script: RunScript, handler: str, encoding: str) -> None:
+    result = run_script("\ufeffprint(1)\n".encode(encoding), handler=handler).result
+    assert (result.reason, result.exit_code) == ("ScriptFailed", 126)
+    assert result.message.endswith("is UTF-16, by its byte order mark: save it as UTF-8 without one")
+
+
+@pytest.mark.parametrize("handler", ["shell", "exec", "node"])
+def test_a_byte_order_mark_before_a_first_line_is_named(run_script: RunScript, handler: str) -> None:
     result = run_script("\ufeff#!/bin/sh\ntrue\n", handler=handler).result
     assert (result.reason, result.exit_code) == ("ScriptFailed", 126)
     assert result.message.endswith("begins with a byte order mark: save it as UTF-8 without one")
