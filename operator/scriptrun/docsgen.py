@@ -24,7 +24,7 @@ from scriptrun.crdgen import build_crds
 from scriptrun.history.settings import HistorySettings
 from scriptrun.models.reasons import REASONS
 
-__all__ = ["REGIONS", "fill", "main"]
+__all__ = ["AS_IN_A_POD", "REGIONS", "fill", "main"]
 
 _REGION = re.compile(r"(?P<begin><!-- generated: (?P<name>[a-z-]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL)
 _BOUNDS = (
@@ -34,6 +34,7 @@ _BOUNDS = (
     ("maxItems", "entries ≤"),
     ("maxProperties", "entries ≤"),
 )
+AS_IN_A_POD = ("affinity", "topologySpreadConstraints")  # long, and Kubernetes' own: `kubectl explain` has their parts
 _TEXT_TYPE = re.compile(r" <(list\[)?str\]?>")  # typer's note on arguments that are texts: goes without saying
 
 
@@ -57,7 +58,7 @@ def build_fields(plural: str, part: str) -> str:
         rules += [rule["message"] for rule in whole.get("x-kubernetes-validations", ())]
     if not rules:
         return text
-    listed = "\n".join(f"- {rule}" for rule in rules)
+    listed = "\n".join(f"- {rule}" for rule in dict.fromkeys(rules))
     return f"{text}\n\nThe API server refuses what breaks one of these rules, in these words:\n\n{listed}"
 
 
@@ -66,6 +67,8 @@ def _walk(schema: Mapping[str, Any], path: str, *, required: frozenset[str]) -> 
     for name, field in schema.get("properties", {}).items():
         here = f"{path}.{name}".lstrip(".")
         yield here, {**field, "x-required": name in required}
+        if name in AS_IN_A_POD:
+            continue
         inner = field.get("items", field)
         suffix = "[]" if "items" in field else ""
         yield from _walk(inner, f"{here}{suffix}", required=frozenset(inner.get("required", ())))

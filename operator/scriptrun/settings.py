@@ -9,7 +9,9 @@ from pydantic import AfterValidator, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from scriptrun import __version__
+from scriptrun.models.container import LocalObjectReference, Toleration
 from scriptrun.models.podmetadata import check_defaults
+from scriptrun.models.scheduling import Affinity, PriorityClassName, RuntimeClassName, TopologySpreadConstraint
 from scriptrun.policies.address_policy import AddressPolicy, Kind, split_allowed
 
 __all__ = ["BridgeSettings", "ProcessSettings", "Settings", "WorkerSettings"]
@@ -132,6 +134,37 @@ class Settings(WorkerSettings):
         default={"linkerd.io/inject": "disabled", "consul.hashicorp.com/connect-inject": "false"},
         description="Annotations of every run pod, as a JSON object; a Script's `podMetadata` wins over them.",
     )
+    run_as_user: int | None = Field(
+        default=65532,
+        ge=1,
+        le=2_147_483_647,
+        description="User and group of run pods; empty: neither is set, and the cluster or the image chooses.",
+    )
+    image_pull_secrets: list[LocalObjectReference] = Field(
+        default=[],
+        max_length=16,
+        description="`imagePullSecrets` of every run pod, as JSON; a Script's come first. The Secrets are those of the "
+        "run's namespace.",
+    )
+    node_selector: dict[str, str] = Field(
+        default={}, description="`nodeSelector` of every run pod, as JSON; each key of a Script's wins over it."
+    )
+    tolerations: list[Toleration] = Field(
+        default=[], description="`tolerations` of every run pod, as JSON, beside a Script's own."
+    )
+    affinity: Affinity = Field(
+        default=Affinity(),
+        description="`affinity` of run pods, as JSON; each of its three parts that a Script has wins over it.",
+    )
+    topology_spread_constraints: list[TopologySpreadConstraint] = Field(
+        default=[], description="`topologySpreadConstraints` of pods whose Script has none, as JSON."
+    )
+    priority_class_name: PriorityClassName = Field(
+        default="", description="`priorityClassName` of pods whose Script names none."
+    )
+    runtime_class_name: RuntimeClassName = Field(
+        default="", description="`runtimeClassName` of pods whose Script names none."
+    )
     workers: int = Field(
         default=4,
         ge=1,
@@ -161,3 +194,8 @@ class Settings(WorkerSettings):
     )
     leader_election: bool = Field(default=True, description="Take part in leader election by Lease.")
     lease_name: str = Field(default="scriptrun-operator", description="Name of the Lease.")
+
+    @field_validator("run_as_user", mode="before")
+    @classmethod
+    def _read_user(cls, value: object) -> object:
+        return None if value == "" else value

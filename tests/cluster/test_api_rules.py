@@ -24,6 +24,8 @@ pytestmark = pytest.mark.cluster
 pytest_plugins = ["clusterlab.fixtures"]
 
 INLINE = {"source": {"inline": "print(1)"}}
+_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+_SPREAD = {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname"}
 FIXED = "a run's spec is immutable but for cancel and ttlSecondsAfterFinished; create a new run"
 
 # case: (name, fields of its spec, words of the refusal)
@@ -87,6 +89,67 @@ SCRIPTS: dict[str, tuple[str, dict[str, Any], str]] = {
         "x",
         {**INLINE, "podMetadata": {"annotations": {"a": "x" * 20_000, "b": "x" * 20_000}}},
         "annotations have at most 32768 characters together",
+    ),
+    **{
+        f"{field} of a pod": ("x", {**INLINE, field: value}, f'unknown field "spec.{field}"')
+        for field, value in {
+            "securityContext": {"runAsUser": 0},
+            "hostNetwork": True,
+            "hostPID": True,
+            "initContainers": [],
+            "automountServiceAccountToken": True,
+            "containers": [{"name": "x", "securityContext": {"privileged": True}}],
+        }.items()
+    },
+    "system's priority": (
+        "x",
+        {**INLINE, "priorityClassName": "system-node-critical"},
+        'spec.priorityClassName: Invalid value: "system-node-critical": classes that start with system- are for the',
+    ),
+    "no class": ("x", {**INLINE, "runtimeClassName": "a b"}, "spec.runtimeClassName"),
+    "misspelt affinity": (
+        "x",
+        {**INLINE, "affinity": {"nodeAffinty": {}}},
+        'unknown field "spec.affinity.nodeAffinty"',
+    ),
+    **{
+        f"affinity that {operator} {values}": (
+            "x",
+            {
+                **INLINE,
+                "affinity": {
+                    "nodeAffinity": {
+                        _REQUIRED: {
+                            "nodeSelectorTerms": [
+                                {"matchExpressions": [{"key": "a", "operator": operator, "values": values}]}
+                            ]
+                        }
+                    }
+                },
+            },
+            words,
+        )
+        for operator, values, words in (
+            ("In", [], "operators In and NotIn need values"),
+            ("Exists", ["a"], "operators Exists and DoesNotExist take no values"),
+            ("Gt", ["1", "2"], "operators Gt and Lt need exactly one value"),
+            ("Near", [], "matchExpressions[0].operator"),
+        )
+    },
+    "keys without a selector": (
+        "x",
+        {**INLINE, "affinity": {"podAffinity": {_REQUIRED: [{"topologyKey": "a", "matchLabelKeys": ["team"]}]}}},
+        "matchLabelKeys needs labelSelector",
+    ),
+    "spread without a key": (
+        "x",
+        {**INLINE, "topologySpreadConstraints": [{"maxSkew": 1, "whenUnsatisfiable": "ScheduleAnyway"}]},
+        "spec.topologySpreadConstraints[0].topologyKey: Required value",
+    ),
+    "spread over few": (
+        "x",
+        {**INLINE, "topologySpreadConstraints": [{**_SPREAD, "whenUnsatisfiable": "ScheduleAnyway", "minDomains": 2}]},
+        "minDomains needs whenUnsatisfiable DoNotSchedule",
     ),
     "no time": ("x", {**INLINE, "activeDeadlineSeconds": 0}, "should be greater than or equal to 1"),
     "long name": ("x" * 64, INLINE, "metadata.name must be at most 63 characters"),

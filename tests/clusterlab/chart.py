@@ -58,6 +58,16 @@ def _find_revision(kubeconfig: Path) -> str:
 
 def ensure_runner_image() -> str:
     """Build and load the runner's image where that is due; returns its exact name."""
+    return _ensure_images()["runner"]
+
+
+def ensure_operator_image() -> str:
+    """Build and load the image of the operator where that is due; returns its exact name."""
+    return _ensure_images()["operator"]
+
+
+def _ensure_images() -> dict[str, str]:
     command = [sys.executable, str(ROOT / "tests" / "localcluster"), "build-images"]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    return str(json.loads(done.stdout)["runner"])
+    names: dict[str, str] = json.loads(done.stdout)
+    return names

@@ -16,6 +16,8 @@ NAME = "injector"
 ANNOTATION = "example.org/inject"
 PROXY = "aaa-proxy"
 """Sorts before the script's container."""
+ANY_USER = 1_000_660_000
+"""A user that no image has a name for."""
 
 _SERVER = Path(__file__).with_name("injector_server.py")
 _PORT = 8443
@@ -78,6 +80,11 @@ def build_patches(image: str) -> dict[str, list[Manifest]]:
             {"op": "replace", "path": f"{_SCRIPT}/command", "value": ["/odd/tls.crt"]},
         ],
         "no-python": [{"op": "replace", "path": f"{_SCRIPT}/command", "value": ["/usr/bin/env", "python0"]}],
+        # As OpenShift's restricted-v2 does: a user and a group for files out of the namespace's own range, and group 0.
+        "any-user": [
+            {"op": "add", "path": "/spec/securityContext/runAsUser", "value": ANY_USER},
+            {"op": "add", "path": "/spec/securityContext/fsGroup", "value": ANY_USER},
+        ],
         "privileged": before(_STAY, securityContext={"privileged": True}),
     }
 

@@ -51,6 +51,20 @@ app.kubernetes.io/component: operator
 {{- with $image.digest }}@{{ . }}{{ end }}
 {{- end }}
 
+{{/*
+Security context of the chart's own pods. Without runAsUser the cluster chooses: OpenShift gives each namespace user ids of its
+own, and refuses pods that ask for others.
+*/}}
+{{- define "scriptrun.podSecurityContext" -}}
+runAsNonRoot: true
+{{- with .Values.runAsUser }}
+runAsUser: {{ include "scriptrun.scalar" . }}
+runAsGroup: {{ include "scriptrun.scalar" . }}
+{{- end }}
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
 {{/* A number or text as an environment variable has it: Helm reads 1000000 as a float and would print 1e+06. */}}
 {{- define "scriptrun.scalar" -}}
 {{- if and (kindIs "float64" .) (eq . (floor .)) }}{{ int64 . }}{{ else }}{{ . }}{{ end }}

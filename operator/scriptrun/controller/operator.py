@@ -8,6 +8,7 @@ import time
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, cast
 
 import kopf
 import structlog
@@ -202,6 +203,8 @@ class _Operator:
             clusterwide=not self._settings.namespaces,
             namespaces=self._settings.namespaces,
             ready_flag=self._started,
+            # Nobody asks for it, but kopf would make one of the user's name, and not every user has one.
+            identity=cast(Any, "scriptrun"),
         )
         self._take_signals()  # kopf has put its own handlers in their place, and would stop before our workers do
         await kopf.run_tasks(tasks, ignored=others)

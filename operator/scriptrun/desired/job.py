@@ -12,6 +12,7 @@ from scriptrun.desired.names import (
     STOP_ANNOTATION,
     run_labels,
 )
+from scriptrun.desired.placement import build_placement
 from scriptrun.desired.status import build_attempt
 from scriptrun.desired.volumes import build_volumes
 from scriptrun.models.facts import RunFacts
@@ -27,7 +28,7 @@ _DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"  # for `kubectl l
 
 
 def _build_pod_spec(run: RunFacts, script: ScriptSpec, input_sha256: str, settings: Settings) -> dict[str, Any]:
-    volumes = build_volumes(run.key[1], script)
+    volumes = build_volumes(run.key[1], script, settings.run_as_user)
     resources = script.resources.model_dump(by_alias=True, exclude_none=True)
     container = {
         "name": CONTAINER,
@@ -44,7 +45,7 @@ def _build_pod_spec(run: RunFacts, script: ScriptSpec, input_sha256: str, settin
             "capabilities": {"drop": ["ALL"]},
         },
     }
-    spec: dict[str, Any] = {
+    return {
         "restartPolicy": "Never",
         "serviceAccountName": script.service_account_name or RUNNER_ACCOUNT,
         "automountServiceAccountToken": False,
@@ -52,21 +53,20 @@ def _build_pod_spec(run: RunFacts, script: ScriptSpec, input_sha256: str, settin
         "terminationGracePeriodSeconds": GRACE_PERIOD_SECONDS,
         "securityContext": {
             "runAsNonRoot": True,
-            "runAsUser": 65532,
-            "runAsGroup": 65532,
+            **_build_user(settings),
             "seccompProfile": {"type": "RuntimeDefault"},
             **volumes.security,
         },
         "containers": [container],
         "volumes": volumes.volumes,
+        **build_placement(script, settings),
     }
-    if script.node_selector:
-        spec["nodeSelector"] = script.node_selector
-    if script.tolerations:
-        spec["tolerations"] = [item.model_dump(by_alias=True, exclude_none=True) for item in script.tolerations]
-    if script.image_pull_secrets:
-        spec["imagePullSecrets"] = [item.model_dump(by_alias=True) for item in script.image_pull_secrets]
-    return spec
+
+
+def _build_user(settings: Settings) -> dict[str, int]:
+    """Build user and group. Left out they are for the cluster to choose, as OpenShift does for each namespace."""
+    user = settings.run_as_user
+    return {} if user is None else {"runAsUser": user, "runAsGroup": user}
 
 
 def _build_pod_metadata(labels: dict[str, str], script: ScriptSpec, settings: Settings) -> dict[str, Any]:

@@ -10,7 +10,6 @@ __all__ = ["Volumes", "build_volumes"]
 
 _TOKEN_SECONDS = 3607  # 3607 and not 3600: the kubelet's own value, renewed at 80 %
 _TMP = "/tmp"  # noqa: S108 - a mount of the pod's own
-_GROUP = 65532
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +27,13 @@ class Volumes:
     security: dict[str, Any]
 
 
-def build_volumes(run_name: str, script: ScriptSpec) -> Volumes:
+def build_volumes(run_name: str, script: ScriptSpec, group: int | None) -> Volumes:
     """Build the volumes of a run's pod.
 
     Args:
         run_name: of the run.
         script: its Script's spec.
+        group: that the pod runs as; None where the cluster chooses it, and then the volumes' group, too.
     """
     own = [
         _build(
@@ -49,7 +49,8 @@ def build_volumes(run_name: str, script: ScriptSpec) -> Volumes:
     asked = [item.model_dump(by_alias=True, exclude_none=True) for item in script.volumes]
     mounts = [item.model_dump(by_alias=True, exclude_none=True) for item in script.volume_mounts]
     # Else a volume would belong to root, and a file of mode 0400 could not be read.
-    security = {"fsGroup": _GROUP, "fsGroupChangePolicy": "OnRootMismatch"} if asked else {}
+    owned = bool(asked) and group is not None
+    security = {"fsGroup": group, "fsGroupChangePolicy": "OnRootMismatch"} if owned else {}
     return Volumes([volume for volume, _ in own] + asked, [mount for _, mount in own] + mounts, security)
 
 

@@ -13,6 +13,7 @@ from scriptrun.models.container import (
     Toleration,
 )
 from scriptrun.models.podmetadata import PodMetadata
+from scriptrun.models.scheduling import Affinity, PriorityClassName, RuntimeClassName, TopologySpreadConstraint
 from scriptrun.models.volume import Volume, VolumeMount
 
 __all__ = ["ConfigMapSource", "Contract", "Handler", "Output", "Script", "ScriptSource", "ScriptSpec", "ScriptStatus"]
@@ -221,9 +222,40 @@ class ScriptSpec(Model):
         description="Labels and annotations of the pods, and of nothing else. They win over the operator's "
         "`runner.podLabels` and `runner.podAnnotations`. Default: none.",
     )
-    node_selector: dict[str, str] = Field(default_factory=dict, description="As in a Pod. Default: none.")
+    node_selector: dict[str, str] = Field(
+        default_factory=dict,
+        description="As in a Pod. Each key overrides that of the operator's `runner.nodeSelector`. Default: none.",
+    )
     tolerations: list[Toleration] = Field(
-        default_factory=list, max_length=64, description="As in a Pod. Default: none."
+        default_factory=list,
+        max_length=64,
+        description="As in a Pod, beside the operator's `runner.tolerations`. Default: none.",
+    )
+    affinity: Affinity = Field(
+        default_factory=Affinity,
+        description="As in a Pod: `nodeAffinity`, `podAffinity`, `podAntiAffinity`. Each of them replaces that of the "
+        "operator's `runner.affinity`. Default: none.",
+    )
+    topology_spread_constraints: list[TopologySpreadConstraint] = Field(
+        default_factory=list,
+        max_length=16,
+        description="As in a Pod. Any here replace the operator's `runner.topologySpreadConstraints`. Default: none.",
+    )
+    priority_class_name: PriorityClassName = Field(
+        default="",
+        description="As in a Pod. A class that is not there, or that the cluster does not let the namespace use, ends "
+        "the run as Unschedulable. Default: the operator's `runner.priorityClassName`, or the cluster's default.",
+        json_schema_extra=cel(
+            {
+                "rule": "!self.startsWith('system-')",
+                "message": "classes that start with system- are for the cluster's own pods; choose another",
+            }
+        ),
+    )
+    runtime_class_name: RuntimeClassName = Field(
+        default="",
+        description="As in a Pod, such as a sandboxed runtime. Default: the operator's `runner.runtimeClassName`, or "
+        "the node's default.",
     )
     service_account_name: str = Field(
         default="",
@@ -233,7 +265,9 @@ class ScriptSpec(Model):
         "Default: scriptrun-runner.",
     )
     image_pull_secrets: list[LocalObjectReference] = Field(
-        default_factory=list, max_length=16, description="As in a Pod. Default: none."
+        default_factory=list,
+        max_length=16,
+        description="As in a Pod, beside the operator's `runner.imagePullSecrets`. Default: none.",
     )
     start_deadline_seconds: int = Field(
         default=300,

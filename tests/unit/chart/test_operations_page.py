@@ -15,10 +15,17 @@ from scriptrun.settings import Settings
 PAGE = (ROOT / "docs" / "operations.md").read_text()
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
 SAID = {
+    "affinity": "none",
     "http_host": "every address",
+    "image_pull_secrets": "those of `imagePullSecrets`",
     "lease_namespace": "the release's",
     "pod_annotations": "no proxy of Linkerd or Consul",
+    "node_selector": "none",
     "pod_labels": "no proxy of Istio or Kuma",
+    "priority_class_name": "none",
+    "runtime_class_name": "none",
+    "tolerations": "none",
+    "topology_spread_constraints": "none",
     "state_dir": "the volume",
     "runner_image": "`scriptrun.dev/runner` of the chart's version",
     "watch_namespaces": "all",
@@ -47,7 +54,9 @@ def test_every_setting_is_explained_with_its_default(name: str) -> None:
 def test_the_settings_page_names_no_other_value() -> None:
     named = [row[0].strip("`") for row in _read_rows("Settings")]
     others = {"history.create", "runner.image", "runner.image.pullPolicy", "watchNamespaces", "state"}
-    others |= {"runner.podAnnotations", "runner.podLabels"}
+    others |= {"runner.podAnnotations", "runner.podLabels", "runAsUser", "runner.imagePullSecrets"}
+    others |= {"runner.nodeSelector", "runner.tolerations", "runner.affinity", "runner.topologySpreadConstraints"}
+    others |= {"runner.priorityClassName", "runner.runtimeClassName"}
     assert set(named) - others == set(VALUES["operator"]["settings"])
     assert len(named) == len(Settings.model_fields)
 

@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from helm import CHART, Manifest, read_refusal, render, select
+from scriptrun.models.container import LocalObjectReference, Toleration
 from scriptrun.models.podmetadata import ENTRIES_LIMIT, KEY, KEY_LIMIT, LABEL_VALUE, OWN
+from scriptrun.models.scheduling import Affinity, TopologySpreadConstraint
 from scriptrun.settings import Settings
 
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
@@ -32,6 +35,18 @@ OTHER: dict[str, Any] = {
     "worker_memory_mib": 512,
     "log_level": "debug",
     "log_format": "console",
+}
+# Of run pods, as in a pod.
+NODES = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": []}]}}
+SPREAD = {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway"}
+PLACEMENT: dict[str, Any] = {
+    "imagePullSecrets": [{"name": "registry"}],
+    "priorityClassName": "low",
+    "runtimeClassName": "gvisor",
+    "nodeSelector": {"pool": "runs"},
+    "tolerations": [{"key": "runs", "operator": "Exists", "tolerationSeconds": 5}],
+    "affinity": {"nodeAffinity": NODES},
+    "topologySpreadConstraints": [SPREAD],
 }
 
 
@@ -71,7 +86,9 @@ def test_every_setting_can_be_set(name: str, monkeypatch: pytest.MonkeyPatch) ->
             "image": {"repository": "a.b/c", "tag": "1", "pullPolicy": "Always"},
             "podLabels": {"sidecar.istio.io/inject": None, "team": "a"},
             "podAnnotations": {"linkerd.io/inject": "enabled", "consul.hashicorp.com/connect-inject": None},
+            **PLACEMENT,
         },
+        "runAsUser": 1_000_660_000,
         "watchNamespaces": ["a", "b"],
         "api": {"create": True},
         "history": {"create": True},
@@ -84,10 +101,62 @@ def test_every_setting_can_be_set(name: str, monkeypatch: pytest.MonkeyPatch) ->
         "state_dir": "/var/lib/scriptrun",
         "pod_labels": {"kuma.io/sidecar-injection": "disabled", "team": "a"},
         "pod_annotations": {"linkerd.io/inject": "enabled"},
+        "run_as_user": 1_000_660_000,
+        "image_pull_secrets": [LocalObjectReference(name="registry")],
+        "priority_class_name": "low",
+        "runtime_class_name": "gvisor",
+        "node_selector": {"pool": "runs"},
+        "tolerations": [Toleration(key="runs", operator="Exists", toleration_seconds=5)],
+        "affinity": Affinity.model_validate(PLACEMENT["affinity"]),
+        "topology_spread_constraints": [TopologySpreadConstraint.model_validate(SPREAD)],
     }
     got = getattr(_load_settings(monkeypatch, values), name)
     assert got == {**OTHER, **derived}[name]
     assert got != getattr(Settings.model_construct(), name)
+
+
+def test_without_a_user_the_cluster_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {"runAsUser": None, "api": {"create": True}, "bridge": {"create": True}, "history": {"create": True}}
+    assert _load_settings(monkeypatch, values).run_as_user is None
+    deployments = select(render(values), "Deployment")
+    assert len(deployments) == 3
+    for deployment in deployments:
+        pod = deployment["spec"]["template"]["spec"]
+        assert pod["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+        assert not {"runAsUser", "runAsGroup"} & pod["containers"][0]["securityContext"].keys()
+
+
+def test_another_user_is_that_of_every_pod() -> None:
+    values = {"runAsUser": 1_000_660_000, "api": {"create": True}, "bridge": {"create": True}}
+    for deployment in select(render(values), "Deployment"):
+        context = deployment["spec"]["template"]["spec"]["securityContext"]
+        assert (context["runAsUser"], context["runAsGroup"]) == (1_000_660_000, 1_000_660_000)
+        assert context.get("fsGroup", 1_000_660_000) == 1_000_660_000
+
+
+def test_run_pods_pull_with_the_charts_secrets_unless_they_have_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    common = {"imagePullSecrets": [{"name": "pull"}]}
+    assert _load_settings(monkeypatch, common).image_pull_secrets == [LocalObjectReference(name="pull")]
+    none = {**common, "runner": {"imagePullSecrets": []}}
+    assert _load_settings(monkeypatch, none).image_pull_secrets == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AFFINITY", '{"nodeAffinty": {}}'),
+        ("AFFINITY", '{"podAffinity": {"required": []}}'),
+        ("TOPOLOGY_SPREAD_CONSTRAINTS", '[{"maxSkew": 0, "topologyKey": "a", "whenUnsatisfiable": "ScheduleAnyway"}]'),
+        ("TOLERATIONS", '[{"operator": "exists"}]'),
+        ("IMAGE_PULL_SECRETS", '["pull"]'),
+        ("PRIORITY_CLASS_NAME", "a b"),
+        ("RUN_AS_USER", "0"),
+    ],
+)
+def test_what_no_pod_could_have_stops_the_operator(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"SCRIPTRUN_{name}", value)
+    with pytest.raises(ValidationError, match=name.lower()):
+        Settings()
 
 
 def test_the_derived_ones_arrive_as_the_operator_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,6 +239,16 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown level": ({"operator": {"settings": {"logLevel": "loud"}}}, "must be one of 'debug', 'info'"),
     "a privileged port": ({"operator": {"settings": {"httpPort": 80}}}, "minimum: got 80, want 1,024"),
     "text for a number": ({"operator": {"replicas": "two"}}, "'/operator/replicas': got string, want integer"),
+    "root": ({"runAsUser": 0}, "'/runAsUser': minimum: got 0, want 1"),
+    "a pull secret's name alone": (
+        {"runner": {"imagePullSecrets": ["pull"]}},
+        "'/runner/imagePullSecrets/0': got string, want object",
+    ),
+    "a class with a space": ({"runner": {"priorityClassName": "a b"}}, "'/runner/priorityClassName': 'a b' does not"),
+    "a misspelt affinity": (
+        {"runner": {"affinity": {"nodeAffinty": {}}}},
+        "'/runner/affinity': additional properties 'nodeAffinty' not allowed",
+    ),
     "half a digest": ({"image": {"digest": "sha256:12"}}, "'/image/digest': 'sha256:12' does not match pattern"),
     "two leaders": (
         {"operator": {"settings": {"leaderElection": False}}},

@@ -81,6 +81,22 @@ class TestRestricted:
         assert pod_of(job)["securityContext"] == CONTEXT["pod"]
         assert container_of(job)["securityContext"] == CONTEXT["script"]
 
+    def test_the_user_is_the_operators_setting(self) -> None:
+        job = build(operator=settings(run_as_user=1_000_660_000))
+        assert pod_of(job)["securityContext"] == {
+            **CONTEXT["pod"],
+            "runAsUser": 1_000_660_000,
+            "runAsGroup": 1_000_660_000,
+        }
+
+    def test_without_one_the_cluster_chooses(self) -> None:
+        job = build(operator=settings(run_as_user=None))
+        assert pod_of(job)["securityContext"] == {
+            "runAsNonRoot": True,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        }
+        assert container_of(job)["securityContext"] == CONTEXT["script"]
+
     def test_no_volume_but_the_allowed_kinds(self) -> None:
         kinds = {kind for volume in pod_of(build())["volumes"] for kind in volume if kind != "name"}
         assert kinds == {"configMap", "emptyDir", "projected"}

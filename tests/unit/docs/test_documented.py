@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from docpages import ROOT
 from scriptrun.cli.main import app
 from scriptrun.crdgen import render_crds
-from scriptrun.docsgen import REGIONS, fill, main
+from scriptrun.docsgen import AS_IN_A_POD, REGIONS, fill, main
 from scriptrun.models import ScriptRunSpec, ScriptRunStatus, ScriptSpec, ScriptStatus
 from scriptrun.models.bridge import BridgeSpec, BridgeStatus
 from scriptrun.models.reasons import Reason
@@ -44,6 +44,8 @@ def _fields(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, str]]
     for field in model.model_fields.values():
         here = f"{path}{field.alias}"
         yield here, field.description or ""
+        if field.alias in AS_IN_A_POD:
+            continue
         suffix = "[]." if "list[" in str(field.annotation) else "."
         for inner in _models_in(field.annotation):
             yield from _fields(inner, here + suffix)

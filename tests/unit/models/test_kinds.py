@@ -49,6 +49,23 @@ EVERYTHING: dict[str, Any] = {
     "podMetadata": {"labels": {"team": "a"}, "annotations": {"example.org/cost": "17"}},
     "nodeSelector": {"disk": "ssd"},
     "tolerations": [{"key": "gpu", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 5}],
+    "affinity": {
+        "nodeAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": {
+                "nodeSelectorTerms": [{"matchExpressions": [{"key": "gpu", "operator": "Gt", "values": ["1"]}]}]
+            }
+        },
+        "podAntiAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": [
+                {"topologyKey": "rack", "labelSelector": {"matchLabels": {"team": "a"}}, "matchLabelKeys": ["team"]}
+            ]
+        },
+    },
+    "topologySpreadConstraints": [
+        {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule", "minDomains": 2}
+    ],
+    "priorityClassName": "batch",
+    "runtimeClassName": "gvisor",
     "serviceAccountName": "workload",
     "imagePullSecrets": [{"name": "registry"}],
     "startDeadlineSeconds": 30,

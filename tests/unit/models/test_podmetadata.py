@@ -15,6 +15,8 @@ GOOD_LABELS = {
     "team": "payments",
     "sidecar.istio.io/inject": "true",
     "azure.workload.identity/use": "true",
+    "tags.datadoghq.com/service": "billing",
+    "cost-center": "4711",
     "app.kubernetes.io/part-of": "billing",
     "x": "",
     "a" * 63: "v" * 63,
@@ -24,6 +26,10 @@ GOOD_LABELS = {
 }
 GOOD_ANNOTATIONS = {
     "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+    "karpenter.sh/do-not-disrupt": "true",
+    "azure.workload.identity/proxy-sidecar-image": "x",
+    "eks.amazonaws.com/skip-containers": "a",
+    "iam.amazonaws.com/role": "arn:aws:iam::1:role/x",
     "vault.hashicorp.com/agent-inject-template-db": "{{ with secret }}\nä\n{{ end }}",
     "example.org/empty": "",
 }

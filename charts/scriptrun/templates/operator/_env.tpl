@@ -3,18 +3,34 @@ Environment of the operator: each key of operator.settings as SCRIPTRUN_<ITS_NAM
 It stands in the pod template itself, so a changed setting rolls the pods; there is no ConfigMap to fall behind.
 */}}
 {{- define "scriptrun.operator.env" -}}
+- name: SCRIPTRUN_AFFINITY
+  value: {{ toJson .Values.runner.affinity | quote }}
 - name: SCRIPTRUN_IMAGE_PULL_POLICY
   value: {{ .Values.runner.image.pullPolicy | quote }}
+- name: SCRIPTRUN_IMAGE_PULL_SECRETS
+  value: {{ kindIs "slice" .Values.runner.imagePullSecrets | ternary .Values.runner.imagePullSecrets .Values.imagePullSecrets | toJson | quote }}
 - name: SCRIPTRUN_KEEP_UNTIL_STORED
   value: {{ .Values.history.create | quote }}
+- name: SCRIPTRUN_NODE_SELECTOR
+  value: {{ toJson .Values.runner.nodeSelector | quote }}
 - name: SCRIPTRUN_POD_ANNOTATIONS
   value: {{ toJson .Values.runner.podAnnotations | quote }}
 - name: SCRIPTRUN_POD_LABELS
   value: {{ toJson .Values.runner.podLabels | quote }}
+- name: SCRIPTRUN_PRIORITY_CLASS_NAME
+  value: {{ .Values.runner.priorityClassName | quote }}
+- name: SCRIPTRUN_RUN_AS_USER
+  value: {{ with .Values.runAsUser }}{{ include "scriptrun.scalar" . | quote }}{{ else }}""{{ end }}
 - name: SCRIPTRUN_RUNNER_IMAGE
   value: {{ include "scriptrun.image" (list .Values.runner.image .) | quote }}
+- name: SCRIPTRUN_RUNTIME_CLASS_NAME
+  value: {{ .Values.runner.runtimeClassName | quote }}
 - name: SCRIPTRUN_STATE_DIR
   value: /var/lib/scriptrun
+- name: SCRIPTRUN_TOLERATIONS
+  value: {{ toJson .Values.runner.tolerations | quote }}
+- name: SCRIPTRUN_TOPOLOGY_SPREAD_CONSTRAINTS
+  value: {{ toJson .Values.runner.topologySpreadConstraints | quote }}
 - name: SCRIPTRUN_WATCH_NAMESPACES
   value: {{ join "," .Values.watchNamespaces | quote }}
 {{- range $key, $value := .Values.operator.settings }}
