@@ -37,7 +37,7 @@ def _measure(site: Site, cases: Sequence[Case]) -> Report:
 
 def _feed_all(lab: Lab, cases: Sequence[Case]) -> list[str]:
     """Feed them; returns what is wrong with their outcomes."""
-    with Feeding(lab, cases) as feeding:
+    with Feeding(lab, cases, one_at_a_time=True) as feeding:
         return [wrong for case in cases if (wrong := _judge(case, feeding.findings[case.name]))]
 
 

@@ -34,7 +34,7 @@ _FEEDERS: dict[type[Case], tuple[Callable[[Lab, Any], Finding], int]] = {
     AnswerCase: (feed_answer, 10),
     TaskCase: (feed_task, 3),
 }
-"""What feeds cases of a kind, and how many at the same time. Most cases wait; each script takes a pod."""
+"""What feeds cases of a kind, and how many at the same time. Most cases wait; many take a pod or two."""
 
 
 def feed(lab: Lab, case: Case) -> Finding:
@@ -48,14 +48,18 @@ class Feeding:
     Args:
         lab: What they are fed to.
         cases: Those of a kind are fed in this order.
+        one_at_a_time: Of each kind. Pods of many cases at once are more than a small machine can run, whatever is in
+            them, and then a measurement tells of that alone.
 
     Attributes:
         findings: The outcome of each case, by its name.
     """
 
-    def __init__(self, lab: Lab, cases: Iterable[Case]) -> None:
+    def __init__(self, lab: Lab, cases: Iterable[Case], *, one_at_a_time: bool = False) -> None:
         self.findings: dict[str, Future[Finding]] = {}
-        self._pools = {kind: ThreadPoolExecutor(count) for kind, (_feed, count) in _FEEDERS.items()}
+        self._pools = {
+            kind: ThreadPoolExecutor(1 if one_at_a_time else count) for kind, (_feed, count) in _FEEDERS.items()
+        }
         for case in cases:
             self.findings[case.name] = self._pools[type(case)].submit(feed, lab, case)
 
