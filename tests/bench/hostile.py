@@ -19,6 +19,8 @@ from peers.servers.conductor import Conductor
 from peers.servers.zeebe import Zeebe
 
 _QUICK_STEP = 8
+_AT_ONCE = 3
+_SLOWEST = 10
 
 
 async def measure(site: Site, quick: bool) -> Report:
@@ -37,7 +39,7 @@ def _measure(site: Site, cases: Sequence[Case]) -> Report:
 
 def _feed_all(lab: Lab, cases: Sequence[Case]) -> list[str]:
     """Feed them; returns what is wrong with their outcomes."""
-    with Feeding(lab, cases, one_at_a_time=True) as feeding:
+    with Feeding(lab, cases, at_once=_AT_ONCE) as feeding:
         return [wrong for case in cases if (wrong := _judge(case, feeding.findings[case.name]))]
 
 
@@ -74,6 +76,10 @@ def _report(lab: Lab, inputs: int, wrong: list[str]) -> Report:
                 origin: _find_percentiles([canary for canary in done if canary.origin == origin])
                 for origin in sorted({canary.origin for canary in done})
             },
+            "slowestCanaries": [
+                [round(canary.started), canary.origin, round(canary.seconds, 2)]
+                for canary in sorted(done, key=lambda canary: canary.seconds)[-_SLOWEST:]
+            ],
             "lagP99Ms": {item.name: _find_lag(item) for item in watched},
             "failed": lab.canaries.problems,
             "wrong": wrong,

@@ -35,11 +35,13 @@ class Canary:
 
     Attributes:
         origin: Who created it.
+        started: Seconds after the first one.
         seconds: From the request until its output can be read, or until it failed.
         problem: Why it failed; "" for one that succeeded.
     """
 
     origin: str
+    started: float
     seconds: float
     problem: str = ""
 
@@ -57,6 +59,7 @@ class Canaries:
     def __init__(self, origins: Mapping[str, RunCanary]) -> None:
         self.done: list[Canary] = []
         self._origins = itertools.cycle(origins.items())
+        self._started = 0.0
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(_AT_ONCE, "canary")
         self._timer = threading.Thread(target=self._start_all, name="canaries")
@@ -82,9 +85,9 @@ class Canaries:
         return [f"{canary.origin}: {canary.problem}" for canary in self.done if canary.problem]
 
     def _start_all(self) -> None:
-        started = time.monotonic()
+        self._started = time.monotonic()
         for number in itertools.count():
-            if self._stop.wait(max(0.0, started + number * _INTERVAL_SECONDS - time.monotonic())):
+            if self._stop.wait(max(0.0, self._started + number * _INTERVAL_SECONDS - time.monotonic())):
                 return
             self._pool.submit(self._run, *next(self._origins), f"canary-{number}")
 
@@ -96,7 +99,7 @@ class Canaries:
                 problem = f"{name} has the output {output}"
         except Exception as error:
             problem = f"{name}: {type(error).__name__}: {error}"
-        self.done.append(Canary(origin, time.monotonic() - started, problem))
+        self.done.append(Canary(origin, started - self._started, time.monotonic() - started, problem))
 
 
 def by_kubernetes(space: Space) -> RunCanary:

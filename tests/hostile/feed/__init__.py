@@ -48,18 +48,20 @@ class Feeding:
     Args:
         lab: What they are fed to.
         cases: Those of a kind are fed in this order.
-        one_at_a_time: Of each kind. Pods of many cases at once are more than a small machine can run, whatever is in
-            them, and then a measurement tells of that alone.
+        at_once: How many of all kinds are fed at the same time; 0 for as many of each kind as there are above. The pods
+            of many cases are more than a small machine can run, whatever is in them, and then a measurement tells of
+            that alone.
 
     Attributes:
         findings: The outcome of each case, by its name.
     """
 
-    def __init__(self, lab: Lab, cases: Iterable[Case], *, one_at_a_time: bool = False) -> None:
+    def __init__(self, lab: Lab, cases: Iterable[Case], *, at_once: int = 0) -> None:
         self.findings: dict[str, Future[Finding]] = {}
-        self._pools = {
-            kind: ThreadPoolExecutor(1 if one_at_a_time else count) for kind, (_feed, count) in _FEEDERS.items()
-        }
+        if at_once:
+            self._pools = dict.fromkeys(_FEEDERS, ThreadPoolExecutor(at_once))
+        else:
+            self._pools = {kind: ThreadPoolExecutor(count) for kind, (_feed, count) in _FEEDERS.items()}
         for case in cases:
             self.findings[case.name] = self._pools[type(case)].submit(feed, lab, case)
 
