@@ -61,7 +61,7 @@ REFUSED: dict[str, tuple[str, dict[str, object], str]] = {
     "no script": ("", {}, 'the task names no Script: give it "script"'),
     "an unknown script": ("nowhere.py", {}, 'there is no Script "nowhere.py" in namespace'),
     "a forbidden script": ("secret.py", {}, 'Bridge camunda does not allow Script "secret.py", only: hello.py'),
-    "too much": ("hello.py", {"text": "x" * 3_000_000}, "the task's variables are 3000011 bytes, at most 900000"),
+    "too much": ("hello.py", {"text": "x" * 3_000_000}, "bytes, at most 900000 are allowed together with the script"),
 }
 
 

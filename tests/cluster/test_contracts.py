@@ -87,6 +87,7 @@ output = {"task": json.load(sys.stdin), "environment": {name: os.environ.get(nam
 print(json.dumps({"status": "COMPLETED", "output": output, "logs": ["a line for people"]}))
 """
 NEVER_AGAIN = """echo '{"status": "FAILED_WITH_TERMINAL_ERROR", "reason": "no such order"}'"""
+OUTPUT_DATA = """echo '{"status": "COMPLETED", "outputData": {"ok": true}}'"""
 NO_STOCK = """echo '{"error": {"code": "NoStock"}, "sku": "A1"}' > "$SCRIPTRUN_OUTPUT"; exit 1"""
 PAYLOAD = {
     "taskType": "greet",
@@ -161,6 +162,7 @@ def _start_environments(space: Space) -> None:
     space.start("task", TASK, {"contract": "stdio"}, task=task, variables={"name": "Ada"})
     space.start("no-task", TASK, {"contract": "stdio"}, variables={"name": "Ada"})
     space.start("never-again", NEVER_AGAIN, {"handler": "shell", "contract": "stdio", "backoffLimit": 3})
+    space.start("output-data", OUTPUT_DATA, {"handler": "shell", "contract": "stdio"})
     for contract in ("files", "package"):
         space.start(f"no-stock-{contract}", NO_STOCK, {"handler": "shell", "contract": contract})
 
@@ -201,6 +203,12 @@ def test_a_terminal_error_is_not_retried(runs: Space) -> None:
     assert run.message == "no such order"
     assert run.status["resultStatus"] == "FAILED_WITH_TERMINAL_ERROR"
     assert run.status["attemptCount"] == 1
+
+
+def test_conductors_own_name_of_the_output_is_taken(runs: Space) -> None:
+    run = runs.end_of("output-data")
+    assert run.end == ("Succeeded", "Completed"), run
+    assert run.output == {"ok": True}
 
 
 def test_package_with_its_configuration(runs: Space) -> None:

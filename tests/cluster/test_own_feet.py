@@ -12,6 +12,16 @@ pytest_plugins = ["clusterlab.fixtures"]
 
 TOOLS = {"name": "PATH", "value": "/opt/tools/bin:$(PATH)"}
 OK = """echo '{"ok": true}' > "$2" """
+GOES_ON = """import time
+print("step 1 is done")
+time.sleep(600)
+"""
+WINDOWS = {
+    "shell": ('name=world\r\nif [ "$name" = world ]; then\r\n  echo ok\r\nfi\r\n', {"handler": "shell"}),
+    "shell-with-first-line": ("#!/bin/bash\r\necho ok\r\n", {"handler": "shell"}),
+    "program": ("#!/usr/bin/env python3\r\nprint('ok')\r\n", {"handler": "exec"}),
+    "command": ("set -e\r\necho ok\r\n", {"handler": "exec", "command": ["/bin/bash", "{script}"]}),
+}
 # name: (source, fields of the Script, output)
 CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "path": (
@@ -48,6 +58,9 @@ def runs(shared: Space) -> Space:
     for name, (source, fields, _) in CASES.items():
         shared.start(name, source, fields)
     shared.create(shared.path("secrets"), {"metadata": {"name": "path"}, "stringData": {"PATH": "/opt/tools/bin"}})
+    shared.start("buffered", "#!/usr/bin/env python3\n" + GOES_ON, {"handler": "exec", "attemptDeadlineSeconds": 3})
+    for name, (source, fields) in WINDOWS.items():
+        shared.start(f"windows-{name}", source, fields)
     secret = {"envFrom": [{"secretRef": {"name": "path"}}]}
     shared.start("path-of-a-secret", "#!/bin/bash\n" + OK, {"handler": "shell", **secret})
     config_map = {"json.py": "import enum, json, sys\njson.dump({'file': __file__}, open(sys.argv[2], 'w'))"}
@@ -85,6 +98,22 @@ def test_the_script_succeeds(runs: Space, name: str) -> None:
     run = runs.end_of(name)
     assert run.end == ("Succeeded", "Completed"), run
     assert run.output == CASES[name][2]
+
+
+def test_what_a_program_printed_before_its_deadline_is_in_the_log(runs: Space) -> None:
+    run = runs.end_of("buffered")
+    assert run.end == ("Failed", "Timeout"), run
+    [pod] = runs.pods_seen("buffered")
+    assert runs.get_config_map(f"{pod}-output")["data"]["log"].startswith("step 1 is done")
+
+
+@pytest.mark.parametrize("name", WINDOWS)
+def test_windows_line_endings_do_no_harm_or_are_named(runs: Space, name: str) -> None:
+    run = runs.end_of(f"windows-{name}")
+    if run.end == ("Failed", "ScriptFailed"):
+        assert "Windows" in run.message, run
+    else:
+        assert run.end == ("Succeeded", "Completed"), run
 
 
 def test_a_path_that_a_secret_brings(runs: Space) -> None:

@@ -97,8 +97,8 @@ async def check_size(body: dict[str, Any]) -> TaskFailure | None:
     if not is_at_most(spec["variables"], _FAR_TOO_LARGE_BYTES):
         return TaskFailure(
             Reason.INPUT_TOO_LARGE,
-            f"the task's variables are far more than the {INPUT_LIMIT_BYTES} bytes that are allowed together with the "
-            "script; pass large data by reference, or fetch fewer variables",
+            f"the task's variables are more than {_FAR_TOO_LARGE_BYTES} bytes, at most {INPUT_LIMIT_BYTES} are allowed "
+            "together with the script; pass large data by reference, or fetch fewer variables",
         )
     await asyncio.sleep(0)
     try:
