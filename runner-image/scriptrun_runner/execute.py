@@ -84,7 +84,8 @@ def _start(contract: Contract, environ: Mapping[str, str], stop: Stop) -> Child:
     if stop.requested_at is not None:
         raise StartError(_TERMINATED_BY_SIGTERM, "the pod was told to stop before the script was started")
     try:
-        script = paths.put_script(spec.file_name, spec.neighbours)
+        put = paths.put_folder if spec.folder else paths.put_script
+        script = put(spec.file_name, spec.neighbours)
         contract.prepare()
         arguments = contract.arguments()
     except (OSError, ValueError) as error:

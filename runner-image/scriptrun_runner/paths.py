@@ -9,6 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Sequence
 
+    from scriptrun_runner.spec import RunSpec
+
 __all__ = ["Paths"]
 
 
@@ -61,6 +63,10 @@ class Paths:
         """Where the script lies, and where Python looks for modules first."""
         return os.path.join(self.own, "script")
 
+    def folder_of(self, spec: RunSpec) -> str:
+        """Where the file that is started lies."""
+        return os.path.join(self.work, os.path.dirname(spec.file_name)) if spec.folder else self.script_folder
+
     def put_script(self, file_name: str, neighbours: Sequence[str] = ()) -> str | None:
         """Make the runner's folder with an executable copy of the source in it, and of what belongs beside it.
 
@@ -82,6 +88,25 @@ class Paths:
             return None
         return self._link(file_name, target) if hidden else target
 
+    def put_folder(self, entry_point: str, neighbours: Sequence[str]) -> str:
+        """Fill the working folder with the files of a folder, all of them writable and executable copies.
+
+        Returns:
+            The path of the entry point.
+
+        Raises:
+            OSError: they can't be written.
+        """
+        os.makedirs(self.script_folder, mode=0o700, exist_ok=True)
+        _remove(self.output)
+        for path, file in [(entry_point, self.source)] + [
+            (path, os.path.join(self.input, f"neighbour.{number}")) for number, path in enumerate(neighbours)
+        ]:
+            target = os.path.join(self.work, path)
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            _copy(file, target, 0o700)
+        return os.path.join(self.work, entry_point)
+
     def _link(self, file_name: str, target: str) -> str:
         """Give the script its name in another folder: Python looks for modules where the link leads to."""
         folder = os.path.join(self.own, "named")
@@ -92,10 +117,10 @@ class Paths:
         return link
 
 
-def _copy(path: str, target: str) -> None:
+def _copy(path: str, target: str, mode: int = 0o500) -> None:
     _remove(target)
     with open(path, "rb") as source:
-        with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o500), "wb") as copy:
+        with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as copy:
             copy.write(source.read())
 
 

@@ -39,8 +39,9 @@ class RunSpec:
         name: of the run.
         uid: of the run.
         script: name of the Script.
-        file_name: the name the source gets in the script's folder.
-        neighbours: names that the input's files `neighbour.0`, `neighbour.1`… get there.
+        file_name: the name the source gets in the script's folder; of a folder its path in there.
+        neighbours: names that the input's files `neighbour.0`, `neighbour.1`… get there; of a folder their paths.
+        folder: whether the script is one of the files of a folder, which is its working folder.
         handler: python, shell, node or exec.
         command: for `exec`: argv, with `{script}` for the source's path; empty: the source itself.
         contract: files, stdio, stream or package.
@@ -56,6 +57,7 @@ class RunSpec:
         "command",
         "contract",
         "file_name",
+        "folder",
         "grace_period_seconds",
         "handler",
         "name",
@@ -80,8 +82,10 @@ class RunSpec:
         self.name = str(document.get("name") or "")
         self.uid = str(document.get("uid") or "")
         self.script = str(document.get("script") or "")
-        self.file_name = _check_file_name(str(document.get("fileName") or "script"))
-        self.neighbours = [_check_file_name(str(name)) for name in document.get("neighbours") or ()]
+        self.folder = bool(document.get("folder"))
+        check = _check_path if self.folder else _check_file_name
+        self.file_name = check(str(document.get("fileName") or "script"))
+        self.neighbours = [check(str(name)) for name in document.get("neighbours") or ()]
         self.handler = _choose(document, "handler", _HANDLERS)
         self.command = [str(word) for word in document.get("command") or ()]
         self.contract = _choose(document, "contract", _CONTRACTS)
@@ -117,6 +121,12 @@ def _choose(document: Mapping[str, Any], field: str, choices: tuple[str, ...]) -
     if value not in choices:
         raise SpecError(f"{field} is {value!r}, it may be {', '.join(choices)}")
     return str(value)
+
+
+def _check_path(path: str) -> str:
+    if "\0" in path or any(part in ("", ".", "..") for part in path.split("/")):
+        raise SpecError(f"fileName is {path!r}, it must be a path within the folder")
+    return path
 
 
 def _check_file_name(name: str) -> str:

@@ -1,12 +1,14 @@
-"""Reads a folder of script files and the `scripts.yaml` beside them."""
+"""Reads a folder of scripts, files or folders, and the `scripts.yaml` beside them."""
 
 from pathlib import Path
 
-from scriptrun.cli.render import EVERY, Overrides, ScriptFile, is_script
+from scriptrun.cli.render import EVERY, Overrides, is_script
 from scriptrun.cli.settings_yaml import read_yaml
+from scriptrun.cli.sources import ScriptFile, ScriptFolder
+from scriptrun.cli.tree import ENTRY_POINTS, NOT_SOURCE, find_entry_point, read_tree
 from scriptrun.errors import UsageError
 
-__all__ = ["SETTINGS_FILE", "read_folder", "read_overrides"]
+__all__ = ["SETTINGS_FILE", "read_folder", "read_overrides", "read_script"]
 
 SETTINGS_FILE = "scripts.yaml"
 _READ_LIMIT_BYTES = 64 * 1024 * 1024
@@ -32,8 +34,8 @@ def read_overrides(folder: Path) -> Overrides:
     return Overrides({name: entry or {} for name, entry in document.items()})
 
 
-def read_folder(folder: Path) -> tuple[list[ScriptFile], Overrides, list[str]]:
-    """Read the scripts of a folder, not those of folders in it.
+def read_folder(folder: Path) -> tuple[list[ScriptFile | ScriptFolder], Overrides, list[str]]:
+    """Read the scripts of a folder: its files, and folders in it that have an entry point.
 
     Returns:
         The scripts, what `scripts.yaml` says of them, and what was left out, with the reason.
@@ -42,7 +44,8 @@ def read_folder(folder: Path) -> tuple[list[ScriptFile], Overrides, list[str]]:
         UsageError: it can't be read, or `scripts.yaml` names a file that is not there.
     """
     overrides = read_overrides(folder)
-    scripts, left_out = [], []
+    scripts: list[ScriptFile | ScriptFolder] = []
+    left_out: list[str] = []
     try:
         for path in sorted(folder.iterdir()):
             if path.name == SETTINGS_FILE:
@@ -50,18 +53,55 @@ def read_folder(folder: Path) -> tuple[list[ScriptFile], Overrides, list[str]]:
             if why := _find_obstacle(path, folder):
                 left_out.append(f"{path.name}: {why}")
                 continue
-            file = ScriptFile(path.name, path.read_bytes())
-            if is_script(file, overrides):
-                scripts.append(file)
-            else:
-                left_out.append(
-                    f"{path.name}: no script by its ending or a #! line; name it in {SETTINGS_FILE} if it is"
-                )
+            script, left_out_of_it = _read(path, overrides)
+            left_out += left_out_of_it
+            if script is not None:
+                scripts.append(script)
     except OSError as error:
         raise UsageError(f"{error.filename} can't be read: {error.strerror}") from error
-    if missing := sorted(set(overrides.entries) - {EVERY} - {file.name for file in scripts}):
+    if missing := sorted(set(overrides.entries) - {EVERY} - {script.name for script in scripts}):
         raise UsageError(f"{folder / SETTINGS_FILE}: there is no script {missing[0]} in this folder")
     return scripts, overrides, left_out
+
+
+def read_script(path: Path) -> tuple[ScriptFile | ScriptFolder, Overrides, list[str]]:
+    """Read one script, a file or a folder, whatever its name.
+
+    Returns:
+        The script, what the `scripts.yaml` beside it says, and what of a folder was left out.
+
+    Raises:
+        UsageError: it can't be read, or is a folder without an entry point.
+    """
+    path = path.absolute() if path.name else path.resolve()
+    overrides = read_overrides(path.parent)
+    try:
+        if not path.is_dir():
+            return ScriptFile(path.name, path.read_bytes()), overrides, []
+        script, left_out = _read(path, overrides)
+    except OSError as error:
+        raise UsageError(f"{path} can't be read: {error.strerror}") from error
+    if script is None:
+        raise UsageError(
+            f"{path} has no {', '.join(ENTRY_POINTS)}: name its entryPoint in {path.parent / SETTINGS_FILE}"
+        )
+    return script, overrides, left_out
+
+
+def _read(path: Path, overrides: Overrides) -> tuple[ScriptFile | ScriptFolder | None, list[str]]:
+    """Read a file or a folder, if it is a script; says what was left out."""
+    if path.is_dir():
+        if entry_point := find_entry_point(path, overrides.entries.get(path.name, {})):
+            files, left_out = read_tree(path)
+            if entry_point not in files:
+                raise UsageError(f"{path.name}: entryPoint {entry_point!r} is hidden, or a link out of the folder")
+            return ScriptFolder(path.name, files, entry_point), left_out
+        why = f"a folder without {', '.join(ENTRY_POINTS)}; name its entryPoint in {SETTINGS_FILE} if it is a script"
+        return None, [f"{path.name}: {why}"]
+    file = ScriptFile(path.name, path.read_bytes())
+    if is_script(file, overrides):
+        return file, []
+    return None, [f"{path.name}: no script by its ending or a #! line; name it in {SETTINGS_FILE} if it is"]
 
 
 def _find_obstacle(path: Path, folder: Path) -> str:
@@ -70,7 +110,7 @@ def _find_obstacle(path: Path, folder: Path) -> str:
     if not path.resolve().is_relative_to(folder.resolve()):
         return "a link that leads out of the folder"
     if path.is_dir():
-        return "a folder"
+        return "a folder that tools make" if path.name in NOT_SOURCE else ""
     if not path.is_file():
         return "no file"
     if path.stat().st_size > _READ_LIMIT_BYTES:

@@ -1,4 +1,4 @@
-"""Running a script file on this machine as a pod would: the operator's input, the runner, the operator's judgement."""
+"""Running a script on this machine as a pod would: the operator's input, the runner, the operator's judgement."""
 
 import base64
 import os
@@ -11,14 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from scriptrun.cli.folder import read_overrides
+from scriptrun.cli.folder import read_script
 from scriptrun.cli.printing import dump_json
-from scriptrun.cli.render import ScriptFile, build_spec, decide_name
+from scriptrun.cli.render import build_spec, decide_name
 from scriptrun.desired.environment import build_script_env
 from scriptrun.desired.input import build_input
 from scriptrun.desired.request import decide_prefix
 from scriptrun.desired.status import build_end
-from scriptrun.errors import UsageError
 from scriptrun.models.base import API_VERSION
 from scriptrun.models.facts import OutputFacts, PodFacts, RunFacts
 from scriptrun.models.reasons import Reason
@@ -63,21 +62,19 @@ def execute_locally(request: LocalRun, sink: Sink) -> tuple[dict[str, Any], str 
     Raises:
         UsageError: the file can't be read, or its settings are wrong.
     """
-    try:
-        source = request.file.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{request.file} can't be read: {error.strerror}") from error
-    overrides = read_overrides(request.file.parent).of(request.file.name) | request.overrides
-    spec = ScriptSpec.model_validate(build_spec(ScriptFile(request.file.name, source), overrides, "local"))
+    script, known, _ = read_script(request.file)
+    overrides = known.of(script.name) | request.overrides
+    spec = ScriptSpec.model_validate(build_spec(script, overrides, "local"))
+    name = decide_name(script.name, overrides)
     run = RunFacts(
-        key=(_NAMESPACE, f"{decide_prefix(request.file.name)}local"),
+        key=(_NAMESPACE, f"{decide_prefix(script.name)}local"),
         uid="00000000-0000-0000-0000-000000000000",
         version=0,
         created=datetime.now(UTC),
-        script=decide_name(request.file.name, overrides),
-        spec={"scriptRef": {"name": decide_name(request.file.name, overrides)}, "variables": request.variables},
+        script=name,
+        spec={"scriptRef": {"name": name}, "variables": request.variables},
     )
-    config_map = build_input(run, spec, Inputs(source, request.variables))
+    config_map = build_input(run, spec, Inputs(script.source, request.variables))
     verdict = check_config(spec) or check_variables(request.variables, spec) or check_input_size(config_map)
     if verdict:
         return _build_object(run, build_end(run, verdict, [], None, "", datetime.now(UTC))["status"]), None

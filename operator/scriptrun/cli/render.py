@@ -1,4 +1,4 @@
-"""From a folder of script files to the allow-list: ConfigMaps with the sources, and Scripts that pin them. Pure."""
+"""From scripts to the allow-list: ConfigMaps with the sources, and Scripts that pin them. Pure."""
 
 import base64
 import hashlib
@@ -9,19 +9,20 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from scriptrun.cli.sources import ScriptFile, ScriptFolder, is_text
 from scriptrun.desired.input import decide_handler
 from scriptrun.errors import UsageError
 from scriptrun.models.base import API_VERSION
-from scriptrun.models.script import SOURCE_LIMIT_BYTES, ScriptSpec
+from scriptrun.models.script import ScriptSpec
 from scriptrun.policies.readiness import decide_readiness
 
-__all__ = ["EVERY", "Naming", "Overrides", "ScriptFile", "build_manifests", "build_spec", "decide_name", "is_script"]
+__all__ = ["EVERY", "Naming", "Overrides", "build_manifests", "build_spec", "decide_name", "is_script"]
 
 EVERY = "*"
 """Entry of ``scripts.yaml`` whose fields go for every file that does not say otherwise."""
 
 _ENDINGS = (".py", ".sh", ".bash", ".js", ".mjs", ".cjs")
-_NOT_IN_KEYS, _KEY_LIMIT = re.compile(r"[^-._a-zA-Z0-9]+"), 253
+_OWN_FIELDS = ("name", "entryPoint")  # of scripts.yaml, none of a Script
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")  # RFC 1123 subdomain
 _NAME_LIMIT = 63
 _HASH_LENGTH = 8
@@ -29,21 +30,11 @@ _CHUNK_BYTES = 900_000  # of the 1 MiB that a ConfigMap may hold, with room for 
 
 
 @dataclass(frozen=True, slots=True)
-class ScriptFile:
-    """A file of the folder."""
-
-    name: str
-    source: bytes
-
-    @property
-    def key(self) -> str:
-        """Its key in a ConfigMap: its name, with hyphens for what Kubernetes does not allow in keys."""
-        return _NOT_IN_KEYS.sub("-", self.name)[-_KEY_LIMIT:]
-
-
-@dataclass(frozen=True, slots=True)
 class Overrides:
-    """``scripts.yaml``: fields of a Script's spec by file name, besides `name` for the Script's own name."""
+    """``scripts.yaml``: fields of a Script's spec by name of file or folder.
+
+    Besides, there is `name` for the Script's own name, and `entryPoint` for the file of a folder that is started.
+    """
 
     entries: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -54,7 +45,7 @@ class Overrides:
 
 def is_script(file: ScriptFile, overrides: Overrides) -> bool:
     """Whether a file is a script: by its ending, by its #! line, or because scripts.yaml says so."""
-    return file.name.endswith(_ENDINGS) or file.source.startswith(b"#!") or file.name in overrides.entries
+    return file.name.endswith(_ENDINGS) or file.content.startswith(b"#!") or file.name in overrides.entries
 
 
 def decide_name(file_name: str, fields: Mapping[str, Any]) -> str:
@@ -75,35 +66,37 @@ def decide_name(file_name: str, fields: Mapping[str, Any]) -> str:
     return name
 
 
-def build_spec(file: ScriptFile, fields: Mapping[str, Any], config_map: str) -> dict[str, Any]:
-    """Build the spec of a file's Script: its source, pinned, its file's name as an alias, and the fields given.
+def build_spec(script: ScriptFile | ScriptFolder, fields: Mapping[str, Any], config_map: str) -> dict[str, Any]:
+    """Build the spec of a Script: its source, pinned, its file's name as an alias, and the fields given.
 
     Values are of the fields' types, so that the API server takes them: `allowSecretEnv: yes` is true.
 
     Raises:
         UsageError: the file can't be a script, or a field is wrong.
     """
-    file_name, source = file.name, file.source
-    _check_source(file_name, source)
+    name = script.name
+    script.check()
     if "source" in fields:
-        raise UsageError(f"{file_name}: source is decided by the file; leave it out of scripts.yaml")
-    own = {key: value for key, value in fields.items() if key != "name"}
-    if aliases := _build_aliases(file_name, fields):
+        raise UsageError(f"{name}: source is decided by the file; leave it out of scripts.yaml")
+    if "entryPoint" in fields and isinstance(script, ScriptFile):
+        raise UsageError(f"{name}: entryPoint is for folders, and this is a file; leave it out of scripts.yaml")
+    own = {key: value for key, value in fields.items() if key not in _OWN_FIELDS}
+    if aliases := _build_aliases(script, fields):
         own["aliases"] = aliases
-    pin = {"name": config_map, "key": file.key, "sha256": hashlib.sha256(source).hexdigest()}
-    spec = {**own, "source": {"configMap": pin}}
+    spec = {**own, "source": script.build_source(config_map)}
     try:
         model = ScriptSpec.model_validate(spec)
     except ValidationError as error:
         wrong = error.errors()[0]
-        raise UsageError(f"{file_name}: {'.'.join(str(part) for part in wrong['loc'])}: {wrong['msg']}") from error
+        raise UsageError(f"{name}: {'.'.join(str(part) for part in wrong['loc'])}: {wrong['msg']}") from error
     if unknown := _find_unknown(spec, model.model_dump(by_alias=True, exclude_unset=True)):
-        raise UsageError(f'{file_name}: a Script has no field {unknown}: see "kubectl explain script.spec"')
-    if decide_handler(file.key, model) != "exec" and not _is_text(source):
-        raise UsageError(f"{file_name}: it is no text, so {decide_handler(file.key, model)} can't run it")
-    wrong_schema, _ = decide_readiness(model, source)
+        raise UsageError(f'{name}: a Script has no field {unknown}: see "kubectl explain script.spec"')
+    handler = decide_handler(script.file_name, model)
+    if handler != "exec" and not is_text(script.content):
+        raise UsageError(f"{name}: it is no text, so {handler} can't run it")
+    wrong_schema, _ = decide_readiness(model, script.source)
     if wrong_schema:
-        raise UsageError(f"{file_name}: {wrong_schema.message}")
+        raise UsageError(f"{name}: {wrong_schema.message}")
     known = model.model_dump(by_alias=True, exclude_unset=True)
     return {key: _type(value, known[key]) for key, value in spec.items()}
 
@@ -117,30 +110,13 @@ def _type(given: Any, known: Any) -> Any:
     return known
 
 
-def _build_aliases(file_name: str, fields: Mapping[str, Any]) -> Any:
+def _build_aliases(script: ScriptFile | ScriptFolder, fields: Mapping[str, Any]) -> Any:
     """List the names that a Script answers to besides its own: its file's, then those in scripts.yaml."""
     given = fields.get("aliases") or []
     if not isinstance(given, list):
         return given  # is refused below
-    named = [] if file_name == decide_name(file_name, fields) else [file_name]
-    return list(dict.fromkeys([*named, *given]))
-
-
-def _check_source(file_name: str, source: bytes) -> None:
-    if not source:
-        raise UsageError(f"{file_name}: it is empty")
-    if len(source) > SOURCE_LIMIT_BYTES:
-        raise UsageError(
-            f"{file_name} has {len(source):,} bytes, a ConfigMap takes {SOURCE_LIMIT_BYTES:,}: put the program into an "
-            "image made FROM the runner image, and write a Script with image and command"
-        )
-
-
-def _is_text(source: bytes) -> bool:
-    try:
-        return "\0" not in source.decode()
-    except UnicodeDecodeError:
-        return False
+    own = decide_name(script.name, fields)
+    return list(dict.fromkeys([name for name in (*script.names, *given) if name != own]))
 
 
 def _find_unknown(given: Any, known: Any, path: str = "") -> str:
@@ -173,22 +149,26 @@ class Naming:
     namespace: str = ""
     hashed: bool = False
 
-    def name(self, number: int, files: Iterable[ScriptFile]) -> str:
-        """Name a ConfigMap by its place, from 1, and what is in it."""
-        name = self.config_map if number == 1 else f"{self.config_map}-{number}"
+    def name(self, ending: str, held: Mapping[str, bytes]) -> str:
+        """Name a ConfigMap by what tells it from the others, and by what is in it."""
+        name = f"{self.config_map}-{ending}" if ending else self.config_map
         if not self.hashed:
             return name
         digest = hashlib.sha256()
-        for file in files:
-            digest.update(f"{file.key}\0{len(file.source)}\0".encode() + file.source)
+        for key, content in held.items():
+            digest.update(f"{key}\0{len(content)}\0".encode() + content)
         return f"{name}-{digest.hexdigest()[:_HASH_LENGTH]}"
 
 
-def build_manifests(files: Iterable[ScriptFile], overrides: Overrides, naming: Naming) -> list[dict[str, Any]]:
+def build_manifests(
+    scripts: Iterable[ScriptFile | ScriptFolder], overrides: Overrides, naming: Naming
+) -> list[dict[str, Any]]:
     """Build the ConfigMaps and Scripts of a folder, the same for the same folder.
 
+    Files share ConfigMaps; each folder has one of its own.
+
     Args:
-        files: the scripts in it.
+        scripts: in it.
         overrides: its ``scripts.yaml``.
         naming: how to name them.
 
@@ -197,23 +177,42 @@ def build_manifests(files: Iterable[ScriptFile], overrides: Overrides, naming: N
     """
     if not _NAME.fullmatch(naming.config_map):
         raise UsageError(f"--configmap {naming.config_map}: this is no name for a ConfigMap: use a-z, 0-9, '-' and '.'")
-    files = sorted(files, key=lambda file: file.name)
+    ordered = sorted(scripts, key=lambda script: script.name)
+    files = [script for script in ordered if isinstance(script, ScriptFile)]
     _check_keys(files)
-    config_maps, scripts, taken = [], [], dict[str, str]()
+    config_maps, placed = [], list[tuple[ScriptFile | ScriptFolder, str]]()
     for number, chunk in enumerate(_pack(files), start=1):
-        config_map = naming.name(number, chunk)
-        config_maps.append(_build_config_map(config_map, chunk, naming.namespace))
-        for file in chunk:
-            script = _build_script(file, overrides, config_map, naming.namespace)
-            for name in {script["metadata"]["name"], *script["spec"].get("aliases", ())}:
-                if other := taken.get(name):
-                    raise UsageError(
-                        f"{other} and {file.name} would both be Script {name}: give one another name or alias in "
-                        "scripts.yaml"
-                    )
-                taken[name] = file.name
-            scripts.append(script)
-    return config_maps + sorted(scripts, key=lambda script: str(script["metadata"]["name"]))
+        held = {file.key: file.content for file in chunk}
+        config_map = naming.name("" if number == 1 else str(number), held)
+        config_maps.append(_build_config_map(config_map, held, naming.namespace))
+        placed += [(file, config_map) for file in chunk]
+    for folder in ordered:
+        if isinstance(folder, ScriptFolder):
+            folder.check()
+            held = {key: folder.files[path] for path, key in folder.keys.items()}
+            config_map = naming.name(decide_name(folder.name, overrides.of(folder.name)), held)
+            config_maps.append(_build_config_map(config_map, held, naming.namespace))
+            placed.append((folder, config_map))
+    return config_maps + _build_scripts(placed, overrides, naming.namespace)
+
+
+def _build_scripts(
+    placed: Iterable[tuple[ScriptFile | ScriptFolder, str]], overrides: Overrides, namespace: str
+) -> list[dict[str, Any]]:
+    scripts, taken = [], dict[str, str]()
+    for source, config_map in placed:
+        fields = overrides.of(source.name)
+        metadata = _build_metadata(decide_name(source.name, fields), namespace)
+        spec = build_spec(source, fields, config_map)
+        for name in {metadata["name"], *spec.get("aliases", ())}:
+            if other := taken.get(name):
+                raise UsageError(
+                    f"{other} and {source.name} would both be Script {name}: give one another name or alias in "
+                    "scripts.yaml"
+                )
+            taken[name] = source.name
+        scripts.append({"apiVersion": API_VERSION, "kind": "Script", "metadata": metadata, "spec": spec})
+    return sorted(scripts, key=lambda script: str(script["metadata"]["name"]))
 
 
 def _check_keys(files: Iterable[ScriptFile]) -> None:
@@ -229,7 +228,7 @@ def _pack(files: list[ScriptFile]) -> list[list[ScriptFile]]:
     chunks: list[list[ScriptFile]] = []
     room = 0
     for file in files:
-        size = len(file.key) + len(file.source)
+        size = len(file.key) + len(file.content)
         if size > room:
             chunks.append([])
             room = _CHUNK_BYTES
@@ -242,23 +241,13 @@ def _build_metadata(name: str, namespace: str) -> dict[str, Any]:
     return {"name": name, **({"namespace": namespace} if namespace else {})}
 
 
-def _build_config_map(name: str, files: list[ScriptFile], namespace: str) -> dict[str, Any]:
-    text = {file.key: file.source.decode() for file in files if _is_text(file.source)}
-    binary = {file.key: base64.b64encode(file.source).decode() for file in files if not _is_text(file.source)}
+def _build_config_map(name: str, held: Mapping[str, bytes], namespace: str) -> dict[str, Any]:
+    text = {key: content.decode() for key, content in held.items() if is_text(content)}
+    binary = {key: base64.b64encode(content).decode() for key, content in held.items() if key not in text}
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": _build_metadata(name, namespace),
         **({"data": text} if text else {}),
         **({"binaryData": binary} if binary else {}),
-    }
-
-
-def _build_script(file: ScriptFile, overrides: Overrides, config_map: str, namespace: str) -> dict[str, Any]:
-    fields = overrides.of(file.name)
-    return {
-        "apiVersion": API_VERSION,
-        "kind": "Script",
-        "metadata": _build_metadata(decide_name(file.name, fields), namespace),
-        "spec": build_spec(file, fields, config_map),
     }

@@ -51,25 +51,37 @@ def render(
             "meets a source it does not pin.",
         ),
     ] = False,
+    fix_line_endings: Annotated[
+        bool, typer.Option("--fix-line-endings", help="Put LF in the place of CR LF in shell scripts and #! lines.")
+    ] = False,
     output: Annotated[Literal["yaml", "json"], typer.Option("--output", "-o", help="Print yaml or json.")] = "yaml",
 ) -> None:
-    """Print the allow-list for a folder of script files: ConfigMaps, and Scripts that pin their sources.
+    """Print the allow-list for a folder of scripts: ConfigMaps, and Scripts that pin their sources.
+
+    A script is a file, or a folder with a main.py, __main__.py, index.js or main.sh in it.
 
     Put it under version control, or: scriptrun scripts render DIR | kubectl apply --server-side -f -
 
-    A file `scripts.yaml` in the folder may give fields of a Script's spec by file name; "*" stands for every file.
+    A file `scripts.yaml` in the folder may give fields of a Script's spec by name of file or folder; "*" stands for
+    all, and `entryPoint` names the file of a folder that is started.
     """
     from scriptrun.cli.folder import read_folder
+    from scriptrun.cli.pitfalls import find_pitfalls, with_fixed_lines
     from scriptrun.cli.printing import dump_json, dump_yaml, emit, note
     from scriptrun.cli.render import Naming, build_manifests
     from scriptrun.errors import UsageError
 
-    files, overrides, left_out = read_folder(folder)
+    scripts, overrides, left_out = read_folder(folder)
     for text in left_out:
         note(f"left out: {text}")
-    if not files:
+    if not scripts:
         raise UsageError(f"{folder}: no scripts in it")
-    manifests = build_manifests(files, overrides, Naming(configmap, namespace, hashed=hash_))
+    if fix_line_endings:
+        scripts = [with_fixed_lines(script) for script in scripts]
+    for script in scripts:
+        for text in find_pitfalls(script):
+            note(f"warning: {text}")
+    manifests = build_manifests(scripts, overrides, Naming(configmap, namespace, hashed=hash_))
     if output == "json":
         emit(dump_json({"apiVersion": "v1", "kind": "List", "items": manifests}))
     else:

@@ -23,7 +23,7 @@ def run(
     script: Annotated[
         str,
         typer.Argument(
-            metavar="SCRIPT", help="Name of a Script; with --local a file.", autocompletion=complete_scripts
+            metavar="SCRIPT", help="Name of a Script; with --local a file or folder.", autocompletion=complete_scripts
         ),
     ],
     var: Annotated[
@@ -69,7 +69,8 @@ def run(
     local: Annotated[
         bool,
         typer.Option(
-            "--local", help="Run the file SCRIPT under its contract on this machine, without a cluster; as with -f."
+            "--local",
+            help="Run the file or folder SCRIPT under its contract on this machine, without a cluster; as with -f.",
         ),
     ] = False,
     contract: Annotated[

@@ -12,9 +12,11 @@ from scriptrun.kube.resources import CONFIGMAPS, SCRIPTRUNS
 from scriptrun.models.facts import RunFacts
 from scriptrun.models.reasons import Reason
 from scriptrun.models.script import ScriptSpec
-from scriptrun.policies.acceptance import Inputs, Missing, check_digest, measure_stored, merge_variables
+from scriptrun.models.source import FolderFiles, RunSource
+from scriptrun.policies.acceptance import Inputs, check_digest, measure_stored, merge_variables
 from scriptrun.policies.documents import parse_document
 from scriptrun.policies.neighbours import choose_neighbours
+from scriptrun.policies.source import FolderError, Missing, Source, assemble_folder
 from scriptrun.policies.verdict import Verdict
 
 __all__ = ["observe_inputs", "observe_source", "observe_whole"]
@@ -48,42 +50,55 @@ def _read_key(config_map: dict[str, Any], name: str, key: str) -> bytes | Missin
 
 async def observe_source(
     client: Client, namespace: str, script: ScriptSpec, run: RunFacts | None = None
-) -> bytes | Missing | None:
+) -> Source | Missing | Verdict | None:
     """Read a Script's source; None for a program that is in the image, or one that each run brings along.
 
     Args:
         client: to read with.
         namespace: of the Script.
         script: its spec.
-        run: whose source to read, of a ``fromRun`` Script.
+        run: whose source to read: with what its file names beside it, and of a ``fromRun`` Script its own.
     """
-    found = await _observe_files(client, namespace, script, run)
-    return found.source if isinstance(found, Inputs) else found
-
-
-async def _observe_files(
-    client: Client, namespace: str, script: ScriptSpec, run: RunFacts | None
-) -> Inputs | Missing | None:
-    """Read a Script's source, and what lies beside it in its ConfigMap."""
     source = script.source
     if source is None:
         return None
     if source.inline is not None:
-        return Inputs(source.inline.encode())
-    if source.config_map is not None:
-        name, key = source.config_map.name, source.config_map.key
-    elif run is not None and run.spec.get("source"):
-        name, key = run.spec["source"]["configMap"]["name"], run.spec["source"]["configMap"]["key"]
-    else:
+        return Source(source.inline.encode())
+    own = RunSource.model_validate(run.spec["source"]) if run is not None and run.spec.get("source") else None
+    place = own if source.from_run else source
+    if place is None:
         return None
+    if place.folder is not None:
+        return await _observe_folder(client, namespace, place.folder)
+    if place.config_map is None:
+        return None
+    name, key = place.config_map.name, place.config_map.key
     config_map = await _get(client, namespace, name)
     if isinstance(config_map, Missing):
         return config_map
     content = _read_key(config_map, name, key)
     # A pin promises that no other code is executed than what was reviewed.
     if isinstance(content, Missing) or run is None or (source.config_map and source.config_map.sha256):
-        return content if isinstance(content, Missing) else Inputs(content)
-    return Inputs(content, neighbours=_read_neighbours(config_map, key, content))
+        return content if isinstance(content, Missing) else Source(content)
+    return Source(content, _read_neighbours(config_map, key, content))
+
+
+async def _observe_folder(client: Client, namespace: str, folder: FolderFiles) -> Source | Missing | Verdict:
+    found = await asyncio.gather(*(_get(client, namespace, item.name) for item in folder.config_maps))
+    held = []
+    for item, config_map in zip(folder.config_maps, found, strict=True):
+        if isinstance(config_map, Missing):
+            return config_map
+        held.append((item, _read_all(config_map)))
+    try:
+        return assemble_folder(folder, held)
+    except FolderError as error:
+        return Verdict(Reason.SCRIPT_NOT_ALLOWED, str(error))
+
+
+def _read_all(config_map: dict[str, Any]) -> dict[str, bytes]:
+    text = {key: str(value).encode() for key, value in (config_map.get("data") or {}).items()}
+    return text | {key: base64.b64decode(value) for key, value in (config_map.get("binaryData") or {}).items()}
 
 
 def _read_neighbours(config_map: dict[str, Any], key: str, source: bytes) -> dict[str, bytes]:
@@ -121,19 +136,16 @@ async def _observe_variables(
 async def observe_inputs(client: Client, run: RunFacts, script: ScriptSpec) -> Inputs | Missing | Verdict:
     """Read source and variables of a run, and check the source against its pin."""
     namespace = run.key[0]
-    found, *parts = await asyncio.gather(
-        _observe_files(client, namespace, script, run),
+    source, *parts = await asyncio.gather(
+        observe_source(client, namespace, script, run),
         *(_observe_variables(client, namespace, item) for item in run.spec.get("variablesFrom") or ()),
     )
-    if isinstance(found, Missing):
-        return found
-    files = found if isinstance(found, Inputs) else Inputs(None)
-    source = files.source
-    if source is not None and script.source and script.source.config_map:
-        if wrong := check_digest(source, script.source.config_map.sha256):
-            return wrong
+    if isinstance(source, (Missing, Verdict)):
+        return source
+    if source is not None and (wrong := check_digest(source, script)):
+        return wrong
     for part in parts:
         if isinstance(part, (Missing, Verdict)):
             return part
     variables = merge_variables([part for part in parts if isinstance(part, dict)], run.spec.get("variables") or {})
-    return replace(files, variables=variables)
+    return Inputs(source, variables)

@@ -13,10 +13,11 @@ from scriptrun.errors import Conflict, NotFound
 from scriptrun.kube.client import APPLY, Client
 from scriptrun.kube.resources import SCRIPTS
 from scriptrun.models.facts import Key, RunFacts
-from scriptrun.policies.acceptance import Missing
 from scriptrun.policies.attempts import parse_instant
 from scriptrun.policies.interruptions import decide_unready
 from scriptrun.policies.readiness import NotReady, decide_readiness
+from scriptrun.policies.source import Missing, Source
+from scriptrun.policies.verdict import Verdict
 from scriptrun.runtime.checks import Checks
 
 __all__ = ["ScriptKeeper"]
@@ -81,6 +82,6 @@ class ScriptKeeper:
         return (written + _LAST_RUN_EVERY - now).total_seconds() if written else 0.0
 
 
-def _source_again(source: bytes | Missing | None) -> float | None:
-    """A source that is missing is asked for again soon: ConfigMaps at large are not watched."""
-    return 5.0 if isinstance(source, Missing) else None
+def _source_again(source: Source | Missing | Verdict | None) -> float | None:
+    """A source that is missing or wrong is asked for again soon: ConfigMaps at large are not watched."""
+    return 5.0 if isinstance(source, Missing | Verdict) else None

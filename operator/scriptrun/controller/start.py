@@ -17,7 +17,6 @@ from scriptrun.kube.resources import CONFIGMAPS, JOBS, PODS
 from scriptrun.models.facts import JobFacts, RunFacts, ScriptFacts
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.acceptance import (
-    Missing,
     check_config,
     check_input_size,
     check_limits,
@@ -28,6 +27,7 @@ from scriptrun.policies.acceptance import (
 from scriptrun.policies.admission import decide_admission
 from scriptrun.policies.interruptions import check_script
 from scriptrun.policies.obstacles import decide_refused
+from scriptrun.policies.source import Missing
 from scriptrun.policies.verdict import Verdict, Wait
 from scriptrun.runtime.checks import Checks
 from scriptrun.settings import Settings

@@ -9,6 +9,7 @@ from scriptrun.desired.names import input_name, run_labels
 from scriptrun.models.base import API_VERSION
 from scriptrun.models.facts import RunFacts
 from scriptrun.models.script import Handler, ScriptSpec
+from scriptrun.models.source import RunSource, ScriptSource
 from scriptrun.policies.acceptance import Inputs
 
 __all__ = [
@@ -51,12 +52,13 @@ def build_owner(run: RunFacts) -> dict[str, Any]:
 
 
 def decide_file_name(run: RunFacts, script: ScriptSpec) -> str:
-    """Decide the name under which the script is put into the pod: its key's, else its Script's."""
-    if script.source and script.source.config_map:
-        return script.source.config_map.key
-    if script.source and script.source.from_run and run.spec.get("source"):
-        return str(run.spec["source"]["configMap"]["key"])
-    return run.script
+    """Decide the name under which the script is put into the pod: its entry point's or key's, else its Script's."""
+    place: ScriptSource | RunSource | None = script.source
+    if place and script.source and script.source.from_run and run.spec.get("source"):
+        place = RunSource.model_validate(run.spec["source"])
+    if place and place.folder:
+        return place.folder.entry_point
+    return place.config_map.key if place and place.config_map else run.script
 
 
 def decide_handler(file_name: str, script: ScriptSpec) -> Handler:
@@ -97,6 +99,7 @@ def build_input(run: RunFacts, script: ScriptSpec, inputs: Inputs) -> dict[str, 
     """
     namespace, name = run.key
     file_name = decide_file_name(run, script)
+    source = inputs.source
     task = run.spec.get("task") or {}
     document = _build_task(run, inputs.variables)
     about = {
@@ -106,7 +109,8 @@ def build_input(run: RunFacts, script: ScriptSpec, inputs: Inputs) -> dict[str, 
         "uid": run.uid,
         "script": run.script,
         "fileName": file_name,
-        **({"neighbours": list(inputs.neighbours)} if inputs.neighbours else {}),
+        **({"folder": True} if source and source.entry_point else {}),
+        **({"neighbours": list(source.beside)} if source and source.beside else {}),
         "handler": decide_handler(file_name, script),
         "command": script.command,
         "contract": script.contract,
@@ -130,9 +134,9 @@ def build_input(run: RunFacts, script: ScriptSpec, inputs: Inputs) -> dict[str, 
         **({"task.json": dump_json(document)} if script.contract == "stdio" else {}),
     }
     binary: dict[str, str] = {}
-    files = {} if inputs.source is None else {"script": inputs.source}
-    # Keys may be as long as they like: there is no room for a prefix.
-    files |= {f"neighbour.{number}": content for number, content in enumerate(inputs.neighbours.values())}
+    files = {} if source is None else {"script": source.content}
+    # Names may be as long as a key can be, or paths: there is no room for a prefix.
+    files |= {f"neighbour.{number}": content for number, content in enumerate(source.beside.values() if source else ())}
     for key, content in files.items():
         try:
             data[key] = content.decode()

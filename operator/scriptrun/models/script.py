@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from scriptrun.models.base import Condition, JsonObject, Model, cel, object_name
+from scriptrun.models.base import Condition, JsonObject, Model, cel
 from scriptrun.models.container import (
     EnvFromSource,
     EnvVar,
@@ -14,54 +14,13 @@ from scriptrun.models.container import (
 )
 from scriptrun.models.podmetadata import PodMetadata
 from scriptrun.models.scheduling import Affinity, PriorityClassName, RuntimeClassName, TopologySpreadConstraint
+from scriptrun.models.source import ScriptSource
 from scriptrun.models.volume import Volume, VolumeMount
 
-__all__ = ["ConfigMapSource", "Contract", "Handler", "Output", "Script", "ScriptSource", "ScriptSpec", "ScriptStatus"]
+__all__ = ["Contract", "Handler", "Output", "Script", "ScriptSpec", "ScriptStatus"]
 
 Handler = Literal["python", "shell", "node", "exec"]
 Contract = Literal["files", "stdio", "stream", "package"]
-
-SOURCE_LIMIT_BYTES = 900_000
-
-
-class ConfigMapSource(Model):
-    """A key of a ConfigMap that holds a script's source."""
-
-    name: str = object_name("Name of the ConfigMap, in the Script's namespace.")
-    key: str = Field(min_length=1, max_length=253, description="Key in its `data` or `binaryData`.")
-    sha256: str | None = Field(
-        default=None,
-        pattern="^[0-9a-f]{64}$",
-        description="SHA-256 of the source in lower-case hex. With this pin an edited source is refused "
-        "(reason DigestMismatch). Default: not pinned.",
-    )
-
-
-class FromRun(Model):
-    """Says that runs bring their own source."""
-
-
-class ScriptSource(Model):
-    """Where a script's source lives; exactly one."""
-
-    model_config = Model.model_config | {
-        "json_schema_extra": cel(
-            {
-                "rule": "[has(self.configMap), has(self.inline), has(self.fromRun)].exists_one(x, x)",
-                "message": "set exactly one of configMap, inline or fromRun",
-            }
-        )
-    }
-
-    config_map: ConfigMapSource | None = Field(default=None, description="A key of a ConfigMap: the usual place.")
-    inline: str | None = Field(
-        default=None, min_length=1, max_length=65536, description="The source itself; for small scripts."
-    )
-    from_run: FromRun | None = Field(
-        default=None,
-        description="Each run names its own ConfigMap in `spec.source`. Grants whoever may create runs of this "
-        "Script the right to run any code in it.",
-    )
 
 
 class Output(Model):
@@ -298,8 +257,8 @@ class ScriptStatus(Model):
 
     conditions: list[Condition] = Field(
         default_factory=list,
-        description="Ready: True, or False with reason SourceMissing, DigestMismatch, InvalidSchema, InvalidConfig, "
-        "AliasConflict or OperatorCrashed.",
+        description="Ready: True, or False with reason SourceMissing, InvalidSource, DigestMismatch, InvalidSchema, "
+        "InvalidConfig, AliasConflict or OperatorCrashed.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     observed_generation: int | None = Field(

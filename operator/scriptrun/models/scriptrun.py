@@ -6,6 +6,7 @@ from pydantic import Field, JsonValue
 
 from scriptrun.models.base import AnyJson, Condition, JsonObject, Model, cel, object_name
 from scriptrun.models.container import LocalObjectReference
+from scriptrun.models.source import RunSource
 
 __all__ = ["NAME_LIMIT", "ScriptRun", "ScriptRunSpec", "ScriptRunStatus", "Task"]
 
@@ -51,19 +52,6 @@ class VariablesSource(Model):
     """One source of variables."""
 
     config_map: ConfigMapVariables = Field(description="A ConfigMap.")
-
-
-class RunConfigMapSource(Model):
-    """A key of a ConfigMap that the run brings along."""
-
-    name: str = object_name("Name of the ConfigMap, in the run's namespace.")
-    key: str = Field(min_length=1, max_length=253, description="Key in its `data` or `binaryData`.")
-
-
-class RunSource(Model):
-    """The source that a run of a `fromRun` Script brings along."""
-
-    config_map: RunConfigMapSource = Field(description="A key of a ConfigMap.")
 
 
 class Task(Model):

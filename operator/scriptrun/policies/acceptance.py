@@ -1,7 +1,6 @@
 """May this run be run as it is? The checks between a ScriptRun and its Job."""
 
 import base64
-import hashlib
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,13 +12,13 @@ from scriptrun.models.script import ScriptSpec
 from scriptrun.policies.documents import find_too_deep
 from scriptrun.policies.exactness import find_inexact
 from scriptrun.policies.schema import check_against_schema, check_schema
+from scriptrun.policies.source import Missing, Source
 from scriptrun.policies.verdict import Verdict, Wait
 
 __all__ = [
     "INPUT_LIMIT_BYTES",
     "RUN_LIMIT_BYTES",
     "Inputs",
-    "Missing",
     "check_config",
     "check_depth",
     "check_digest",
@@ -48,19 +47,11 @@ _POLL_SECONDS = 0.1, 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
-    """Something a run refers to that does not exist (yet), in words."""
-
-    what: str
-
-
-@dataclass(frozen=True, slots=True)
 class Inputs:
-    """What a run executes: the script's bytes (None: a program in its image), its variables, and files beside it."""
+    """What a run executes: the script's source (None: a program in its image), and its variables."""
 
-    source: bytes | None
+    source: Source | None
     variables: dict[str, Any] = field(default_factory=dict)
-    neighbours: dict[str, bytes] = field(default_factory=dict)
 
 
 def decide_missing_script(run: RunFacts, grace_seconds: float, now: datetime) -> Verdict | Wait:
@@ -116,12 +107,11 @@ def check_limits(run: RunFacts, script: ScriptSpec) -> Verdict | None:
     return None
 
 
-def check_digest(source: bytes, pin: str | None) -> Verdict | None:
+def check_digest(source: Source, script: ScriptSpec) -> Verdict | None:
     """Check a source against its Script's pin."""
-    if pin is None:
-        return None
-    digest = hashlib.sha256(source).hexdigest()
-    if digest == pin:
+    place = script.source and (script.source.config_map or script.source.folder)
+    pin = place.sha256 if place else None
+    if pin is None or (digest := source.sha256) == pin:
         return None
     return Verdict(
         Reason.DIGEST_MISMATCH,

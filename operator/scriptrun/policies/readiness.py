@@ -1,21 +1,25 @@
 """Is a Script fit to be run?"""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scriptrun.models.reasons import Reason
 from scriptrun.models.script import ScriptSpec
-from scriptrun.policies.acceptance import Missing, check_digest, find_config_fault
+from scriptrun.policies.acceptance import check_digest, find_config_fault
 from scriptrun.policies.schema import check_schema
+from scriptrun.policies.source import Missing, Source
 from scriptrun.policies.text import escape_controls
+from scriptrun.policies.verdict import Verdict
 
 __all__ = ["NotReady", "decide_readiness"]
 
 
 @dataclass(frozen=True, slots=True)
 class NotReady:
-    """Why a Script is not ready: SourceMissing, DigestMismatch, InvalidSchema, InvalidConfig or AliasConflict."""
+    """Why a Script is not ready.
+
+    The reason is SourceMissing, InvalidSource, DigestMismatch, InvalidSchema, InvalidConfig or AliasConflict.
+    """
 
     reason: str
     message: str
@@ -25,13 +29,13 @@ class NotReady:
 
 
 def decide_readiness(
-    script: ScriptSpec, source: bytes | Missing | None, schema_faults: Mapping[str, str] | None = None
+    script: ScriptSpec, source: Source | Missing | Verdict | None, schema_faults: Mapping[str, str] | None = None
 ) -> tuple[NotReady | None, str]:
     """Decide whether a Script is ready.
 
     Args:
         script: its spec.
-        source: what was found of its source; None where there is none to find.
+        source: what was found of its source, or what is wrong with it; None where there is none to find.
         schema_faults: what is wrong with its ``variablesSchema`` and ``outputSchema``, by the field's name; None: that
             is found out here.
 
@@ -40,10 +44,11 @@ def decide_readiness(
     """
     if isinstance(source, Missing):
         return NotReady(Reason.SOURCE_MISSING, f"{source.what} is not there"), ""
-    digest = hashlib.sha256(source).hexdigest() if source is not None else ""
-    if source is not None and script.source and script.source.config_map:
-        if wrong := check_digest(source, script.source.config_map.sha256):
-            return NotReady(wrong.reason, wrong.message), digest
+    if isinstance(source, Verdict):
+        return NotReady("InvalidSource", source.message), ""
+    digest = source.sha256 if source is not None else ""
+    if source is not None and (wrong := check_digest(source, script)):
+        return NotReady(wrong.reason, wrong.message), digest
     for name, schema in (("variablesSchema", script.variables_schema), ("outputSchema", script.output_schema)):
         wrong_schema = check_schema(schema) if schema_faults is None else schema_faults.get(name)
         if wrong_schema:

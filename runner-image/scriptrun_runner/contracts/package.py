@@ -30,7 +30,7 @@ class PackageContract(FilesContract):
         return {"SCRIPTRUN_PACKAGE": self.spec.script, "SCRIPTRUN_CONFIG": self.paths.config}
 
     def prepare(self) -> None:
-        """Put `ferris_cli` beside the script, where Python looks first."""
-        link = os.path.join(self.paths.script_folder, "ferris_cli")
-        if not os.path.islink(link):
+        """Put `ferris_cli` beside the script, where Python looks first; a folder may have its own."""
+        link = os.path.join(self.paths.folder_of(self.spec), "ferris_cli")
+        if not os.path.lexists(link):
             os.symlink(_LIBRARY, link)

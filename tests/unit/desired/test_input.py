@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from builders import run_facts, script_spec
 from scriptrun.desired.input import build_input, decide_file_name, decide_handler, hash_input
 from scriptrun.policies.acceptance import Inputs
+from scriptrun.policies.source import Source
 
 CONFIG_MAP = {"configMap": {"name": "scripts", "key": "hello.py"}}
 TASK = {"source": "zeebe", "id": "42", "type": "greet", "workflowId": "wf-7", "domain": "north", "headers": {"a": "b"}}
@@ -22,16 +23,36 @@ def build(
     run: dict[str, Any] | None = None,
     **script: Any,
 ) -> dict[str, Any]:
-    return build_input(run_facts(**(run or {})), script_spec(**script), Inputs(content, variables or {}))
+    source = None if content is None else Source(content)
+    return build_input(run_facts(**(run or {})), script_spec(**script), Inputs(source, variables or {}))
 
 
 def test_files_beside_the_script() -> None:
     neighbours = {"b" * 253: b"text", "logo.png": b"\xff\x00"}
     spec = script_spec(source=CONFIG_MAP)
-    config_map = build_input(run_facts(), spec, Inputs(b"print()", {}, neighbours))
+    config_map = build_input(run_facts(), spec, Inputs(Source(b"print()", neighbours)))
     assert read(config_map, "run.json")["neighbours"] == ["b" * 253, "logo.png"]
     assert config_map["data"]["neighbour.0"] == "text"
     assert base64.b64decode(config_map["binaryData"]["neighbour.1"]) == b"\xff\x00"
+
+
+def test_files_of_a_folder() -> None:
+    spec = script_spec(source={"folder": {"configMaps": [{"name": "etl"}], "entryPoint": "etl/load.sh"}})
+    config_map = build_input(run_facts(), spec, Inputs(Source(b"true", {"lib/a.sh": b"a=1"}, "etl/load.sh")))
+    about = read(config_map, "run.json")
+    assert (about["folder"], about["fileName"], about["neighbours"]) == (True, "etl/load.sh", ["lib/a.sh"])
+    assert (about["handler"], config_map["data"]["script"], config_map["data"]["neighbour.0"]) == (
+        "shell",
+        "true",
+        "a=1",
+    )
+
+
+def test_the_entry_point_of_a_runs_own_folder() -> None:
+    own = {"folder": {"configMaps": [{"name": "mine"}], "entryPoint": "main.js"}}
+    spec = script_spec(source={"fromRun": {}})
+    assert decide_file_name(run_facts(source=own), spec) == "main.js"
+    assert decide_handler("main.js", spec) == "node"
 
 
 def read(config_map: dict[str, Any], name: str) -> Any:

@@ -42,8 +42,8 @@ def test_the_allow_list_is_what_rendering_the_folder_gives() -> None:
 
 @pytest.mark.parametrize("name", ["zeebe", "conductor"])
 def test_a_bridge_allows_the_two_scripts(name: str) -> None:
-    assert SCRIPTS == {"greet.py", "count-words.sh"}
-    assert set(_read_bridge(name).spec.scripts) == SCRIPTS
+    assert set(_read_bridge(name).spec.scripts) == {"greet.py", "count-words.sh"}
+    assert SCRIPTS >= {"greet.py", "count-words.sh"}
 
 
 def test_the_process_has_tasks_of_the_bridges_type_that_name_scripts() -> None:

@@ -167,7 +167,7 @@ def test_choices(path: str, values: list[str]) -> None:
         ("Script.spec", "source is missing"),
         ("Script.spec", "command belongs to handler exec"),
         ("Script.spec", "serviceAccountName needs output.transport TerminationMessage"),
-        ("Script.spec.source", "set exactly one of configMap, inline or fromRun"),
+        ("Script.spec.source", "set exactly one of configMap, folder, inline or fromRun"),
         ("Script.spec.output", "at most 4096 with transport TerminationMessage"),
         ("Script.spec.env[]", "set value or valueFrom, not both"),
         ("Script.spec.env[]", "choose another"),

@@ -13,7 +13,6 @@ from scriptrun.models.reasons import Reason
 from scriptrun.policies.acceptance import (
     INPUT_LIMIT_BYTES,
     RUN_LIMIT_BYTES,
-    Missing,
     check_config,
     check_digest,
     check_exact,
@@ -26,6 +25,7 @@ from scriptrun.policies.acceptance import (
     measure_stored,
     merge_variables,
 )
+from scriptrun.policies.source import Missing, Source
 from scriptrun.policies.verdict import Verdict, Wait
 
 CONFIG_MAP = {"configMap": {"name": "scripts", "key": "hello.py"}}
@@ -114,14 +114,20 @@ class TestLimits:
         assert check_limits(run_facts(secretEnv=secret, source=CONFIG_MAP), script_spec(source=FROM_RUN)) is None
 
 
+def _pinned(sha256: str) -> dict[str, Any]:
+    return {"configMap": {**CONFIG_MAP["configMap"], "sha256": sha256}}
+
+
 class TestDigest:
     def test_the_pinned_source_passes(self) -> None:
-        assert check_digest(b"x", hashlib.sha256(b"x").hexdigest()) is None
-        assert check_digest(b"x", None) is None
+        pin = hashlib.sha256(b"x").hexdigest()
+        assert check_digest(Source(b"x"), script_spec(source=_pinned(pin))) is None
+        assert check_digest(Source(b"x"), script_spec(source=CONFIG_MAP)) is None
+        assert check_digest(Source(b"x"), script_spec(source={"inline": "x"})) is None
 
     def test_an_edited_one_does_not_and_both_digests_are_told(self) -> None:
         pin = hashlib.sha256(b"x").hexdigest()
-        refused = check_digest(b"x\n", pin)
+        refused = check_digest(Source(b"x\n"), script_spec(source=_pinned(pin)))
         assert refused is not None
         assert refused.reason is Reason.DIGEST_MISMATCH
         assert pin in refused.message
