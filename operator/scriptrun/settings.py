@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from scriptrun import __version__
-from scriptrun.models.container import LocalObjectReference, Toleration
+from scriptrun.models.container import LocalObjectReference, ResourceRequirements, Toleration
 from scriptrun.models.podmetadata import check_defaults
 from scriptrun.models.scheduling import Affinity, PriorityClassName, RuntimeClassName, TopologySpreadConstraint
 from scriptrun.policies.address_policy import AddressPolicy, Kind, split_allowed
@@ -164,6 +164,10 @@ class Settings(WorkerSettings):
     )
     runtime_class_name: RuntimeClassName = Field(
         default="", description="`runtimeClassName` of pods whose Script names none."
+    )
+    resources: ResourceRequirements = Field(
+        default=ResourceRequirements(),
+        description="`resources` of pods whose Script sets none, as JSON, such as for namespaces with a quota.",
     )
     workers: int = Field(
         default=4,

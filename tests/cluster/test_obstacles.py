@@ -114,13 +114,29 @@ def test_a_quota_that_has_no_room_counts_towards_the_start(space: Space) -> None
     _set_quota(space, **{"requests.memory": "100Mi"})
     memory = {"requests": {"memory": "1Gi"}, "limits": {"memory": "1Gi"}}
     run = _end_refused(space, "exceeded quota: team, requested: requests.memory=1Gi", resources=memory)
-    assert "larger quota" in run.message
+    assert "lower resources.requests.memory in the Script to at most 100Mi" in run.message
 
 
 def test_a_quota_that_wants_limits_says_what_to_set_where(space: Space) -> None:
     _set_quota(space, **{"limits.cpu": "4", "requests.memory": "4Gi"})
     run = _end_refused(space, "must specify limits.cpu")
     assert "set resources.limits.cpu, resources.requests.memory in the Script" in run.message
+
+
+def test_a_run_waits_for_room_that_another_uses(space: Space) -> None:
+    _set_quota(space, pods="1")
+    space.start("first", "import time\ntime.sleep(600)", {"activeDeadlineSeconds": 600})
+    space.wait_started("first")
+    space.start("second", QUICK, {"startDeadlineSeconds": 2})
+    space.wait_run("second", "the refusal", lambda run: "once there is room" in run.message)
+    space.cancel("first")
+    assert space.end_of("second", 120).end == ("Succeeded", "Completed")
+
+
+def test_a_quota_that_lets_no_job_in_ends_the_run(space: Space) -> None:
+    _set_quota(space, **{"count/jobs.batch": "0"})
+    run = _end_refused(space, "raise count/jobs.batch of ResourceQuota team to 1 or more")
+    assert "exceeded quota" in run.message
 
 
 def test_the_runs_deadline_does_not_hide_a_quota(space: Space) -> None:

@@ -15,6 +15,7 @@ from scriptrun.desired.names import (
 from scriptrun.desired.placement import build_placement
 from scriptrun.desired.status import build_attempt
 from scriptrun.desired.volumes import build_volumes
+from scriptrun.models.container import ResourceRequirements
 from scriptrun.models.facts import RunFacts
 from scriptrun.models.script import ScriptSpec
 from scriptrun.policies.attempts import Attempt
@@ -29,7 +30,7 @@ _DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"  # for `kubectl l
 
 def _build_pod_spec(run: RunFacts, script: ScriptSpec, input_sha256: str, settings: Settings) -> dict[str, Any]:
     volumes = build_volumes(run.key[1], script, settings.run_as_user)
-    resources = script.resources.model_dump(by_alias=True, exclude_none=True)
+    resources = _dump(script.resources) or _dump(settings.resources)
     container = {
         "name": CONTAINER,
         "image": script.image or settings.runner_image,
@@ -61,6 +62,11 @@ def _build_pod_spec(run: RunFacts, script: ScriptSpec, input_sha256: str, settin
         "volumes": volumes.volumes,
         **build_placement(script, settings),
     }
+
+
+def _dump(resources: ResourceRequirements) -> dict[str, Any]:
+    """Write requests and limits, where there are any."""
+    return {name: value for name, value in resources.model_dump(by_alias=True, exclude_none=True).items() if value}
 
 
 def _build_user(settings: Settings) -> dict[str, int]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from scriptrun.models.facts import INIT_RUNNING, EventFacts, PodFacts
 from scriptrun.models.reasons import Reason
+from scriptrun.policies.quota import advise_quota, has_room_later, name_field
 from scriptrun.policies.verdict import Verdict, Wait
 
 __all__ = [
@@ -98,10 +99,11 @@ def _advise(said: str) -> str:
     """Say what to set where, so that the API server lets a pod in."""
     if "must specify" in said:
         names = [name for found in _UNNAMED.findall(said.partition("failed quota")[2]) for name in found.split(",")]
-        fields = ", ".join(f"resources.{_field_of(name)}" for name in names if name)
-        return f"set {fields or 'resources'} in the Script, or give the namespace a LimitRange with defaults"
+        fields = ", ".join(f"resources.{name_field(name)}" for name in names if name)
+        defaults = "give the namespace a LimitRange with defaults, or the chart runner.resources"
+        return f"set {fields or 'resources'} in the Script; or {defaults}"
     if "exceeded quota" in said:
-        return "it is let in once there is room; a pod that asks for more than the quota has needs a larger quota"
+        return advise_quota(said)
     if re.search(r"(?:maximum|minimum) \S+ usage per|limit to request ratio", said):
         return "the namespace has a LimitRange: change resources in the Script to fit it"
     if "violates PodSecurity" in said:
@@ -109,11 +111,6 @@ def _advise(said: str) -> str:
     if "service account" in said or "serviceaccount" in said:
         return "create the ServiceAccount, or change serviceAccountName in the Script"
     return ""
-
-
-def _field_of(name: str) -> str:
-    """Tell which field of a container's ``resources`` a quota's resource counts; a bare name counts requests."""
-    return name if name.startswith(("limits.", "requests.")) else f"requests.{name}"
 
 
 def recall_obstacle(status: dict[str, Any]) -> Verdict | None:
@@ -132,7 +129,7 @@ def recall_refusal(status: dict[str, Any]) -> Verdict | None:
 
 
 def decide_refused(reason: str, said: str, since: datetime, deadline_seconds: float, now: datetime) -> Verdict | Wait:
-    """Wait until the API server lets a run's Job and input in; only room in a quota is waited for without an end.
+    """Wait until the API server lets a run's Job and input in; only room that a quota may have is waited for endlessly.
 
     Args:
         reason: one of ``REFUSALS``.
@@ -142,6 +139,10 @@ def decide_refused(reason: str, said: str, since: datetime, deadline_seconds: fl
         now: aware UTC.
     """
     left = deadline_seconds - (now - since).total_seconds()
-    if reason == QUOTA_EXCEEDED or left > 0:
-        return Wait(reason, said, min(_REFUSED_SECONDS, left) if left > 0 else _REFUSED_SECONDS)
+    if reason == QUOTA_EXCEEDED:
+        if has_room_later(said):
+            return Wait(reason, said, _REFUSED_SECONDS)
+        said = f"{said} ({advise_quota(said)})"
+    if left > 0:
+        return Wait(reason, said, min(_REFUSED_SECONDS, left))
     return Verdict(Reason.UNSCHEDULABLE, f"{said} (startDeadlineSeconds {deadline_seconds:g} is over)")

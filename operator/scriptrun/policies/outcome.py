@@ -10,6 +10,7 @@ from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import Attempt
 from scriptrun.policies.faults import find_output_fault
 from scriptrun.policies.obstacles import find_obstacle, judge_event, recall_obstacle, recall_refusal
+from scriptrun.policies.quota import awaits_room
 from scriptrun.policies.text import shorten
 from scriptrun.policies.verdict import Verdict, Wait
 
@@ -178,6 +179,8 @@ def _decide_start(
     look = _time_look(since, now)
     if last is None:
         obstacle = judge_event(event) or (recall_obstacle(run.status) if job.failing else None)
+        if obstacle and awaits_room(event):
+            return Wait(obstacle.reason, obstacle.message, look)
         return _decide_obstacle(job, None, obstacle, since, now) if obstacle else Wait("PodPending", _NO_POD, look)
     pod = last.pod
     obstacle = find_obstacle(pod)
@@ -218,6 +221,8 @@ def _decide_retry(
     ended = last.pod.finished_at or last.pod.created
     if obstacle := judge_event(event):
         refused = Verdict(obstacle.reason, f"{obstacle.message}\n{said}")
+        if awaits_room(event):
+            return Wait(refused.reason, refused.message, _time_look(ended, now))
         return _decide_obstacle(job, None, refused, max(ended, event.first_seen if event else ended), now)
     return Wait("Retrying", said, _time_look(ended, now))
 

@@ -23,6 +23,7 @@ SAID = {
     "node_selector": "none",
     "pod_labels": "no proxy of Istio or Kuma",
     "priority_class_name": "none",
+    "resources": "none",
     "runtime_class_name": "none",
     "tolerations": "none",
     "topology_spread_constraints": "none",
@@ -56,7 +57,7 @@ def test_the_settings_page_names_no_other_value() -> None:
     others = {"history.create", "runner.image", "runner.image.pullPolicy", "watchNamespaces", "state"}
     others |= {"runner.podAnnotations", "runner.podLabels", "runAsUser", "runner.imagePullSecrets"}
     others |= {"runner.nodeSelector", "runner.tolerations", "runner.affinity", "runner.topologySpreadConstraints"}
-    others |= {"runner.priorityClassName", "runner.runtimeClassName"}
+    others |= {"runner.priorityClassName", "runner.runtimeClassName", "runner.resources"}
     assert set(named) - others == set(VALUES["operator"]["settings"])
     assert len(named) == len(Settings.model_fields)
 

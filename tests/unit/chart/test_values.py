@@ -8,7 +8,7 @@ import yaml
 from pydantic import ValidationError
 
 from helm import CHART, Manifest, read_refusal, render, select
-from scriptrun.models.container import LocalObjectReference, Toleration
+from scriptrun.models.container import LocalObjectReference, ResourceRequirements, Toleration
 from scriptrun.models.podmetadata import ENTRIES_LIMIT, KEY, KEY_LIMIT, LABEL_VALUE, OWN
 from scriptrun.models.scheduling import Affinity, TopologySpreadConstraint
 from scriptrun.settings import Settings
@@ -47,6 +47,7 @@ PLACEMENT: dict[str, Any] = {
     "tolerations": [{"key": "runs", "operator": "Exists", "tolerationSeconds": 5}],
     "affinity": {"nodeAffinity": NODES},
     "topologySpreadConstraints": [SPREAD],
+    "resources": {"requests": {"cpu": "100m"}, "limits": {"memory": "64Mi"}},
 }
 
 
@@ -105,6 +106,7 @@ def test_every_setting_can_be_set(name: str, monkeypatch: pytest.MonkeyPatch) ->
         "image_pull_secrets": [LocalObjectReference(name="registry")],
         "priority_class_name": "low",
         "runtime_class_name": "gvisor",
+        "resources": ResourceRequirements(requests={"cpu": "100m"}, limits={"memory": "64Mi"}),
         "node_selector": {"pool": "runs"},
         "tolerations": [Toleration(key="runs", operator="Exists", toleration_seconds=5)],
         "affinity": Affinity.model_validate(PLACEMENT["affinity"]),
@@ -244,6 +246,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"runner": {"imagePullSecrets": ["pull"]}},
         "'/runner/imagePullSecrets/0': got string, want object",
     ),
+    "a resource that is no quantity": (
+        {"runner": {"resources": {"limits": {"memory": "64 MiB"}}}},
+        "'/runner/resources/limits/memory'",
+    ),
+    "a claim": ({"runner": {"resources": {"claims": []}}}, "'/runner/resources': additional properties 'claims' not"),
     "a class with a space": ({"runner": {"priorityClassName": "a b"}}, "'/runner/priorityClassName': 'a b' does not"),
     "a misspelt affinity": (
         {"runner": {"affinity": {"nodeAffinty": {}}}},

@@ -232,6 +232,14 @@ class TestOfTheScript:
         assert pod_of(job)["tolerations"] == [{"key": "gpu", "operator": "Exists", "tolerationSeconds": 5}]
         assert pod_of(job)["imagePullSecrets"] == [{"name": "registry"}]
 
+    def test_the_operators_resources_are_those_of_a_script_that_sets_none(self) -> None:
+        defaults = {"requests": {"cpu": "100m"}, "limits": {"memory": "1Gi"}}
+        operator = settings(resources=defaults)
+        assert container_of(build(operator=operator))["resources"] == defaults
+        assert container_of(build(operator=operator, resources={"limits": {}}))["resources"] == defaults
+        own = {"limits": {"memory": "64Mi"}}
+        assert container_of(build(operator=operator, resources=own))["resources"] == own
+
     def test_what_is_put_on_its_pods(self) -> None:
         """The operator's defaults, over them the Script's, over all the labels by which the operator tells pods."""
         operator = settings(

@@ -18,6 +18,7 @@ from scriptrun.policies.verdict import Verdict, Wait
 
 RUN = run_facts()
 FORBIDDEN = 'Error creating: pods "hello-1-0-" is forbidden: '
+FULL = f"{FORBIDDEN}exceeded quota: team, requested: pods=1, used: pods=2, limited: pods=2"
 QUOTA = f"{FORBIDDEN}exceeded quota: team, requested: pods=1, used: pods=0, limited: pods=0"
 
 
@@ -144,6 +145,26 @@ class TestRefusedPods:
         assert early.message in late.verdict.message
         assert "startDeadlineSeconds 60" in late.verdict.message
 
+    def test_room_that_others_use_is_waited_for(self) -> None:
+        held, said = job(startDeadlineSeconds=60), event("FailedCreate", FULL)
+        decision = decide_outcome(RUN, held, [], at(9999), said)
+        assert isinstance(decision, Wait)
+        assert (decision.reason, decision.again_seconds) == ("Unschedulable", 30.0)
+        assert "it is let in once there is room" in decision.message
+
+    def test_a_retry_waits_for_room_as_well(self) -> None:
+        pod = pod_facts(state={"terminated": ended_state(1, seconds=40)})
+        failed = judge_attempt(1, pod, output_facts(pod.name, result_document("FAILED", message="boom")))
+        held, said = job(startDeadlineSeconds=60, backoffLimit=3), event("FailedCreate", FULL, 2, 90)
+        decision = decide_outcome(RUN, held, [failed], at(200), said)
+        assert isinstance(decision, Wait)
+        assert decision.message.endswith("attempt 1: ScriptFailed: boom")
+
+    def test_what_others_say_of_quotas_is_waited_for_no_longer(self) -> None:
+        """A registry's words in an event of the kubelet, for instance."""
+        said = event("FailedMount", "exceeded quota: of the storage")
+        assert isinstance(decide_outcome(RUN, job(startDeadlineSeconds=60), [], at(9999), said), Settle)
+
     def test_a_job_that_was_suspended_counts_from_its_start(self) -> None:
         held = replace(job(startDeadlineSeconds=60), started_at=at(100))
         assert isinstance(decide_outcome(RUN, held, [], at(159), event("FailedCreate", QUOTA)), Wait)
@@ -175,7 +196,8 @@ class TestRefusedPods:
                 f"{FORBIDDEN}failed quota: team: must specify cpu,limits.memory",
                 "set resources.requests.cpu, resources.limits.memory in the Script",
             ),
-            (QUOTA, "larger quota"),
+            (QUOTA, "raise pods of ResourceQuota team to 1 or more"),
+            (FULL, "it is let in once there is room"),
             (f"{FORBIDDEN}maximum memory usage per Container is 64Mi, but limit is 1Gi", "change resources"),
             (f'{FORBIDDEN}violates PodSecurity "restricted:latest": privileged', "pod-security.kubernetes.io/enforce"),
             (f"{FORBIDDEN}error looking up service account a/b: not found", "serviceAccountName"),
@@ -303,7 +325,16 @@ class TestRefusedJobs:
         assert late == Verdict(Reason.UNSCHEDULABLE, "denied: no (startDeadlineSeconds 60 is over)")
 
     def test_room_in_a_quota_for_jobs_is_a_queue_without_an_end(self) -> None:
-        assert decide_refused("QuotaExceeded", "full", at(10), 60, at(9999)) == Wait("QuotaExceeded", "full", 5.0)
+        assert decide_refused("QuotaExceeded", FULL, at(10), 60, at(9999)) == Wait("QuotaExceeded", FULL, 5.0)
+
+    def test_a_quota_that_can_never_have_it_is_no_queue(self) -> None:
+        early, late = (decide_refused("QuotaExceeded", QUOTA, at(10), 60, at(now)) for now in (69, 70))
+        assert isinstance(early, Wait)
+        assert (early.reason, early.again_seconds) == ("QuotaExceeded", 1.0)
+        assert isinstance(late, Verdict)
+        assert late.reason is Reason.UNSCHEDULABLE
+        assert "raise pods of ResourceQuota team" in late.message
+        assert "startDeadlineSeconds 60 is over" in late.message
 
     @pytest.mark.parametrize("reason", ["Forbidden", "QuotaExceeded"])
     def test_an_input_that_is_refused_is_why_the_pod_does_not_start(self, reason: str) -> None:

@@ -19,6 +19,8 @@ It stands in the pod template itself, so a changed setting rolls the pods; there
   value: {{ toJson .Values.runner.podLabels | quote }}
 - name: SCRIPTRUN_PRIORITY_CLASS_NAME
   value: {{ .Values.runner.priorityClassName | quote }}
+- name: SCRIPTRUN_RESOURCES
+  value: {{ toJson .Values.runner.resources | quote }}
 - name: SCRIPTRUN_RUN_AS_USER
   value: {{ with .Values.runAsUser }}{{ include "scriptrun.scalar" . | quote }}{{ else }}""{{ end }}
 - name: SCRIPTRUN_RUNNER_IMAGE
