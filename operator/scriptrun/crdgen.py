@@ -51,7 +51,7 @@ _KINDS = (
         "scripts",
         (),
         (
-            ("Handler", "string", ".spec.handler", 0),
+            ("Handler", "string", ".status.handler", 0),
             ("Contract", "string", ".spec.contract", 0),
             ("Ready", "string", ".status.conditions[?(@.type=='Ready')].status", 0),
             ("Reason", "string", ".status.conditions[?(@.type=='Ready')].reason", 0),

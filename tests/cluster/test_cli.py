@@ -194,6 +194,28 @@ def test_attempts_are_followed_one_after_the_other(scripts: Space, user: User) -
     second = [name for name in scripts.pods_seen("fail-followed") if f"attempt 2, pod {name}:" in said]
     assert len(second) == 1
     assert said[1:] == ["no luck in attempt 1", f"attempt 2, pod {second[0]}:", "no luck in attempt 2"]
+    shown = user.do("logs", "fail-followed")
+    assert (shown.code, shown.stdout) == (0, "no luck in attempt 1\nno luck in attempt 2\n")
+    assert [line.partition(", pod ")[0] for line in shown.stderr.splitlines()] == ["attempt 1", "attempt 2"]
+    assert user.do("logs", "fail-followed", "--attempt", "1").stdout == "no luck in attempt 1\n"
+
+
+def test_a_script_in_full(scripts: Space, user: User) -> None:
+    assert user.do("run", "greet.py", "--name", "described", "--var", "name=Ada").code == 0
+    wait_for("the handler", lambda: "python" in user.do("scripts", "list").stdout)
+    shown = user.do("scripts", "describe", "greet.py").stdout
+    for text in (
+        "Greets",
+        "python (by the ending of its name)",
+        "pinned to ",
+        "Ready=True",
+        '"required": [',
+        "described ",
+    ):
+        assert text in shown
+    document = json.loads(user.do("scripts", "describe", "greet.py", "-o", "json").stdout)
+    assert document["script"]["status"]["handler"] == "python"
+    assert "described" in [run["name"] for run in document["runs"]]
 
 
 def test_a_log_comes_while_the_script_writes_it(scripts: Space, user: User, begin: Begin) -> None:
@@ -340,6 +362,7 @@ def test_names_are_completed(scripts: Space, user: User) -> None:
     assert user.do("run", "greet.py", "--name", "completed-1", "--var", "name=A", "--no-wait").code == 0
     assert complete("scriptrun logs complet") == ["completed-1"]
     assert complete(f"scriptrun logs -n {scripts.name} complet") == ["completed-1"]
+    assert complete("scriptrun scripts describe gre") == ["greet.py"]
     assert complete("scriptrun list -n x") == []  # may not list namespaces: silence
 
 

@@ -9,7 +9,7 @@ from scriptrun.models.reasons import REASONS, Reason
 from scriptrun.policies.attempts import parse_instant
 from scriptrun.policies.text import escape_controls
 
-__all__ = ["describe_run", "format_age"]
+__all__ = ["align_facts", "describe_run", "format_age", "write_block"]
 
 _INDENT = "  "
 _UNITS = (("d", 86_400), ("h", 3600), ("m", 60))
@@ -34,19 +34,19 @@ def describe_run(run: dict[str, Any], output: str | None, now: datetime) -> str:
         now: aware UTC.
     """
     spec, status = run["spec"], run.get("status", {})
-    blocks = [_align(_list_facts(run, now))]
+    blocks = [align_facts(_list_facts(run, now))]
     if status.get("message"):
-        blocks.append(_block("Message", str(status["message"])))
+        blocks.append(write_block("Message", str(status["message"])))
     if status.get("attempts"):
-        blocks.append(_block("Attempts", _describe_attempts(status["attempts"])))
+        blocks.append(write_block("Attempts", _describe_attempts(status["attempts"])))
     if spec.get("variables"):
-        blocks.append(_block("Variables", dump_json(spec["variables"])))
+        blocks.append(write_block("Variables", dump_json(spec["variables"])))
     if spec.get("variablesFrom"):
         sources = [item["configMap"] for item in spec["variablesFrom"]]
         lines = ["/".join(filter(None, (source["name"], source.get("key")))) for source in sources]
-        blocks.append(_block("Variables from ConfigMaps", "\n".join(lines)))
+        blocks.append(write_block("Variables from ConfigMaps", "\n".join(lines)))
     if output is not None:
-        blocks.append(_block("Output", output))
+        blocks.append(write_block("Output", output))
     return escape_controls("\n\n".join(blocks))
 
 
@@ -96,11 +96,13 @@ def _describe_attempts(attempts: list[dict[str, Any]]) -> str:
     return "\n".join("   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
 
 
-def _align(facts: Iterable[tuple[str, str]]) -> str:
+def align_facts(facts: Iterable[tuple[str, str]]) -> str:
+    """Write facts under each other, their values in one column."""
     pairs = list(facts)
     width = max(len(label) for label, _ in pairs) + 1
     return "\n".join(f"{label + ':':<{width}}  {value}" for label, value in pairs)
 
 
-def _block(title: str, text: str) -> str:
+def write_block(title: str, text: str) -> str:
+    """Write a text under its title."""
     return f"{title}:\n" + "\n".join(f"{_INDENT}{line}".rstrip() for line in text.splitlines())

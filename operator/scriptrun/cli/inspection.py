@@ -8,7 +8,7 @@ from scriptrun.cli.detail import describe_run
 from scriptrun.cli.ending import print_object, read_output
 from scriptrun.cli.options import Target
 from scriptrun.cli.past import show_past_log, show_past_run
-from scriptrun.cli.podlogs import copy_log, list_pods
+from scriptrun.cli.podlogs import copy_attempts, copy_log, list_pods
 from scriptrun.cli.printing import emit, emit_json, name_of, note, open_log
 from scriptrun.cli.progress import describe_progress, show_progress
 from scriptrun.cli.remote import is_configured
@@ -62,17 +62,23 @@ def show_log(name: str, target: Target, *, follow: bool, attempt: int | None, co
 
     async def work(session: Session) -> None:
         run = await session.client.get(SCRIPTRUNS, session.namespace, name)
-        if follow and attempt is None and not is_finished(run):
-            with show_progress(name, quiet_terminal=False) as progress:
-                await await_end(session.client, (session.namespace, name), progress, sink)
-            return
         pods = await list_pods(session.client, run)
+        if follow and attempt is None and not is_finished(run):
+            earlier = pods[:-1]
+            await copy_attempts(session.client, session.namespace, earlier, sink, note)
+            with show_progress(name, quiet_terminal=False) as progress:
+                await await_end(session.client, (session.namespace, name), progress, sink, earlier)
+            return
         if not pods:
             state = describe_progress(run.get("status", {}))
             raise ScriptRunError(f"{name} has no pod{'' if is_finished(run) else ' yet (-f waits for it)'}: {state}")
         if attempt is not None and attempt > len(pods):
             raise ScriptRunError(f"{name} has no attempt {attempt}: there were {len(pods)}")
-        await copy_log(session.client, session.namespace, pods[(attempt or 0) - 1], sink, follow=follow)
+        if attempt is None and len(pods) > 1:
+            if not await copy_attempts(session.client, session.namespace, pods, sink, note):
+                raise NotFound(f"none of the {len(pods)} attempts of {name} has a log (any more)")
+        else:
+            await copy_log(session.client, session.namespace, pods[(attempt or 0) - 1], sink, follow=follow)
 
     try:
         call(target, work)

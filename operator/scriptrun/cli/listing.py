@@ -13,7 +13,7 @@ from scriptrun.errors import KubeError
 from scriptrun.kube.resources import Resource
 from scriptrun.kube.watching import GONE
 
-__all__ = ["Listing", "print_list"]
+__all__ = ["Listing", "print_list", "read_newest"]
 
 _TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 _PAGE = "500"
@@ -55,6 +55,14 @@ def print_list(listing: Listing, target: Target) -> None:
             await _print_objects(session, listing)
 
     call(target, work)
+
+
+async def read_newest(session: Session, listing: Listing, limit: int) -> tuple[list[str], list[Row]]:
+    """Read the columns and the newest rows that a listing wants."""
+    pages, _ = await _list(session, listing, _TABLE)
+    names = parse_names(pages[0])
+    rows = [row for page in pages for row in parse_rows(page, names) if listing.wants_row(row)]
+    return parse_columns(pages[0], wide=False), sorted(rows, key=lambda row: row.created, reverse=True)[:limit]
 
 
 async def _list(session: Session, listing: Listing, accept: str) -> tuple[list[dict[str, Any]], str]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -14,7 +14,7 @@ from scriptrun.kube.outputs import KEPT_LOG_BYTES, read_kept_log
 from scriptrun.kube.resources import PODS
 from scriptrun.kube.watching import watch_objects
 
-__all__ = ["LogFollower", "copy_log", "list_pods"]
+__all__ = ["LogFollower", "copy_attempts", "copy_log", "list_pods"]
 
 Sink = Callable[[bytes], object]
 """Gets the log as it comes, a line or more at a time."""
@@ -48,6 +48,33 @@ async def copy_log(client: Client, namespace: str, pod: str, sink: Sink, *, foll
         sink(kept)
 
 
+async def copy_attempts(
+    client: Client, namespace: str, pods: Sequence[str], sink: Sink, announce: Callable[[str], object]
+) -> int:
+    """Copy the logs of several attempts, one after the other; of one that is lost, say so. Returns how many were copied.
+
+    Args:
+        client: to the API server.
+        namespace: of the run.
+        pods: of its first attempts, oldest first.
+        sink: gets the logs.
+        announce: told in words which attempt follows.
+    """
+    copied = 0
+    for number, pod in enumerate(pods, 1):
+        announce(_head(number, pod))
+        try:
+            await copy_log(client, namespace, pod, sink)
+            copied += 1
+        except NotFound as error:
+            announce(str(error))
+    return copied
+
+
+def _head(number: int, pod: str) -> str:
+    return f"attempt {number}, pod {pod}:"
+
+
 async def _copy_pod_log(client: Client, namespace: str, pod: str, sink: Sink, *, follow: bool) -> None:
     """Copy a pod's log; one that is cut off by the network goes on where it was."""
     query = {"container": CONTAINER, **({"follow": "true"} if follow else {})}
@@ -78,14 +105,22 @@ class LogFollower:
         key: namespace and name of the run.
         sink: gets the logs.
         announce: told in words which attempt follows.
+        shown: pods of earlier attempts, whose logs the sink has already.
     """
 
-    def __init__(self, client: Client, key: tuple[str, str], sink: Sink, announce: Callable[[str], object]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        key: tuple[str, str],
+        sink: Sink,
+        announce: Callable[[str], object],
+        shown: Sequence[str] = (),
+    ) -> None:
         self._client = client
         self._key = key
         self._sink = sink
         self._announce = announce
-        self._begun: list[str] = []
+        self._begun = list(shown)
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -119,7 +154,7 @@ class LogFollower:
     def _begin(self, pod: str) -> None:
         self._begun.append(pod)
         if len(self._begun) > 1:
-            self._announce(f"attempt {len(self._begun)}, pod {pod}:")
+            self._announce(_head(len(self._begun), pod))
 
     async def _copy(self, pod: str) -> None:
         if pod in self._begun:

@@ -75,7 +75,7 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with the log until the run ends.")] = False,
     attempt: Annotated[
         int | None,
-        typer.Option(metavar="NUMBER", min=1, help="Of this attempt. Default: the last; with -f all from now on."),
+        typer.Option(metavar="NUMBER", min=1, help="Of this attempt alone. Default: of all, each under a heading."),
     ] = None,
     color: Color = False,
     namespace: Namespace = "",
@@ -84,7 +84,8 @@ def logs(
 ) -> None:
     """Print what a run's script wrote.
 
-    It is read from the attempt's pod, or, when that is gone, from its output ConfigMap, which keeps the last 64 KiB.
+    Of a run with several attempts all logs are printed, oldest first; a heading for each goes to stderr. A log is read
+    from the attempt's pod, or, when that is gone, from its output ConfigMap, which keeps the last 64 KiB.
     A pipe or file gets the script's bytes; on a terminal control characters are escaped, so that they can't command it.
     """
     from scriptrun.cli.inspection import show_log

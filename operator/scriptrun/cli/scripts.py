@@ -1,10 +1,11 @@
-"""Commands about Scripts, the allow-list: `scripts list` and `scripts render`."""
+"""Commands about Scripts, the allow-list: `scripts list`, `scripts describe` and `scripts render`."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from scriptrun.cli.completion import complete_scripts
 from scriptrun.cli.options import AllNamespaces, Context, Kubeconfig, ListOutput, Namespace, Target
 
 __all__ = ["register"]
@@ -14,6 +15,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this group."""
     group = typer.Typer(no_args_is_help=True, help="See and write the allow-list of Scripts.")
     group.command("list")(list_scripts)
+    group.command("describe")(describe)
     group.command("render")(render)
     app.add_typer(group, name="scripts")
 
@@ -31,6 +33,27 @@ def list_scripts(
 
     listing = Listing(SCRIPTS, all_namespaces=all_namespaces, output=output)
     print_list(listing, Target(namespace, context, kubeconfig))
+
+
+def describe(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name or alias of a Script.", autocompletion=complete_scripts)
+    ],
+    runs: Annotated[int, typer.Option(metavar="COUNT", min=0, help="Show so many of its last runs.")] = 10,
+    output: Annotated[
+        Literal["json", "yaml"] | None, typer.Option("--output", "-o", help="Print json or yaml.")
+    ] = None,
+    namespace: Namespace = "",
+    context: Context = "",
+    kubeconfig: Kubeconfig = "",
+) -> None:
+    """Show one Script: its source, handler and limits, whether it is ready, its schemas and its last runs.
+
+    With -o json or yaml: an object with `script`, the Script itself, and `runs`, its last runs, newest first.
+    """
+    from scriptrun.cli.script_inspection import show_script
+
+    show_script(name, runs, output, Target(namespace, context, kubeconfig))
 
 
 def render(

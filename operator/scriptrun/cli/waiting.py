@@ -1,7 +1,7 @@
 """From a ScriptRun just created to its end."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from scriptrun.cli.podlogs import LogFollower, Sink
@@ -22,7 +22,9 @@ def is_finished(run: dict[str, Any]) -> bool:
     return bool(run.get("status", {}).get("finishedAt"))
 
 
-async def await_end(client: Client, key: tuple[str, str], progress: Progress, log: Sink | None) -> dict[str, Any]:
+async def await_end(
+    client: Client, key: tuple[str, str], progress: Progress, log: Sink | None, shown: Sequence[str] = ()
+) -> dict[str, Any]:
     """Wait until a run is over; return it as it then is.
 
     Args:
@@ -30,11 +32,12 @@ async def await_end(client: Client, key: tuple[str, str], progress: Progress, lo
         key: namespace and name of the run.
         progress: is told where it stands.
         log: gets what the script writes; None: nobody wants it.
+        shown: pods of earlier attempts, whose logs it has already.
 
     Raises:
         NotFound: the run was deleted meanwhile.
     """
-    follower = LogFollower(client, key, log, note) if log else None
+    follower = LogFollower(client, key, log, note, shown) if log else None
     tasks = [asyncio.create_task(_hint_at_operator(client, key))]
     if follower:
         tasks.append(asyncio.create_task(follower.run()))

@@ -7,7 +7,7 @@ from typing import Any
 
 from scriptrun.desired.names import input_name, run_labels
 from scriptrun.models.base import API_VERSION
-from scriptrun.models.facts import RunFacts
+from scriptrun.models.facts import RunFacts, ScriptFacts
 from scriptrun.models.script import Handler, ScriptSpec
 from scriptrun.models.source import RunSource, ScriptSource
 from scriptrun.policies.acceptance import Inputs
@@ -20,6 +20,7 @@ __all__ = [
     "decide_file_name",
     "decide_handler",
     "dump_json",
+    "find_handler",
     "hash_input",
 ]
 
@@ -69,6 +70,15 @@ def decide_handler(file_name: str, script: ScriptSpec) -> Handler:
         return "exec"
     ending = file_name.rsplit(".", 1)[-1].lower() if "." in file_name else ""
     return _HANDLER_BY_ENDING.get(ending, "exec")
+
+
+def find_handler(script: ScriptFacts) -> Handler | None:
+    """Find what executes a Script's source; None: it depends on the source that a run brings."""
+    source = script.spec.source
+    if source and source.from_run and not (script.spec.handler or script.spec.command):
+        return None
+    name = source.config_map.key if source and source.config_map else script.key[1]
+    return decide_handler(name, script.spec)
 
 
 def build_task_document(type_: str, id_: str, workflow_id: str, variables: dict[str, Any]) -> dict[str, Any]:

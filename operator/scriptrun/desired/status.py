@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from scriptrun.desired.input import find_handler
 from scriptrun.desired.names import output_name
 from scriptrun.models.base import API_VERSION
 from scriptrun.models.facts import RunFacts, ScriptFacts
@@ -261,6 +262,7 @@ def build_script_status(
         "status": {
             "conditions": [{**ready, "observedGeneration": script.generation}],
             "observedGeneration": script.generation,
+            **({"handler": handler} if (handler := find_handler(script)) else {}),
             **({"sha256": sha256} if sha256 else {}),
             **({"lastRun": last_run} if last_run else {}),
         },

@@ -266,6 +266,11 @@ class ScriptStatus(Model):
     observed_generation: int | None = Field(
         default=None, description="The metadata.generation this was said of.", json_schema_extra={"format": "int64"}
     )
+    handler: Handler | None = Field(
+        default=None,
+        description="What executes the source: the Script's own handler, else by the ending of its name. Not there "
+        "where that depends on the source a run brings (fromRun).",
+    )
     sha256: str | None = Field(default=None, description="SHA-256 of the source as last read.")
     last_run: LastRun | None = Field(default=None, description="The run that ended last.")
     interruptions: int | None = Field(

@@ -277,13 +277,44 @@ def test_the_log_of_a_pod_that_is_gone(api: ApiStub, scriptrun: Scriptrun) -> No
     api.on(f"GET {RUNS}/hello-1", Reply(_make_end(attempts=[{"number": 1, "pod": other}, {"number": 2, "pod": POD}])))
     api.on(f"GET {PODS}", list_of())
     api.on(f"GET {CONFIG_MAPS}/{POD}-output", Reply({"data": {"log": "kept\n"}}))
-    assert scriptrun("logs", "hello-1").stdout == "kept\n"
+    both = scriptrun("logs", "hello-1")
+    assert (both.code, both.stdout) == (0, "kept\n")
+    first, lost, second = both.stderr.splitlines()
+    assert (first, second) == (f"attempt 1, pod {other}:", f"attempt 2, pod {POD}:")
+    assert lost.startswith(f"pod {other} has no log (any more)")
     assert scriptrun("logs", "hello-1", "--attempt", "2").stdout == "kept\n"
     gone = scriptrun("logs", "hello-1", "--attempt", "1")
     assert (gone.code, gone.stdout) == (1, "")
     assert f"pod {other} has no log (any more)" in gone.stderr
     missing = scriptrun("logs", "hello-1", "--attempt", "3")
     assert (missing.code, missing.stderr) == (1, "error: hello-1 has no attempt 3: there were 2\n")
+
+
+def test_the_logs_of_all_attempts_are_gone(api: ApiStub, scriptrun: Scriptrun) -> None:
+    attempts = [{"number": 1, "pod": "hello-1-0-first"}, {"number": 2, "pod": POD}]
+    api.on(f"GET {RUNS}/hello-1", Reply(_make_end(attempts=attempts)))
+    api.on(f"GET {PODS}", list_of())
+    done = scriptrun("logs", "hello-1")
+    assert done.code == 1
+    assert done.stderr.endswith("error: none of the 2 attempts of hello-1 has a log (any more)\n")
+
+
+def test_following_begins_with_the_attempts_that_are_over(api: ApiStub, scriptrun: Scriptrun) -> None:
+    """Whatever the order in which the API server lists their pods: by name, which is random."""
+    old = "hello-1-0-zzzzz"
+    earlier = _make_pod("terminated")
+    earlier["metadata"] |= {"name": old, "creationTimestamp": "2025-01-01T00:00:00Z"}
+    attempts = [{"number": 1, "pod": old}, *({**attempt, "number": 2} for attempt in ATTEMPTS)]
+    api.on(f"GET {RUNS}/hello-1", Reply(_make_run(phase="Running", attempts=attempts)))
+    api.on(f"GET {PODS}", list_of(_make_pod("running"), earlier))
+    api.on(f"WATCH {PODS}", events(held=True))
+    api.on(f"GET {PODS}/{old}/log", Reply("one\n"))
+    api.on(f"GET {PODS}/{POD}/log", Reply("two\n"))
+    _expect(api, list_of(_make_end(output={}, attempts=attempts)))
+    done = scriptrun("logs", "-f", "hello-1")
+    assert (done.code, done.stdout) == (0, "one\ntwo\n")
+    said = [line for line in done.stderr.splitlines() if line.startswith("attempt")]
+    assert said == [f"attempt 1, pod {old}:", f"attempt 2, pod {POD}:"]
 
 
 def test_no_log_yet(api: ApiStub, scriptrun: Scriptrun) -> None:

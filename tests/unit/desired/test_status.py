@@ -296,6 +296,22 @@ class TestScripts:
         assert (ready["status"], ready["reason"], ready["observedGeneration"]) == ("True", "Ready", 1)
         assert (status["observedGeneration"], status["sha256"]) == (1, "ab" * 32)
 
+    @pytest.mark.parametrize(
+        ("name", "spec", "handler"),
+        [
+            ("hello.py", {"source": {"inline": "x"}}, "python"),
+            ("hello", {"source": {"configMap": {"name": "a", "key": "run.sh"}}}, "shell"),
+            ("hello.py", {"source": {"inline": "x"}, "handler": "node"}, "node"),
+            ("hello.py", {"source": None, "command": ["/app"]}, "exec"),
+            ("hello", {"source": {"inline": "x"}}, "exec"),
+            ("hello.py", {"source": {"fromRun": {}}}, None),
+            ("hello.py", {"source": {"fromRun": {}}, "handler": "shell"}, "shell"),
+        ],
+    )
+    def test_the_handler_in_force(self, name: str, spec: dict[str, Any], handler: str | None) -> None:
+        status = check(build_script_status(script_facts(name, **spec), None, "", None, at(1)))
+        assert status.get("handler") == handler
+
     def test_not_ready(self) -> None:
         wrong = NotReady("SourceMissing", 'ConfigMap "scripts" is not there')
         status = check(build_script_status(script_facts(), wrong, "", None, at(1)))

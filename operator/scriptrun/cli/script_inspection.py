@@ -1,0 +1,47 @@
+"""Showing one Script and its last runs."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from scriptrun.cli.listing import Listing, read_newest
+from scriptrun.cli.options import Target
+from scriptrun.cli.printing import dump_json, dump_yaml, emit, strip
+from scriptrun.cli.script_detail import describe_script
+from scriptrun.cli.scriptchoice import choose_script
+from scriptrun.cli.session import Session, call
+from scriptrun.cli.tables import Row
+from scriptrun.kube.resources import SCRIPTRUNS, SCRIPTS
+
+__all__ = ["show_script"]
+
+
+def show_script(typed: str, limit: int, form: str | None, target: Target) -> None:
+    """Print a Script: in full for people, or as json or yaml together with its last runs.
+
+    Args:
+        typed: its name or alias.
+        limit: show so many of its runs.
+        form: json or yaml; None: for people.
+        target: whose namespace.
+    """
+
+    async def work(session: Session) -> None:
+        name = await choose_script(session, typed)
+        script = await session.client.get(SCRIPTS, session.namespace, name)
+        columns, runs = await read_newest(session, Listing(SCRIPTRUNS, script=name), limit) if limit else ([], [])
+        if form is None:
+            emit(describe_script(script, columns, runs, datetime.now(UTC)))
+            return
+        document = {"script": strip(script), "runs": [_build_run(row) for row in runs]}
+        emit(dump_json(document) if form == "json" else dump_yaml(document))
+
+    call(target, work)
+
+
+def _build_run(row: Row) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "phase": row.cells.get("Phase") or "Pending",
+        "reason": row.cells.get("Reason", ""),
+        "createdAt": row.created,
+    }
