@@ -352,6 +352,27 @@ def test_a_terminal_shows_where_the_run_stands(scripts: Space, user: User) -> No
     assert b"\x1b[3" not in shown  # NO_COLOR
 
 
+def test_the_doctor(scripts: Space, user: User, kubeconfig: Path) -> None:
+    """Its user sees what concerns them, its administrator all."""
+    done = user.do("doctor", "-o", "json")
+    found = {item["check"]: item["state"] for item in json.loads(done.stdout)["checks"]}
+    assert (done.code, done.stderr) == (0, "")
+    assert found == dict.fromkeys(("cluster", "crds", "rights"), "ok") | dict.fromkeys(
+        ("operator", "admission", "api", "bridges", "storage"), "skipped"
+    )
+    all_of_it = user.do("doctor", "--kubeconfig", kubeconfig, "--namespace", scripts.name)
+    assert " leads" in all_of_it.stdout
+    assert "ok       admission" in all_of_it.stdout
+    assert "replicas 0" in all_of_it.stdout  # the tests' operator, bridge and API are processes of their own
+
+
+def test_a_namespace_without_rights(user: User) -> None:
+    done = user.do("doctor", "--namespace", "kube-system")
+    assert done.code == 1
+    assert "failed   rights     in namespace kube-system you may not get scripts" in done.stdout
+    assert "kubectl create rolebinding NAME --namespace kube-system --clusterrole edit" in done.stdout
+
+
 def test_names_are_completed(scripts: Space, user: User) -> None:
     def complete(text: str) -> list[str]:
         words = text.split(" ")
@@ -363,6 +384,8 @@ def test_names_are_completed(scripts: Space, user: User) -> None:
     assert complete("scriptrun logs complet") == ["completed-1"]
     assert complete(f"scriptrun logs -n {scripts.name} complet") == ["completed-1"]
     assert complete("scriptrun scripts describe gre") == ["greet.py"]
+    context = yaml.safe_load(Path(user.environment["KUBECONFIG"]).read_text())["current-context"]
+    assert complete(f"scriptrun doctor --context {context[:2]}") == [context]
     assert complete("scriptrun list -n x") == []  # may not list namespaces: silence
 
 

@@ -135,8 +135,12 @@ def test_a_run_waits_for_room_that_another_uses(space: Space) -> None:
 
 def test_a_quota_that_lets_no_job_in_ends_the_run(space: Space) -> None:
     _set_quota(space, **{"count/jobs.batch": "0"})
-    run = _end_refused(space, "raise count/jobs.batch of ResourceQuota team to 1 or more")
+    space.start("refused", QUICK, {"startDeadlineSeconds": 5})
+    run = space.end_of("refused", 40)
+    assert run.end == ("Failed", "Unschedulable"), run
     assert "exceeded quota" in run.message
+    assert "raise count/jobs.batch of ResourceQuota team to 1 or more" in run.message
+    assert ("Pending", "QuotaExceeded") in {version.end for version in space.history("refused")}
 
 
 def test_the_runs_deadline_does_not_hide_a_quota(space: Space) -> None:

@@ -2,7 +2,7 @@
 
 import typer
 
-__all__ = ["complete_namespaces", "complete_runs", "complete_scripts"]
+__all__ = ["complete_contexts", "complete_namespaces", "complete_runs", "complete_scripts"]
 
 _PATIENCE_SECONDS = 3.0
 
@@ -20,6 +20,23 @@ def complete_scripts(ctx: typer.Context, incomplete: str) -> list[str]:
 def complete_namespaces(ctx: typer.Context, incomplete: str) -> list[str]:
     """Names of namespaces."""
     return _complete(ctx, "namespaces", incomplete)
+
+
+def complete_contexts(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Names of contexts in the kubeconfig."""
+    import os
+
+    import yaml
+
+    path = ctx.params.get("kubeconfig") or os.environ.get("KUBECONFIG") or "~/.kube/config"
+    names = []
+    for part in str(path).split(os.pathsep):
+        try:
+            with open(os.path.expanduser(part), encoding="utf-8") as file:
+                names += [str(item["name"]) for item in yaml.safe_load(file)["contexts"]]
+        except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
+            continue
+    return [name for name in names if name.startswith(incomplete)]
 
 
 def _complete(ctx: typer.Context, plural: str, incomplete: str) -> list[str]:

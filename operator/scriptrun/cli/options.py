@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from scriptrun.cli.completion import complete_namespaces, complete_runs, complete_scripts
+from scriptrun.cli.completion import complete_contexts, complete_namespaces, complete_runs, complete_scripts
 
 __all__ = [
     "AllNamespaces",
@@ -60,7 +60,14 @@ Namespace = Annotated[
         autocompletion=complete_namespaces,
     ),
 ]
-Context = Annotated[str, typer.Option(metavar="NAME", help="Context in the kubeconfig. Default: the current one.")]
+Context = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="Context in the kubeconfig. Default: the current one.",
+        autocompletion=complete_contexts,
+    ),
+]
 Kubeconfig = Annotated[
     str,
     typer.Option(metavar="FILE", help="Kubeconfig. Default: $KUBECONFIG, ~/.kube/config, or the pod's own account."),

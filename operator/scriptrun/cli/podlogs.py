@@ -51,7 +51,9 @@ async def copy_log(client: Client, namespace: str, pod: str, sink: Sink, *, foll
 async def copy_attempts(
     client: Client, namespace: str, pods: Sequence[str], sink: Sink, announce: Callable[[str], object]
 ) -> int:
-    """Copy the logs of several attempts, one after the other; of one that is lost, say so. Returns how many were copied.
+    """Copy the logs of several attempts, one after the other; of one that is lost, say so.
+
+    Returns how many were copied.
 
     Args:
         client: to the API server.

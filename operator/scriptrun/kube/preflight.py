@@ -1,16 +1,23 @@
 """Is this a cluster that can be worked with? Asked once, before anything else, and answered in one line."""
 
+from typing import Any
+
 from scriptrun.errors import ClusterUnsuitable, Forbidden, KubeError, NotFound
 from scriptrun.kube.client import Client
 from scriptrun.kube.resources import SCRIPTRUNS, SCRIPTS, Resource
 
-__all__ = ["check_cluster"]
+__all__ = ["check_cluster", "is_recent"]
 
 _OLDEST = (1, 30)
 
 
 def _parse(number: str) -> int:
     return int("".join(character for character in number if character.isdigit()) or 0)
+
+
+def is_recent(version: dict[str, Any]) -> bool:
+    """Whether an API server is recent enough; ``version`` is what it answers to ``/version``."""
+    return (_parse(version["major"]), _parse(version["minor"])) >= _OLDEST
 
 
 async def check_cluster(
@@ -37,8 +44,7 @@ async def check_cluster(
         version = await client.read("/version")
     except KubeError as error:
         raise ClusterUnsuitable(f"the API server can't be asked for its version: {error}") from error
-    found = (_parse(version["major"]), _parse(version["minor"]))
-    if found < _OLDEST:
+    if not is_recent(version):
         raise ClusterUnsuitable(
             f"Kubernetes {version['gitVersion']} is too old: 1.30 is the oldest that has ValidatingAdmissionPolicy"
         )

@@ -6,18 +6,25 @@ from urllib.parse import quote
 from scriptrun.errors import NotFound
 
 __all__ = [
+    "ADMISSIONPOLICIES",
+    "ADMISSIONPOLICYBINDINGS",
     "BRIDGES",
     "CONFIGMAPS",
+    "CUSTOMRESOURCEDEFINITIONS",
+    "DEPLOYMENTS",
     "EVENTS",
     "JOBS",
     "LEASES",
     "NAMESPACES",
+    "PERSISTENTVOLUMECLAIMS",
     "PODS",
     "ROLEBINDINGS",
     "SCRIPTRUNS",
     "SCRIPTS",
     "SECRETS",
+    "SELFSUBJECTACCESSREVIEWS",
     "SERVICEACCOUNTS",
+    "STORAGECLASSES",
     "SUBJECTACCESSREVIEWS",
     "TOKENREVIEWS",
     "Resource",
@@ -69,5 +76,12 @@ NAMESPACES = Resource("", "v1", "namespaces")
 SERVICEACCOUNTS = Resource("", "v1", "serviceaccounts")
 ROLEBINDINGS = Resource("rbac.authorization.k8s.io", "v1", "rolebindings")
 LEASES = Resource("coordination.k8s.io", "v1", "leases")
+DEPLOYMENTS = Resource("apps", "v1", "deployments")
+PERSISTENTVOLUMECLAIMS = Resource("", "v1", "persistentvolumeclaims")
+STORAGECLASSES = Resource("storage.k8s.io", "v1", "storageclasses")
+ADMISSIONPOLICIES = Resource("admissionregistration.k8s.io", "v1", "validatingadmissionpolicies")
+ADMISSIONPOLICYBINDINGS = Resource("admissionregistration.k8s.io", "v1", "validatingadmissionpolicybindings")
+CUSTOMRESOURCEDEFINITIONS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions")
+SELFSUBJECTACCESSREVIEWS = Resource("authorization.k8s.io", "v1", "selfsubjectaccessreviews")
 TOKENREVIEWS = Resource("authentication.k8s.io", "v1", "tokenreviews")
 SUBJECTACCESSREVIEWS = Resource("authorization.k8s.io", "v1", "subjectaccessreviews")

@@ -35,7 +35,19 @@ def test_version(scriptrun: Scriptrun) -> None:
 def test_help_is_data(scriptrun: Scriptrun) -> None:
     done = scriptrun("--help")
     assert (done.code, done.stderr) == (0, "")
-    for command in ("run", "rerun", "list", "get", "logs", "cancel", "scripts", "operator", "crds", "version"):
+    for command in (
+        "run",
+        "rerun",
+        "list",
+        "get",
+        "logs",
+        "cancel",
+        "scripts",
+        "doctor",
+        "operator",
+        "crds",
+        "version",
+    ):
         assert f"\n  {command} " in done.stdout
     assert "\x1b" not in done.stdout
 

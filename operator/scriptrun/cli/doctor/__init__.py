@@ -1,0 +1,1 @@
+"""`scriptrun doctor`: what it looks at, one thing a file, and what it says of each."""
