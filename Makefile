@@ -24,12 +24,13 @@ help: ## Say what there is
 	@echo
 	@echo "The cluster is SCRIPTRUN_KUBECONFIG where given, kind where a Docker engine answers, else a local one."
 
+demo: API = 1
 demo: up ## Run the examples on a cluster, step by step; PEERS=1 those with a real Zeebe and Conductor
 	@$(if $(PEERS),$(BIN)/python tests/peers/demo.py,$(CLUSTER) demo)
 
-up: setup ## Bring up the cluster and install the chart
+up: setup ## Bring up the cluster and install the chart; API=1 with the REST API and the history
 	@$(CLUSTER) up >/dev/null
-	@$(CLUSTER) install $(if $(PEERS),--bridge)
+	@$(CLUSTER) install $(if $(PEERS),--bridge) $(if $(API),--api)
 	@echo "The cluster is up, and so is the operator. To use it: export KUBECONFIG=$$($(CLUSTER) kubeconfig)"
 
 down: ## Remove the cluster and all it left

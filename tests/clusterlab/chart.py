@@ -19,14 +19,29 @@ BRIDGE = (NAMESPACE, "scriptrun-bridge")
 @contextmanager
 def install_without_operator(kubeconfig: Path) -> Iterator[None]:
     """Install or upgrade the chart with no operator in it; afterwards its release is what it was."""
-    where = ("--namespace", NAMESPACE)
+    with keep_release(kubeconfig):
+        _install(kubeconfig)
+        yield
+
+
+@contextmanager
+def keep_release(kubeconfig: Path) -> Iterator[None]:
+    """Let the chart's release be upgraded within; afterwards it is what it was."""
     before = _find_revision(kubeconfig)
+    try:
+        yield
+    finally:
+        if before:
+            helm("rollback", RELEASE, before, "--namespace", NAMESPACE, "--force-conflicts", kubeconfig=kubeconfig)
+
+
+def _install(kubeconfig: Path) -> None:
     helm(
         "upgrade",
         "--install",
         RELEASE,
         str(CHART),
-        *where,
+        *("--namespace", NAMESPACE),
         "--create-namespace",
         "--take-ownership",
         "--force-conflicts",
@@ -39,12 +54,14 @@ def install_without_operator(kubeconfig: Path) -> Iterator[None]:
         },
         kubeconfig=kubeconfig,
     )
+    wait_no_operator(kubeconfig)
+
+
+def wait_no_operator(kubeconfig: Path) -> None:
+    """Wait until none of the operator's pods is left."""
     pods = f"/api/v1/namespaces/{NAMESPACE}/pods?labelSelector=app.kubernetes.io/component=operator"
     api = Api.from_kubeconfig(kubeconfig)
     wait_for("the operator's pods to be gone", lambda: not api.get(pods).body["items"], 60)
-    yield
-    if before:
-        helm("rollback", RELEASE, before, *where, "--force-conflicts", kubeconfig=kubeconfig)
 
 
 def _find_revision(kubeconfig: Path) -> str:

@@ -25,8 +25,7 @@ SECRETS = f"/api/v1/namespaces/{NAMESPACE}/secrets"
 VALUES = {
     **SETTINGS,
     "api": {"create": True, "tokensSecret": "api-tokens"},
-    # The cluster of the tests has nobody who makes volumes.
-    "history": {"create": True, "persistence": {"create": False}},
+    "history": {"create": True},
 }
 
 

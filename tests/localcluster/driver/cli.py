@@ -59,6 +59,7 @@ def _build_parser() -> argparse.ArgumentParser:
     load.add_argument("source", type=Path, help="folder (laid over the runner image, or with a Dockerfile), or archive")
     install = add("install", _install, "install or upgrade the chart, and wait until the operator is ready")
     install.add_argument("--bridge", action="store_true", help="with the bridge to orchestrators")
+    install.add_argument("--api", action="store_true", help="with the REST API and the history")
     add("demo", _demo, "apply the examples and show three runs to their end")
     add("venv", _venv, "make or update the project's virtualenv")
     tool = add("tool", _tool, "print the path of a tool, built on first use")
@@ -104,7 +105,7 @@ def _load_image(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _install(settings: Settings, arguments: argparse.Namespace) -> int:
-    release.install(settings, choose_cluster(settings), bridge=arguments.bridge)
+    release.install(settings, choose_cluster(settings), bridge=arguments.bridge, api=arguments.api)
     return 0
 
 

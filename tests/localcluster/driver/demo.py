@@ -25,6 +25,8 @@ Where to go next:
   {scriptrun} list
   {scriptrun} logs retry
   {kubectl} explain scriptrun.spec
+  {kubectl} -n scriptrun-system port-forward service/scriptrun-api 8080:80
+                     the REST API, with its reference on http://localhost:8080/docs; docs/api.md says how to call it
   docs/index.md      every kind and field, contracts of scripts, security, operations
   make down          removes the cluster and all it left
 """

@@ -62,7 +62,13 @@ HELM = Program(
     note="the first time only: about 4 minutes on 2 cores",
 )
 KIND = Program(name="kind", module=MODULE / "tools", package="sigs.k8s.io/kind", note="the first time only")
-PROGRAMS = {program.name: program for program in (KUBE, PAUSE, HELM, KIND)}
+PROVISIONER = Program(
+    name="local-path-provisioner",
+    module=MODULE / "storage",
+    package="github.com/rancher/local-path-provisioner",
+    note="the first time only: about a minute on 2 cores",
+)
+PROGRAMS = {program.name: program for program in (KUBE, PAUSE, HELM, KIND, PROVISIONER)}
 
 
 def compute_key(parts: Iterable[bytes]) -> str:

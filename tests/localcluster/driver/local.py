@@ -9,6 +9,7 @@ from .buildah import BASE_IMAGE, Buildah, log_name
 from .gobuild import link_kubectl
 from .progress import step
 from .settings import NODE_IP, Settings
+from .storage import ensure_storage_class
 
 
 class LocalCluster:
@@ -24,8 +25,9 @@ class LocalCluster:
         return self._settings.kubeconfig
 
     def up(self) -> None:
-        """Starts the cluster unless it runs."""
+        """Starts the cluster unless it runs, and gives it a StorageClass unless it has that."""
         lifecycle.up(self._settings)
+        ensure_storage_class(self._settings, self.ensure_image)
 
     def down(self) -> None:
         """Stops the cluster and removes its traces."""

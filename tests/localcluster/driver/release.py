@@ -65,20 +65,23 @@ def load_image(settings: Settings, cluster: Cluster, name: str, source: Path) ->
     cluster.tag(exact, name)
 
 
-def install(settings: Settings, cluster: Cluster, *, bridge: bool = False) -> None:
+def install(settings: Settings, cluster: Cluster, *, bridge: bool = False, api: bool = False) -> None:
     """Installs or upgrades the chart and waits until the operator is ready. Does nothing when it is there as it is.
 
     Args:
         settings: Where the cache is.
         cluster: Where to install.
         bridge: Whether with the bridge to orchestrators.
+        api: Whether with the REST API and the history, on a volume.
 
     Raises:
         LocalClusterError: With what the pods and the operator say, when it does not get ready.
     """
     names = ensure_images(settings, cluster)
     helm = ensure_program(settings, HELM)
-    values = [*build_image_values(names), *(["--set", "bridge.create=true"] if bridge else [])]
+    values = build_image_values(names)
+    values += ["--set", "bridge.create=true"] if bridge else []
+    values += ["--set", "api.create=true,history.create=true"] if api else []
     key = compute_key([compute_folder_key(CHART).encode(), *(value.encode() for value in values)])
     if _is_installed(cluster, helm, key):
         return
