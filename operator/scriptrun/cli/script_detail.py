@@ -72,10 +72,15 @@ def _describe_source(spec: dict[str, Any]) -> str:
     if "inline" in source:
         return f"inline, {len(source['inline'].encode()):,} bytes"
     if config_map := source.get("configMap"):
-        pin = config_map.get("sha256")
-        where = f"ConfigMap {config_map['name']}, key {config_map['key']}" if "key" in config_map else dump_json(source)
-        return f"{where}, {f'pinned to {pin}' if pin else 'not pinned'}"
-    return "each run's own ConfigMap" if "fromRun" in source else dump_json(source)
+        return f"ConfigMap {config_map['name']}, key {config_map['key']}, {_describe_pin(config_map)}"
+    if folder := source.get("folder"):
+        names = ", ".join(item["name"] for item in folder["configMaps"])
+        return f"{folder['entryPoint']} in a folder from ConfigMaps {names}, {_describe_pin(folder)}"
+    return "each run's own ConfigMap"
+
+
+def _describe_pin(source: dict[str, Any]) -> str:
+    return f"pinned to {source['sha256']}" if source.get("sha256") else "not pinned"
 
 
 def _describe_condition(condition: dict[str, Any], now: datetime) -> str:

@@ -77,8 +77,9 @@ def find_handler(script: ScriptFacts) -> Handler | None:
     source = script.spec.source
     if source and source.from_run and not (script.spec.handler or script.spec.command):
         return None
-    name = source.config_map.key if source and source.config_map else script.key[1]
-    return decide_handler(name, script.spec)
+    if source and source.folder:
+        return decide_handler(source.folder.entry_point, script.spec)
+    return decide_handler(source.config_map.key if source and source.config_map else script.key[1], script.spec)
 
 
 def build_task_document(type_: str, id_: str, workflow_id: str, variables: dict[str, Any]) -> dict[str, Any]:

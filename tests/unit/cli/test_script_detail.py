@@ -57,6 +57,11 @@ def test_all_there_is_to_it() -> None:
         ({"source": {"inline": "ä"}}, {}, "Source:     inline, 2 bytes"),
         ({"source": {"configMap": {"name": "a", "key": "b"}}}, {}, "Source:     ConfigMap a, key b, not pinned"),
         ({"source": {"fromRun": {}}}, {}, "Source:     each run's own ConfigMap"),
+        (
+            {"source": {"folder": {"configMaps": [{"name": "a"}, {"name": "b"}], "entryPoint": "main.py"}}},
+            {},
+            "Source:     main.py in a folder from ConfigMaps a, b, not pinned",
+        ),
     ],
 )
 def test_source_and_handler(spec: dict[str, Any], status: dict[str, Any], text: str) -> None:

@@ -301,6 +301,7 @@ class TestScripts:
         [
             ("hello.py", {"source": {"inline": "x"}}, "python"),
             ("hello", {"source": {"configMap": {"name": "a", "key": "run.sh"}}}, "shell"),
+            ("hello", {"source": {"folder": {"configMaps": [{"name": "a"}], "entryPoint": "b/main.js"}}}, "node"),
             ("hello.py", {"source": {"inline": "x"}, "handler": "node"}, "node"),
             ("hello.py", {"source": None, "command": ["/app"]}, "exec"),
             ("hello", {"source": {"inline": "x"}}, "exec"),

@@ -7,7 +7,15 @@ from scriptrun.cli.session import Session
 from scriptrun.errors import Forbidden
 from scriptrun.kube.resources import DEPLOYMENTS
 
-__all__ = ["PART_OF", "SYSTEM_NAMESPACE", "Installation", "describe_shortage", "find_installation", "read_environment"]
+__all__ = [
+    "PART_OF",
+    "SYSTEM_NAMESPACE",
+    "Installation",
+    "advise_logs",
+    "describe_shortage",
+    "find_installation",
+    "read_environment",
+]
 
 PART_OF = "app.kubernetes.io/part-of=scriptrun"
 SYSTEM_NAMESPACE = "scriptrun-system"
@@ -57,6 +65,15 @@ def describe_shortage(deployment: dict[str, Any]) -> str:
         return ""
     said = [item.get("message", "") for item in status.get("conditions") or () if _is_bad(item)]
     return f"{name}: {available} of {wanted} pods are available" + (f" ({'; '.join(said)})" if said else "")
+
+
+def advise_logs(deployment: dict[str, Any]) -> str:
+    """Say where it is told why a Deployment's pods are not as they should be. Pure."""
+    namespace, name = deployment["metadata"]["namespace"], deployment["metadata"]["name"]
+    if deployment["spec"].get("replicas") == 0:
+        component = deployment["metadata"]["labels"][_COMPONENT]
+        return f"set {component}.replicas in the chart to 1 or more"
+    return f"kubectl -n {namespace} describe deployment {name}; kubectl -n {namespace} logs deployment/{name}"
 
 
 def _is_bad(condition: dict[str, Any]) -> bool:

@@ -4,7 +4,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from scriptrun.cli.doctor.finding import Finding, failed, ok, skipped, warning
-from scriptrun.cli.doctor.installation import SYSTEM_NAMESPACE, Installation, describe_shortage, read_environment
+from scriptrun.cli.doctor.installation import (
+    SYSTEM_NAMESPACE,
+    Installation,
+    advise_logs,
+    describe_shortage,
+    read_environment,
+)
 from scriptrun.cli.session import Session
 from scriptrun.errors import Forbidden, NotFound
 from scriptrun.kube.resources import LEASES
@@ -70,12 +76,7 @@ def judge_operator(
 
 
 def _advise(deployment: dict[str, Any] | None) -> str:
-    if deployment is None:
-        return "install the chart: docs/operations.md"
-    namespace, name = deployment["metadata"]["namespace"], deployment["metadata"]["name"]
-    if deployment["spec"].get("replicas") == 0:
-        return "set operator.replicas in the chart to 1 or more"
-    return f"kubectl -n {namespace} describe deployment {name}; kubectl -n {namespace} logs deployment/{name}"
+    return advise_logs(deployment) if deployment else "install the chart: docs/operations.md"
 
 
 def _find_leader(lease: dict[str, Any], now: datetime) -> str:

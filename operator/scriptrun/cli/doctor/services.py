@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from scriptrun.cli.doctor.finding import Finding, failed, ok, skipped
-from scriptrun.cli.doctor.installation import Installation, describe_shortage
+from scriptrun.cli.doctor.installation import Installation, advise_logs, describe_shortage
 from scriptrun.cli.options import Target
 from scriptrun.cli.remote import SERVER, ask_remote, is_configured
 from scriptrun.cli.session import Session
@@ -52,7 +52,7 @@ def judge_bridges(namespace: str, bridges: list[dict[str, Any]], installation: I
             "bridges", "; ".join(cut_off), "kubectl describe bridges; docs/bridge.md says what each reason means"
         )
     if deployment and (shortage := describe_shortage(deployment)):
-        return failed("bridges", shortage, _advise(deployment))
+        return failed("bridges", shortage, advise_logs(deployment))
     return ok("bridges", f"{len(bridges)} connected")
 
 
@@ -68,10 +68,5 @@ def _describe_cut_off(bridge: dict[str, Any]) -> str:
 
 def _judge_deployment(check: str, deployment: dict[str, Any]) -> Finding:
     if shortage := describe_shortage(deployment):
-        return failed(check, shortage, _advise(deployment))
+        return failed(check, shortage, advise_logs(deployment))
     return ok(check, f"Deployment {deployment['metadata']['namespace']}/{deployment['metadata']['name']} is available")
-
-
-def _advise(deployment: dict[str, Any]) -> str:
-    namespace, name = deployment["metadata"]["namespace"], deployment["metadata"]["name"]
-    return f"kubectl -n {namespace} describe deployment {name}; kubectl -n {namespace} logs deployment/{name}"
