@@ -234,8 +234,8 @@ class ScriptSpec(Model):
         ge=1,
         le=604_800,
         description="A run whose script can't start fails after so many seconds: its pod is not let in, fits no node, "
-        "or waits for an image, a volume, a ConfigMap, a Secret or a container that others added. Room that others use in "
-        "a quota is waited for longer. Default 300.",
+        "or waits for an image, a volume, a ConfigMap, a Secret or a container that others added. Room that others "
+        "use in a quota is waited for longer. Default 300.",
     )
     ttl_seconds_after_finished: int = Field(
         default=86_400,
