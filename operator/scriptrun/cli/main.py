@@ -7,7 +7,8 @@ import sys
 
 import typer
 
-from scriptrun.cli import doctor_command, runs, scripts, serving, starting, system, worker
+from scriptrun.cli.commands import doctor, runs, scripts, serving, system, worker
+from scriptrun.cli.commands import run as run_commands
 from scriptrun.errors import ScriptRunError, UsageError
 
 __all__ = ["app", "main"]
@@ -22,7 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: it starts in half the time, and pipes and narrow terminals get it whole
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _group in (starting, runs, scripts, worker, serving, doctor_command, system):
+for _group in (run_commands, runs, scripts, worker, serving, doctor, system):
     _group.register(app)
 
 
