@@ -18,8 +18,8 @@ from scriptrun.api.app import build_document
 from scriptrun.api.problems import KINDS
 from scriptrun.api.reference import Field, Operation, list_operations, list_schemas
 from scriptrun.api.settings import ApiSettings
-from scriptrun.cli.exits import describe_exit_code
 from scriptrun.cli.main import app
+from scriptrun.cli.output.exit_codes import describe_exit_code
 from scriptrun.crdgen import build_crds
 from scriptrun.history.settings import HistorySettings
 from scriptrun.models.reasons import REASONS

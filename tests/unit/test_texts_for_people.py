@@ -14,7 +14,7 @@ from scriptrun.bridges.adapter import Outcome, TaskFailure
 from scriptrun.bridges.conductor_task import build_update
 from scriptrun.bridges.http import Answer
 from scriptrun.bridges.zeebe_job import build_reports
-from scriptrun.cli.tables import Row, decide_layout, format_row
+from scriptrun.cli.output.tables import Row, decide_layout, format_row
 from scriptrun.desired.event import build_failure_event
 from scriptrun.desired.report import Report
 from scriptrun.desired.status import build_end

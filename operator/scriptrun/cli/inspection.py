@@ -4,14 +4,14 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from scriptrun.cli.detail import describe_run
-from scriptrun.cli.ending import print_object, read_output
+from scriptrun.cli.api_client import is_configured
+from scriptrun.cli.history import show_past_log, show_past_run
 from scriptrun.cli.options import Target
-from scriptrun.cli.past import show_past_log, show_past_run
+from scriptrun.cli.output.printing import emit, emit_json, name_of, note, open_log
+from scriptrun.cli.output.progress import describe_progress, show_progress
+from scriptrun.cli.output.result_output import print_object, read_output
+from scriptrun.cli.output.run_detail import describe_run
 from scriptrun.cli.podlogs import copy_attempts, copy_log, list_pods
-from scriptrun.cli.printing import emit, emit_json, name_of, note, open_log
-from scriptrun.cli.progress import describe_progress, show_progress
-from scriptrun.cli.remote import is_configured
 from scriptrun.cli.session import Session, call
 from scriptrun.cli.waiting import await_end, is_finished
 from scriptrun.errors import NotFound, ScriptRunError

@@ -6,13 +6,13 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from scriptrun.cli.ending import print_end, print_object, read_output
-from scriptrun.cli.exits import INTERRUPTED
+from scriptrun.cli.api_client import is_configured
+from scriptrun.cli.history import find_past_run
 from scriptrun.cli.options import Target
-from scriptrun.cli.past import find_past_run
-from scriptrun.cli.printing import emit, name_of, note, open_log
-from scriptrun.cli.progress import show_progress
-from scriptrun.cli.remote import is_configured
+from scriptrun.cli.output.exit_codes import INTERRUPTED
+from scriptrun.cli.output.printing import emit, name_of, note, open_log
+from scriptrun.cli.output.progress import show_progress
+from scriptrun.cli.output.result_output import print_end, print_object, read_output
 from scriptrun.cli.scriptchoice import choose_script
 from scriptrun.cli.session import Session, call
 from scriptrun.cli.variables import parse_assignments, parse_duration, parse_key, parse_object, parse_variables_from

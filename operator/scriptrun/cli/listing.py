@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scriptrun.cli.options import Target
-from scriptrun.cli.printing import dump_json, dump_yaml, emit, name_of, note, strip
+from scriptrun.cli.output.printing import dump_json, dump_yaml, emit, name_of, note, strip
+from scriptrun.cli.output.tables import Row, decide_layout, format_row, parse_columns, parse_names, parse_rows
 from scriptrun.cli.session import Session, call
-from scriptrun.cli.tables import Row, decide_layout, format_row, parse_columns, parse_names, parse_rows
 from scriptrun.errors import KubeError
 from scriptrun.kube.resources import Resource
 from scriptrun.kube.watching import GONE

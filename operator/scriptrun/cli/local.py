@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from scriptrun.cli.folder import read_script
-from scriptrun.cli.printing import dump_json
+from scriptrun.cli.output.printing import dump_json
 from scriptrun.cli.render import build_spec, decide_name
 from scriptrun.desired.environment import build_script_env
 from scriptrun.desired.input import build_input

@@ -50,7 +50,7 @@ def run(arguments: list[str] | None = None) -> int:
 
 
 def _complain_of_usage(error: typer.TyperException) -> None:
-    from scriptrun.cli.printing import note
+    from scriptrun.cli.output.printing import note
 
     message = error.format_message().removesuffix(".").replace("Value error, ", "")
     if message.startswith("Usage:"):  # a command without arguments: the message is its help
@@ -62,6 +62,6 @@ def _complain_of_usage(error: typer.TyperException) -> None:
 
 def _complain(message: str) -> None:
     """Say in one line what went wrong."""
-    from scriptrun.cli.printing import note
+    from scriptrun.cli.output.printing import note
 
     note("error: " + " ".join(message.split()))

@@ -5,11 +5,11 @@ from typing import Any
 
 from scriptrun.cli.listing import Listing, read_newest
 from scriptrun.cli.options import Target
-from scriptrun.cli.printing import dump_json, dump_yaml, emit, strip
-from scriptrun.cli.script_detail import describe_script
+from scriptrun.cli.output.printing import dump_json, dump_yaml, emit, strip
+from scriptrun.cli.output.script_detail import describe_script
+from scriptrun.cli.output.tables import Row
 from scriptrun.cli.scriptchoice import choose_script
 from scriptrun.cli.session import Session, call
-from scriptrun.cli.tables import Row
 from scriptrun.kube.resources import SCRIPTRUNS, SCRIPTS
 
 __all__ = ["show_script"]

@@ -5,7 +5,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from scriptrun.api.tokens import ApiToken, create_token, hash_token
-from scriptrun.cli.printing import dump_yaml, emit, note
+from scriptrun.cli.output.printing import dump_yaml, emit, note
 from scriptrun.errors import UsageError
 
 __all__ = ["print_token"]

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+from scriptrun.cli.output.printing import note
+from scriptrun.cli.output.progress import Progress, describe_progress
 from scriptrun.cli.podlogs import LogFollower, Sink
-from scriptrun.cli.printing import note
-from scriptrun.cli.progress import Progress, describe_progress
 from scriptrun.errors import NotFound
 from scriptrun.kube.client import Client
 from scriptrun.kube.resources import SCRIPTRUNS

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from scriptrun.cli.printing import dump_json, dump_yaml, emit_json, name_of, open_log, strip
+from scriptrun.cli.output.printing import dump_json, dump_yaml, emit_json, name_of, open_log, strip
 from scriptrun.policies.text import escape_controls
 
 # YAML 1.1 has no way to write half a surrogate pair; neither has UTF-8.

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scriptrun.cli.folder import read_folder, read_overrides
-from scriptrun.cli.printing import dump_yaml
+from scriptrun.cli.output.printing import dump_yaml
 from scriptrun.cli.render import Naming, Overrides, build_manifests, decide_name
 from scriptrun.cli.sources import ScriptFile
 from scriptrun.errors import UsageError

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from builders import at, script_body
-from scriptrun.cli.script_detail import describe_script
-from scriptrun.cli.tables import Row
+from scriptrun.cli.output.script_detail import describe_script
+from scriptrun.cli.output.tables import Row
 
 COLUMNS = ["Name", "Script", "Phase"]
 RUNS = [

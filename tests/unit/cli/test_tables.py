@@ -3,7 +3,7 @@
 from typing import Any
 
 from scriptrun.cli.listing import Listing
-from scriptrun.cli.tables import decide_layout, format_row, parse_columns, parse_names, parse_rows
+from scriptrun.cli.output.tables import decide_layout, format_row, parse_columns, parse_names, parse_rows
 from scriptrun.kube.resources import SCRIPTRUNS
 
 

@@ -89,8 +89,8 @@ def render(
     all, and `entryPoint` names the file of a folder that is started.
     """
     from scriptrun.cli.folder import read_folder
+    from scriptrun.cli.output.printing import dump_json, dump_yaml, emit, note
     from scriptrun.cli.pitfalls import find_pitfalls, with_fixed_lines
-    from scriptrun.cli.printing import dump_json, dump_yaml, emit, note
     from scriptrun.cli.render import Naming, build_manifests
     from scriptrun.errors import UsageError
 

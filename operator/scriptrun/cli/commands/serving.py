@@ -73,7 +73,7 @@ def history(
     The server of `scriptrun api` is asked: $SCRIPTRUN_SERVER is its address, $SCRIPTRUN_TOKEN a token for it. With
     these set, get, logs and rerun ask it too for runs that the cluster does not know.
     """
-    from scriptrun.cli.past import print_history
+    from scriptrun.cli.history import print_history
     from scriptrun.cli.variables import parse_duration
 
     filters = [("phase", str(item)) for item in {*(phase or ()), *((Phase.FAILED,) if failed else ())}]

@@ -66,7 +66,7 @@ def crds(
 
     Install them with: scriptrun crds | kubectl apply --server-side -f -
     """
-    from scriptrun.cli.printing import emit
+    from scriptrun.cli.output.printing import emit
     from scriptrun.crdgen import render_crds
 
     rendered = render_crds()
@@ -81,6 +81,6 @@ def crds(
 def version() -> None:
     """Print the version."""
     from scriptrun import __version__
-    from scriptrun.cli.printing import emit
+    from scriptrun.cli.output.printing import emit
 
     emit(__version__)

@@ -11,7 +11,7 @@ from scriptrun.cli.doctor.rights import check_rights
 from scriptrun.cli.doctor.services import check_api, check_bridges
 from scriptrun.cli.doctor.storage import check_storage
 from scriptrun.cli.options import Target
-from scriptrun.cli.printing import dump_json, emit
+from scriptrun.cli.output.printing import dump_json, emit
 from scriptrun.cli.session import Session, call
 from scriptrun.errors import ClusterUnsuitable, KubeError, ScriptRunError, Unavailable
 

@@ -3,10 +3,10 @@
 import os
 from typing import Any
 
+from scriptrun.cli.api_client import SERVER, ask_remote, is_configured
 from scriptrun.cli.doctor.finding import Finding, failed, ok, skipped
 from scriptrun.cli.doctor.installation import Installation, advise_logs, describe_shortage
 from scriptrun.cli.options import Target
-from scriptrun.cli.remote import SERVER, ask_remote, is_configured
 from scriptrun.cli.session import Session
 from scriptrun.errors import Forbidden, NotFound, ScriptRunError
 from scriptrun.kube.resources import BRIDGES

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from scriptrun.cli.detail import describe_run, format_age
-from scriptrun.cli.ending import describe_end
-from scriptrun.cli.progress import describe_progress
+from scriptrun.cli.output.progress import describe_progress
+from scriptrun.cli.output.result_output import describe_end
+from scriptrun.cli.output.run_detail import describe_run, format_age
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 FAILED: dict[str, Any] = {

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from scriptrun.cli.printing import note
+from scriptrun.cli.output.printing import note
 from scriptrun.policies.text import escape_controls
 
 __all__ = ["Progress", "describe_progress", "show_progress"]

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from scriptrun.cli.detail import describe_run, format_age
-from scriptrun.cli.ending import print_object
+from scriptrun.cli.api_client import Remote, ask_remote, build_object, call_remote
 from scriptrun.cli.options import Target
-from scriptrun.cli.printing import dump_json, dump_yaml, emit, emit_json, name_of, note
-from scriptrun.cli.remote import Remote, ask_remote, build_object, call_remote
-from scriptrun.cli.tables import Row, decide_layout, format_row
+from scriptrun.cli.output.printing import dump_json, dump_yaml, emit, emit_json, name_of, note
+from scriptrun.cli.output.result_output import print_object
+from scriptrun.cli.output.run_detail import describe_run, format_age
+from scriptrun.cli.output.tables import Row, decide_layout, format_row
 from scriptrun.errors import NotFound, UsageError
 from scriptrun.policies.attempts import parse_instant
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from scriptrun.cli.printing import dump_json
+from scriptrun.cli.output.printing import dump_json
 from scriptrun.models.reasons import REASONS, Reason
 from scriptrun.policies.attempts import parse_instant
 from scriptrun.policies.text import escape_controls

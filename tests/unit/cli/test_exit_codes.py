@@ -2,7 +2,7 @@
 
 import pytest
 
-from scriptrun.cli.exits import decide_exit_code, describe_exit_code
+from scriptrun.cli.output.exit_codes import decide_exit_code, describe_exit_code
 from scriptrun.models.reasons import REASONS, Reason
 
 

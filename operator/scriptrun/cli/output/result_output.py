@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from scriptrun.cli.exits import decide_exit_code
-from scriptrun.cli.printing import dump_json, dump_yaml, emit, emit_json, name_of, note, strip
+from scriptrun.cli.output.exit_codes import decide_exit_code
+from scriptrun.cli.output.printing import dump_json, dump_yaml, emit, emit_json, name_of, note, strip
 from scriptrun.kube.client import Client
 from scriptrun.kube.outputs import read_output_text
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from scriptrun.cli.detail import align_facts, format_age, write_block
-from scriptrun.cli.printing import dump_json
-from scriptrun.cli.tables import Row, decide_layout, format_row
+from scriptrun.cli.output.printing import dump_json
+from scriptrun.cli.output.run_detail import align_facts, format_age, write_block
+from scriptrun.cli.output.tables import Row, decide_layout, format_row
 from scriptrun.policies.attempts import parse_instant
 from scriptrun.policies.text import escape_controls
 

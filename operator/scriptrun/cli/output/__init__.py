@@ -1,0 +1,1 @@
+"""What commands print: tables, descriptions, a run's result and its exit code. Nothing here asks a cluster."""
