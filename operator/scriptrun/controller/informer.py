@@ -2,7 +2,7 @@
 
 There are ``on.event`` handlers alone, which kopf never retries, so they only take note and ask for work. kopf's indices
 would fill the cache before any handler runs, but hold back each object's task until the last one is indexed: with ten
-thousand runs that takes minutes. So work begins once ``Census`` has listed what is there.
+thousand runs that takes minutes. So work begins once ``CacheSync`` has listed what is there.
 """
 
 from collections.abc import Callable, Iterable

@@ -15,7 +15,7 @@ import structlog
 
 from scriptrun import __version__, metrics
 from scriptrun.controller.cache import Cache
-from scriptrun.controller.census import Census
+from scriptrun.controller.cache_sync import CacheSync
 from scriptrun.controller.informer import (
     JOBS_OF_RUNS,
     OUTPUTS_OF_RUNS,
@@ -26,7 +26,7 @@ from scriptrun.controller.informer import (
     build_kopf_settings,
 )
 from scriptrun.controller.interruptions import Interruptions, name_work
-from scriptrun.controller.reconcile import Reconciler
+from scriptrun.controller.runs.reconcile import RunReconciler
 from scriptrun.controller.workers import Workers, namespace_of
 from scriptrun.desired.interruptions import FIELD_MANAGER
 from scriptrun.errors import KubeError, ScriptRunError
@@ -75,16 +75,16 @@ class _Operator:
         self._workers = Workers(self._queue, self._reconcile, _NAMESPACES_AT_ONCE * settings.workers)
         self._pool = WorkerPool(build_limits(settings), COMPUTED)
         checks = Checks(self._pool, self._workers.step_aside)
-        self._reconciler = Reconciler(client, self._cache, self._queue, checks, settings, _now)
+        self._reconciler = RunReconciler(client, self._cache, self._queue, checks, settings, _now)
         self._informer = Informer(self._cache, self._queue.add)
-        self._census = Census(client, self._cache, self._informer, settings.namespaces)
+        self._cache_sync = CacheSync(client, self._cache, self._informer, settings.namespaces)
         self._reflectors = (
             Reflector(client, JOBS, JOBS_OF_RUNS, self._informer.on_job),
             Reflector(client, PODS, PODS_OF_RUNS, self._informer.on_pod),
             Reflector(client, CONFIGMAPS, OUTPUTS_OF_RUNS, self._informer.on_output),
         )
         self._started = asyncio.Event()
-        self._counted = asyncio.Event()
+        self._filled = asyncio.Event()
         self._stop = asyncio.Event()
         self._liveness = Liveness(self._reflectors)
         self._mark = MarkFile(Path(settings.state_dir)) if settings.state_dir else None
@@ -99,7 +99,7 @@ class _Operator:
         """Say what is not there yet."""
         synced = (
             self._started.is_set()
-            and self._counted.is_set()
+            and self._filled.is_set()
             and all(reflector.is_synced() for reflector in self._reflectors)
         )
         return "" if synced else "the caches are being filled"
@@ -119,7 +119,7 @@ class _Operator:
             asyncio.create_task(self._liveness.beat(), name="heartbeat"),
             asyncio.create_task(watch_loop_lag(self._steps), name="loop lag"),
             asyncio.create_task(self._watch(), name="kopf"),
-            asyncio.create_task(self._count(), name="census"),
+            asyncio.create_task(self._fill_cache(), name="cache sync"),
             asyncio.create_task(self._record(), name="interruptions"),
             *(
                 asyncio.create_task(reflector.run(namespace), name=f"{reflector} {namespace}")
@@ -161,16 +161,16 @@ class _Operator:
                 text = f"{task.get_name()} ended: {error or 'the lease was lost'}"
                 raise ScriptRunError(text) from error
 
-    async def _count(self) -> None:
+    async def _fill_cache(self) -> None:
         """Fill the cache, however long the API server is away."""
         while True:
             try:
-                await self._census.take()
+                await self._cache_sync.fill()
                 break
             except KubeError as error:
                 _log.warning("what is there is not known yet", error=str(error))
                 await asyncio.sleep(_AGAIN_SECONDS)
-        self._counted.set()
+        self._filled.set()
         spare_collecting()
         await asyncio.Event().wait()
 
@@ -183,9 +183,9 @@ class _Operator:
     async def _watch(self) -> None:
         """Run kopf on our authentication and registry; it keeps the cache up to date.
 
-        It lists everything once more. After the census most of that is no news, and work has begun meanwhile.
+        It lists everything once more. After the first list most of that is no news, and work has begun meanwhile.
         """
-        await self._counted.wait()
+        await self._filled.wait()
         registry = self._informer.registry
 
         async def login(**_: object) -> kopf.AiohttpSession:
@@ -243,7 +243,7 @@ class _Operator:
 
     async def _wait_for_caches(self) -> None:
         await self._recorded.wait()
-        await self._counted.wait()
+        await self._filled.wait()
         for reflector in self._reflectors:
             await reflector.wait_synced()
 
@@ -263,7 +263,7 @@ class _Operator:
         while True:
             await asyncio.sleep(self._settings.resync_seconds)
             try:
-                await self._census.sweep()
+                await self._cache_sync.sweep()
             except KubeError as error:
                 _log.warning("what vanished unseen is not known yet", error=str(error))
             self._reconciler.resync()

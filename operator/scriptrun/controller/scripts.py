@@ -1,12 +1,12 @@
-"""Keeps the status of Scripts: is the source there, is it the pinned one, are the schemas schemas, who ran last."""
+"""Reconciles Scripts: is the source there, is it the pinned one, are the schemas valid, which run ended last."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 from scriptrun.controller.cache import Cache
-from scriptrun.controller.inputs import observe_source
 from scriptrun.controller.observe import observe_script
+from scriptrun.controller.runs.inputs import observe_source
 from scriptrun.desired.interruptions import without_interruptions
 from scriptrun.desired.status import build_script_status, format_instant
 from scriptrun.errors import Conflict, NotFound
@@ -20,13 +20,13 @@ from scriptrun.policies.source import Missing, Source
 from scriptrun.policies.verdict import Verdict
 from scriptrun.runtime.checks import Checks
 
-__all__ = ["ScriptKeeper"]
+__all__ = ["ScriptReconciler"]
 
 _CHANGED_SECONDS = 1.0
 _LAST_RUN_EVERY = timedelta(minutes=1)
 
 
-class ScriptKeeper:
+class ScriptReconciler:
     """Writes the status of Scripts."""
 
     def __init__(self, client: Client, cache: Cache, checks: Checks, clock: Callable[[], datetime]) -> None:

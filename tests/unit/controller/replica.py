@@ -17,9 +17,9 @@ import kopf
 
 from builders import at, quick_checks
 from scriptrun.controller.cache import Cache
-from scriptrun.controller.census import Census
+from scriptrun.controller.cache_sync import CacheSync
 from scriptrun.controller.informer import Informer, WorkItem
-from scriptrun.controller.reconcile import Reconciler
+from scriptrun.controller.runs.reconcile import RunReconciler
 from scriptrun.controller.workers import Workers, namespace_of
 from scriptrun.errors import KubeError
 from scriptrun.kube.client import Client
@@ -59,9 +59,9 @@ class Replica:
         client = cast(Client, self.client)
         self.cache = Cache()
         self.queue: WorkQueue[WorkItem] = WorkQueue(asyncio.get_running_loop().time, namespace_of)
-        self.reconciler = Reconciler(client, self.cache, self.queue, quick_checks(), settings, self._clock)
+        self.reconciler = RunReconciler(client, self.cache, self.queue, quick_checks(), settings, self._clock)
         self._informer = Informer(self.cache, self.queue.add)
-        self._census = Census(client, self.cache, self._informer, settings.namespaces)
+        self._cache_sync = CacheSync(client, self.cache, self._informer, settings.namespaces)
         self._tasks: dict[asyncio.Task[None], None] = {}  # in the order of their start
         self._unseen: set[str] = set()
         self.defects: list[Exception] = []
@@ -81,7 +81,7 @@ class Replica:
     async def _count(self) -> None:
         while True:
             try:
-                return await self._census.take()
+                return await self._cache_sync.fill()
             except KubeError:
                 await asyncio.sleep(1.0)
 
@@ -127,7 +127,7 @@ class Replica:
             await asyncio.sleep(self._feed.relist_seconds)
             await self.fill()
             with suppress(KubeError):
-                await self._census.sweep()
+                await self._cache_sync.sweep()
             self.reconciler.resync()
 
     def _take(self, plural: str, event: str, body: Body) -> None:

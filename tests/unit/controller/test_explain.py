@@ -4,7 +4,7 @@ from typing import Any, cast
 
 from builders import at, instant, job_facts, pod_facts, run_facts, terminated
 from scriptrun.controller.cache import Cache
-from scriptrun.controller.explain import Explainer, is_unexplained
+from scriptrun.controller.runs.explain import Explainer, is_unexplained
 from scriptrun.kube.client import Client
 from scriptrun.kube.resources import Resource
 from scriptrun.models.facts import PodFacts

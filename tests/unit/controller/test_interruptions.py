@@ -14,7 +14,7 @@ from scriptrun.controller.cache import Cache
 from scriptrun.controller.informer import WorkItem
 from scriptrun.controller.interruptions import Interruptions, name_work
 from scriptrun.controller.observe import observe_run, observe_script
-from scriptrun.controller.reconcile import Reconciler
+from scriptrun.controller.runs.reconcile import RunReconciler
 from scriptrun.desired.interruptions import FIELD_MANAGER
 from scriptrun.errors import Unavailable
 from scriptrun.kube.client import Client
@@ -37,7 +37,7 @@ class _World:
         self._client = self._connect("scriptrun")
         self.counting = self._connect(FIELD_MANAGER)
         self.queue: WorkQueue[WorkItem] = WorkQueue()
-        self.reconciler = Reconciler(
+        self.reconciler = RunReconciler(
             cast(Client, self._client), self.cache, self.queue, quick_checks(), settings(), lambda: at(10)
         )
         self.refresh()

@@ -10,8 +10,8 @@ from builders import at, instant, quick_checks, run_body, script_body, settings
 from scriptrun.controller.cache import Cache
 from scriptrun.controller.informer import WorkItem
 from scriptrun.controller.observe import observe_run, observe_script
-from scriptrun.controller.reconcile import Reconciler
-from scriptrun.controller.runs import RunKeeper
+from scriptrun.controller.runs.reconcile import RunReconciler
+from scriptrun.controller.runs.writer import RunWriter
 from scriptrun.errors import TooLarge
 from scriptrun.kube.client import Client
 from scriptrun.kube.resources import Resource
@@ -51,7 +51,7 @@ class _World:
         self.client = ServerClient(self.server, random.Random(1), NO_FAULTS, [])
         queue: WorkQueue[WorkItem] = WorkQueue()
         client = cast(Client, self.client)
-        self.reconciler = Reconciler(client, self.cache, queue, quick_checks(), settings(), lambda: at(10))
+        self.reconciler = RunReconciler(client, self.cache, queue, quick_checks(), settings(), lambda: at(10))
         script = self.server.create("scripts", script_body())
         self.cache.scripts["space", "hello.py"] = observe_script(script)
         body = run_body(variables=variables or LARGE, task=TASK)
@@ -124,11 +124,11 @@ END: dict[str, Any] = {
 }
 
 
-def _keep(room: int) -> tuple[_FullClient, Cache, RunKeeper]:
+def _keep(room: int) -> tuple[_FullClient, Cache, RunWriter]:
     client, cache = _FullClient(room), Cache()
     cache.put_run(observe_run(run_body(version=7, ttlSecondsAfterFinished=3600)))
     queue: WorkQueue[WorkItem] = WorkQueue()
-    return client, cache, RunKeeper(cast(Client, client), cache, queue, lambda: at(10))
+    return client, cache, RunWriter(cast(Client, client), cache, queue, lambda: at(10))
 
 
 @pytest.mark.parametrize(
@@ -136,8 +136,8 @@ def _keep(room: int) -> tuple[_FullClient, Cache, RunKeeper]:
     [(10_000, "Completed", True), (1000, "Completed", False), (450, "InputTooLarge", False)],
 )
 async def test_an_end_that_has_no_room_is_written_smaller(room: int, reason: str, output: bool) -> None:
-    client, cache, keeper = _keep(room)
-    written = await keeper.write(cache.runs["space", "hello-1"], {"metadata": {}, "status": END})
+    client, cache, writer = _keep(room)
+    written = await writer.write(cache.runs["space", "hello-1"], {"metadata": {}, "status": END})
     assert written is not None
     status = written["status"]
     assert (status["reason"], "output" in status) == (reason, output)
@@ -147,33 +147,33 @@ async def test_an_end_that_has_no_room_is_written_smaller(room: int, reason: str
 
 
 async def test_an_only_copy_of_an_output_is_not_left_out_without_a_word() -> None:
-    client, cache, keeper = _keep(1000)
+    client, cache, writer = _keep(1000)
     status = {key: value for key, value in END.items() if key != "outputRef"}
-    written = await keeper.write(cache.runs["space", "hello-1"], {"metadata": {}, "status": status})
+    written = await writer.write(cache.runs["space", "hello-1"], {"metadata": {}, "status": status})
     assert written is not None
     assert written["status"]["reason"] == "InputTooLarge"
     assert len(client.tried) == 2
 
 
 async def test_what_can_not_be_written_is_told_once_and_not_tried_again_until_the_run_changes() -> None:
-    client, cache, keeper = _keep(10)
+    client, cache, writer = _keep(10)
     run = cache.runs["space", "hello-1"]
-    assert await keeper.write(run, {"metadata": {}, "status": END}) is None
+    assert await writer.write(run, {"metadata": {}, "status": END}) is None
     assert len(client.tried) == 3
-    assert await keeper.write(run, {"metadata": {}, "status": END}) is None
+    assert await writer.write(run, {"metadata": {}, "status": END}) is None
     assert len(client.tried) == 3
     [event] = client.events
     assert event["reason"] == "InputTooLarge"
     assert "delete it" in event["message"]
     cache.put_run(observe_run(run_body(version=8)))
     client.room = 10_000
-    assert await keeper.write(cache.runs["space", "hello-1"], {"metadata": {}, "status": END}) is not None
+    assert await writer.write(cache.runs["space", "hello-1"], {"metadata": {}, "status": END}) is not None
 
 
 async def test_a_progress_that_has_no_room_leaves_the_run_going_on() -> None:
-    client, cache, keeper = _keep(10)
+    client, cache, writer = _keep(10)
     run = cache.runs["space", "hello-1"]
-    assert await keeper.write(run, {"metadata": {}, "status": {"phase": "Running", "message": "m" * 99}}) is None
+    assert await writer.write(run, {"metadata": {}, "status": {"phase": "Running", "message": "m" * 99}}) is None
     client.room = 10_000
-    assert await keeper.write(run, {"metadata": {}, "status": END}) is not None
+    assert await writer.write(run, {"metadata": {}, "status": END}) is not None
     assert client.events == []

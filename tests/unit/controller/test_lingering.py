@@ -11,7 +11,7 @@ import pytest
 from builders import at, instant, job_body, pod_body, pod_facts, quick_checks, run_body, run_facts, settings, terminated
 from scriptrun.controller.cache import Cache
 from scriptrun.controller.informer import Informer, WorkItem
-from scriptrun.controller.reconcile import Reconciler
+from scriptrun.controller.runs.reconcile import RunReconciler
 from scriptrun.errors import Unavailable
 from scriptrun.kube.client import Client
 from scriptrun.models.facts import PodFacts, RunFacts
@@ -48,11 +48,11 @@ class _Queue(WorkQueue[WorkItem]):
         self.waits.append(seconds)
 
 
-def _reconciler(cache: Cache, client: _Recorder, queue: _Queue | None = None, now: float = 10) -> Reconciler:
+def _reconciler(cache: Cache, client: _Recorder, queue: _Queue | None = None, now: float = 10) -> RunReconciler:
     known = cast(Client, client)
     given = settings(sidecar_grace_seconds=GRACE_SECONDS)
     asked = _Queue() if queue is None else queue
-    return Reconciler(known, cache, asked, quick_checks(), given, lambda: at(now))
+    return RunReconciler(known, cache, asked, quick_checks(), given, lambda: at(now))
 
 
 def with_proxy(run: RunFacts = FINISHED, **fields: Any) -> PodFacts:

@@ -9,7 +9,7 @@ from builders import at, run_body
 from scriptrun.controller.cache import Cache
 from scriptrun.controller.informer import WorkItem
 from scriptrun.controller.observe import observe_run
-from scriptrun.controller.runs import RunKeeper
+from scriptrun.controller.runs.writer import RunWriter
 from scriptrun.desired.status import build_end
 from scriptrun.kube.client import Client
 from scriptrun.models.facts import RunFacts
@@ -27,7 +27,7 @@ class _World:
     def __init__(self) -> None:
         self.server, self.cache, self.queue = Server(), Cache(), WorkQueue[WorkItem]()
         client = cast(Client, ServerClient(self.server, random.Random(1), NO_FAULTS, []))
-        self.runs = RunKeeper(client, self.cache, self.queue, lambda: at(10))
+        self.runs = RunWriter(client, self.cache, self.queue, lambda: at(10))
         self.run = observe_run(self.server.create("scriptruns", run_body("twin")))
         self.cache.put_run(self.run)
 

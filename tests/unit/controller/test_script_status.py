@@ -11,7 +11,7 @@ import pytest
 from builders import at, quick_checks, script_body
 from scriptrun.controller.cache import Cache
 from scriptrun.controller.observe import observe_script
-from scriptrun.controller.scripts import ScriptKeeper
+from scriptrun.controller.scripts import ScriptReconciler
 from scriptrun.kube.client import Client
 from unit.controller.server import NO_FAULTS, Server, ServerClient
 
@@ -24,7 +24,7 @@ class _World:
     def __init__(self, meanwhile: Callable[[Server], None]) -> None:
         self.server, self.cache = Server(), Cache()
         client = ServerClient(self.server, random.Random(1), NO_FAULTS, [])
-        self.keeper = ScriptKeeper(cast(Client, client), self.cache, quick_checks(), lambda: at(10))
+        self.reconciler = ScriptReconciler(cast(Client, client), self.cache, quick_checks(), lambda: at(10))
         self.take(self.server.create("scripts", script_body()))
         patch = client.patch
 
@@ -64,18 +64,18 @@ async def test_one_that_is_another_by_now_is_not_called_ready(meanwhile: Callabl
             done.append(meanwhile(server))
 
     world = _World(once)
-    again = await world.keeper.reconcile(world.key)
+    again = await world.reconciler.reconcile(world.key)
     assert "status" not in world.found
     assert again is not None, "no news of the Script need come any more"
     world.take(world.found)
-    await world.keeper.reconcile(world.key)
+    await world.reconciler.reconcile(world.key)
     [ready] = world.found["status"]["conditions"]
     assert (ready["status"], ready["reason"]) == ("False", "SourceMissing")
 
 
 async def test_one_that_is_gone_is_left_alone() -> None:
     world = _World(lambda server: None if server.find("scripts", "hello.py") is None else _delete(server))
-    assert await world.keeper.reconcile(world.key) is None
+    assert await world.reconciler.reconcile(world.key) is None
 
 
 def _delete(server: Server) -> None:

@@ -9,11 +9,11 @@ import structlog
 
 from scriptrun import metrics
 from scriptrun.controller.cache import Cache
-from scriptrun.controller.follow import Follower
 from scriptrun.controller.informer import WorkItem
-from scriptrun.controller.runs import RunKeeper
-from scriptrun.controller.scripts import ScriptKeeper
-from scriptrun.controller.start import Starter
+from scriptrun.controller.runs.job_observer import JobObserver
+from scriptrun.controller.runs.start import RunStarter
+from scriptrun.controller.runs.writer import RunWriter
+from scriptrun.controller.scripts import ScriptReconciler
 from scriptrun.desired.event import build_failure_event
 from scriptrun.desired.interruptions import without_interruptions
 from scriptrun.desired.status import Progress, build_end, build_progress
@@ -31,7 +31,7 @@ from scriptrun.runtime.checks import Checks
 from scriptrun.runtime.work_queue import WorkQueue
 from scriptrun.settings import Settings
 
-__all__ = ["Reconciler"]
+__all__ = ["RunReconciler"]
 
 _log = structlog.get_logger(__name__)
 
@@ -45,7 +45,7 @@ class _Standing:
     job: JobFacts | None
 
 
-class Reconciler:
+class RunReconciler:
     """Reconciles runs until they finish.
 
     Attributes:
@@ -67,13 +67,13 @@ class Reconciler:
         self._settings = settings
         self._clock = clock
         self._first_looks: dict[Key, datetime] = {}
-        self.scripts = ScriptKeeper(client, cache, checks, clock)
-        self._starter = Starter(client, cache, checks, settings)
-        self._follower = Follower(client, cache, checks)
-        self._runs = RunKeeper(client, cache, queue, clock, keep_until_stored=settings.keep_until_stored)
+        self.scripts = ScriptReconciler(client, cache, checks, clock)
+        self._starter = RunStarter(client, cache, checks, settings)
+        self._observer = JobObserver(client, cache, checks)
+        self._runs = RunWriter(client, cache, queue, clock, keep_until_stored=settings.keep_until_stored)
 
     def take_over(self) -> None:
-        """Become the one who works, from now on; what was done before was done by another."""
+        """Start to work as the leader; another replica did what was done before."""
         for run in self._cache.runs.values():
             # Jobs that succeeded are not watched: that none is known does not mean that there is none.
             if not run.finished and self._cache.job_of(run) is None:
@@ -94,7 +94,7 @@ class Reconciler:
             self._queue.add(("script", *key))
 
     async def reconcile(self, key: Key) -> None:
-        """Look at one run and do what is due."""
+        """Reconcile one run."""
         run = await self._runs.observe(key)
         if run is None or run.deleting or run.finished:
             self._first_looks.pop(key, None)
@@ -106,7 +106,7 @@ class Reconciler:
             await self._runs.expire(run)
             return
         if aside := decide_set_aside(run):
-            standing = await self._look_from_afar(run)
+            standing = await self._observe_from_status(run)
             ended = standing.job is None or standing.job.complete or standing.job.failed
             await self._settle(run, standing, Settle(aside, stop_job=not ended))
             return
@@ -128,14 +128,14 @@ class Reconciler:
             self._queue.add_after(("run", *run.key), left)
             return
         text = f"the run had ended, and pod {pod.name} went on"
-        await self._follower.stop(run.key, pod.job_uid, Verdict(run.reason or Reason.COMPLETED, text))
+        await self._observer.stop(run.key, pod.job_uid, Verdict(run.reason or Reason.COMPLETED, text))
         self._cache.see_to_lingering(run, pods)
         _log.info("job stopped", namespace=run.key[0], run=run.key[1], pod=pod.name, message=text)
 
-    async def _look_from_afar(self, run: RunFacts) -> _Standing:
-        """Find out where a run stands by its Job and its own status alone: anything else may end this process, too."""
-        job = await self._follower.find_job(run)
-        attempts = self._follower.recall(run, job) if job else ()
+    async def _observe_from_status(self, run: RunFacts) -> _Standing:
+        """Find out where a run stands from its Job and its own status alone: more may kill the process again."""
+        job = await self._observer.find_job(run)
+        attempts = self._observer.recall(run, job) if job else ()
         return _Standing(Wait("", ""), attempts, job)
 
     async def _advance(self, run: RunFacts) -> _Standing:
@@ -143,7 +143,7 @@ class Reconciler:
         job = self._cache.job_of(run)
         known_job = run.status.get("jobName")
         if job is None and (known_job or run.uid in self._cache.uncertain):
-            job = await self._follower.find_job(run)
+            job = await self._observer.find_job(run)
         if job is None and known_job:
             return _Standing(decide_lost_job(run, ()), (), None)
         if job is None:
@@ -153,12 +153,12 @@ class Reconciler:
                 return _Standing(Settle(started) if isinstance(started, Verdict) else started, (), None)
             job = started
             self._note_start(run)
-        followed = await self._follower.follow(run, job, self._clock())
-        decision = followed.decision
-        if isinstance(decision, Wait) and not (followed.attempts and followed.attempts[-1].pod.started_at):
-            lack = await self._starter.supply(run, job, self._clock())
+        observed = await self._observer.observe(run, job, self._clock())
+        decision = observed.decision
+        if isinstance(decision, Wait) and not (observed.attempts and observed.attempts[-1].pod.started_at):
+            lack = await self._starter.ensure_input(run, job, self._clock())
             decision = Settle(lack, stop_job=True) if isinstance(lack, Verdict) else lack or decision
-        return _Standing(decision, followed.attempts, self._cache.job_of(run) or job)
+        return _Standing(decision, observed.attempts, self._cache.job_of(run) or job)
 
     def _note_start(self, run: RunFacts) -> None:
         waited = (self._clock() - run.created).total_seconds()
@@ -169,7 +169,7 @@ class Reconciler:
         """Write the end of a run."""
         now = self._clock()
         if settle.stop_job and standing.job is not None:
-            await self._follower.stop(run.key, standing.job.uid, settle.verdict, standing.attempts)
+            await self._observer.stop(run.key, standing.job.uid, settle.verdict, standing.attempts)
         job_name = run.key[1] if standing.job or run.status.get("jobName") else ""
         body = build_end(run, settle.verdict, standing.attempts, settle.attempt, job_name, now)
         written = await self._runs.write(run, body)
@@ -208,7 +208,7 @@ class Reconciler:
             self._queue.add(("run", *key))
 
     async def _report_progress(self, run: RunFacts, standing: _Standing, wait: Wait) -> None:
-        """Write where a run stands, if that is news; a run that may end within the second is left to its end."""
+        """Write where a run stands, if that is news; skips the first status write for short runs."""
         now = self._clock()
         item: WorkItem = ("run", *run.key)
         if wait.again_seconds is not None:
@@ -234,7 +234,7 @@ class Reconciler:
             if left > 0:
                 self._queue.add_after(("run", *run.key), left)
                 continue
-            await self._follower.end_pod(run, attempt.pod)
+            await self._observer.end_pod(run, attempt.pod)
             _log.info("pod ended", namespace=run.key[0], run=run.key[1], pod=attempt.pod.name)
 
 

@@ -1,6 +1,6 @@
-"""Counts what is there: all of it before the first work, and later what is not there any more.
+"""Lists Scripts and runs before the first reconcile; later removes cache entries of deleted objects.
 
-After a gap in its watch kopf lists anew, and tells of nothing that vanished meanwhile.
+After a gap in its watch kopf lists everything again, but reports no deletions that happened meanwhile.
 """
 
 from collections.abc import AsyncIterator
@@ -12,19 +12,19 @@ from scriptrun.kube.client import METADATA_LIST_ONLY, Client
 from scriptrun.kube.resources import SCRIPTRUNS, SCRIPTS, Resource
 from scriptrun.models.facts import Key
 
-__all__ = ["Census"]
+__all__ = ["CacheSync"]
 
 _PAGE = "100"
 
 
-class Census:
-    """Compares the cache with what is there.
+class CacheSync:
+    """Compares the cache with the cluster.
 
     Args:
-        client: to ask with.
+        client: to the API server.
         cache: what is known.
-        informer: told of what is there and of what is gone.
-        namespaces: that are worked in; empty means all.
+        informer: takes in the objects that exist, and forgets those that don't.
+        namespaces: to list; empty means all.
     """
 
     def __init__(self, client: Client, cache: Cache, informer: Informer, namespaces: tuple[str, ...]) -> None:
@@ -33,11 +33,11 @@ class Census:
         self._informer = informer
         self._namespaces = namespaces or ("",)
 
-    async def take(self) -> None:
-        """Take note of every Script and run.
+    async def fill(self) -> None:
+        """Put every Script and run into the cache.
 
         Raises:
-            KubeError: the API server did not say what is there.
+            KubeError: the API server did not answer a list.
         """
         for namespace in self._namespaces:
             for resource, take in ((SCRIPTS, self._informer.take_script), (SCRIPTRUNS, self._informer.take_run)):
@@ -46,10 +46,10 @@ class Census:
                         take(item)
 
     async def sweep(self) -> None:
-        """Forget what is gone.
+        """Remove Scripts and runs that no longer exist.
 
         Raises:
-            KubeError: the API server did not say what is there.
+            KubeError: the API server did not answer a list.
         """
         for namespace in self._namespaces:
             there, version = await self._list_names(SCRIPTS, namespace)
@@ -61,7 +61,7 @@ class Census:
         self._cache.drop_orphans()
 
     async def _list_names(self, resource: Resource, namespace: str) -> tuple[set[Key], int]:
-        """List names, and the resource version at which they were there."""
+        """List names, and the resource version of that list."""
         names: set[Key] = set()
         version = 0
         async for page in self._list(resource, namespace, accept=METADATA_LIST_ONLY):

@@ -1,4 +1,4 @@
-"""From a run with a Job to what it came to: gather its pods and results, decide."""
+"""Observes the Job of a run: gathers its pods and their results, and decides what the run comes to."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from scriptrun.controller.cache import Cache
-from scriptrun.controller.explain import Explainer, is_unexplained
 from scriptrun.controller.observe import observe_job, observe_pod, observe_recorded_pods, observe_result
+from scriptrun.controller.runs.explain import Explainer, is_unexplained
 from scriptrun.desired.job import build_stop
 from scriptrun.desired.names import OUTPUT_LABEL, RUN_LABEL, output_name
 from scriptrun.errors import Conflict, KubeError, NotFound
@@ -20,19 +20,19 @@ from scriptrun.policies.outcome import Settle, decide_lost_job, decide_outcome
 from scriptrun.policies.verdict import Verdict, Wait
 from scriptrun.runtime.checks import Checks
 
-__all__ = ["Followed", "Follower"]
+__all__ = ["JobObserver", "Observation"]
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
-    """What following a run found: its attempts so far, and what to do."""
+class Observation:
+    """The attempts of a run so far, and what to do."""
 
     attempts: Sequence[Attempt]
     decision: Settle | Wait
 
 
-class Follower:
-    """Follows runs that have their Job."""
+class JobObserver:
+    """Observes runs that have a Job."""
 
     def __init__(self, client: Client, cache: Cache, checks: Checks) -> None:
         self._client = client
@@ -40,7 +40,7 @@ class Follower:
         self._checks = checks
         self._explainer = Explainer(client, cache)
 
-    async def follow(self, run: RunFacts, job: JobFacts, now: datetime) -> Followed:
+    async def observe(self, run: RunFacts, job: JobFacts, now: datetime) -> Observation:
         """Gather and decide. The cache is asked first, the API server where it can't know."""
         recalled = self._recall_pods(run, job)
         known = await self._read_outputs(run, job)
@@ -49,12 +49,12 @@ class Follower:
             decision = decide_outcome(run, job, attempts, now)
             # A good output says all there is to say, whatever has come and gone meanwhile.
             if isinstance(decision, Settle) and decision.verdict.reason is Reason.COMPLETED:
-                return Followed(attempts, await self._check(decision, job))
+                return Observation(attempts, await self._check(decision, job))
         if run.key in self._cache.suspect:
             found = await self._refresh(run, job)
             if found is None:
                 attempts = self._judge(run, job)
-                return Followed(attempts, await self._check(decide_lost_job(run, attempts), job))
+                return Observation(attempts, await self._check(decide_lost_job(run, attempts), job))
             job = found
         # Two watches keep no order between them: the Job's end may come before its last pod's.
         if not known or job.failing or job.complete:
@@ -65,8 +65,8 @@ class Follower:
         if is_unexplained(decision, job, last, now):
             decision = decide_outcome(run, job, attempts, now, await self._explainer.explain(run, job, last, now))
         if isinstance(decision, Settle):
-            return Followed(attempts, await self._check(decision, job))
-        return Followed(attempts, decision)
+            return Observation(attempts, await self._check(decision, job))
+        return Observation(attempts, decision)
 
     async def find_job(self, run: RunFacts) -> JobFacts | None:
         """Ask the API server for a run's Job: those that succeeded are not watched."""

@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from scriptrun.controller.cache import Cache
-from scriptrun.controller.inputs import observe_inputs, observe_whole
-from scriptrun.controller.namespaces import Namespaces
 from scriptrun.controller.observe import observe_job
+from scriptrun.controller.runs.inputs import observe_inputs, observe_whole
+from scriptrun.controller.runs.namespaces import Namespaces
 from scriptrun.desired.input import build_input, hash_input
 from scriptrun.desired.job import build_job
 from scriptrun.desired.names import RUN_LABEL, input_name
@@ -32,13 +32,13 @@ from scriptrun.policies.verdict import Verdict, Wait
 from scriptrun.runtime.checks import Checks
 from scriptrun.settings import Settings
 
-__all__ = ["Starter"]
+__all__ = ["RunStarter"]
 
 _NAME_SECONDS = 0.5
 
 
-class Starter:
-    """Starts runs."""
+class RunStarter:
+    """Starts runs: creates their input and Job."""
 
     def __init__(self, client: Client, cache: Cache, checks: Checks, settings: Settings) -> None:
         self._client = client
@@ -72,8 +72,8 @@ class Starter:
         except (Forbidden, Invalid) as error:
             return self._decide_refused(run, error, now)
 
-    async def supply(self, run: RunFacts, job: JobFacts, now: datetime) -> Verdict | Wait | None:
-        """See to it that a Job's pods find the input that the Job was made for; None when they do.
+    async def ensure_input(self, run: RunFacts, job: JobFacts, now: datetime) -> Verdict | Wait | None:
+        """Make sure that a Job's pods find the input that the Job was made for; None when they do.
 
         Both are made at the same time, so a Job may be there without: the input was refused, or the operator died.
         """
@@ -130,7 +130,7 @@ class Starter:
     async def _create(
         self, run: RunFacts, script: ScriptFacts, config_map: dict[str, Any]
     ) -> JobFacts | Verdict | Wait:
-        """Make Job and input at the same time. What is wrong with the input alone is for ``supply`` to mend."""
+        """Make Job and input at the same time. What is wrong with the input alone is for ``ensure_input`` to mend."""
         await self._namespaces.prepare(run.key[0])
         if self._cache.had_namesake(run) or run.uid in self._cache.uncertain:
             if remains := await self._find_remains(run):

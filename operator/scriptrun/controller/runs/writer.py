@@ -1,4 +1,4 @@
-"""Keeps ScriptRuns: reads them where the cache can't be trusted, writes their status, deletes them in the end."""
+"""Writes the status of ScriptRuns and deletes them after their TTL; rereads them where a write leaves doubt."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,13 +21,13 @@ from scriptrun.policies.ttl import decide_expiry
 from scriptrun.policies.verdict import Verdict
 from scriptrun.runtime.work_queue import WorkQueue
 
-__all__ = ["RunKeeper"]
+__all__ = ["RunWriter"]
 
 _log = structlog.get_logger(__name__)
 
 
-class RunKeeper:
-    """Reads, writes and deletes ScriptRuns. With ``keep_until_stored`` it deletes none that the history lacks."""
+class RunWriter:
+    """Writes and deletes ScriptRuns. With ``keep_until_stored`` it deletes none that the history lacks."""
 
     def __init__(
         self,

@@ -1,0 +1,1 @@
+"""One ScriptRun from its creation to its deletion: start, observe its Job, write its status."""
