@@ -138,8 +138,8 @@ class Informer:
             self._enqueue(("script", *script))
 
     def _enqueue_waiting(self, script: Key) -> None:
-        for run in self._cache.unfinished(*script):
-            if run.key not in self._cache.jobs:
+        for run in self._cache.unfinished(script):
+            if self._cache.state_of(run).job is None:
                 self._enqueue(("run", *run.key))
 
     def _enqueue_finished(self, script: Key) -> None:
@@ -171,14 +171,15 @@ class Informer:
         One of that name may have been made since: kopf gives each of the two a worker of its own, in no order.
         """
         if run := self._cache.drop_run(key, version):
-            for waiting in self._cache.list_next(key[0], run.script):
+            for waiting in self._cache.list_next((key[0], run.script)):
                 self._enqueue(("run", *waiting))
 
     def on_job(self, event: str, body: dict[str, Any]) -> None:
         """Take an event of the Jobs' reflector."""
         if event == "DELETED":
             # Deleted, or only out of the selection because it succeeded: the reconcile asks the API server which.
-            self._suspect(_key(body))
+            self._cache.lose_job(_key(body))
+            self._enqueue_unfinished(_key(body))
             return
         job = observe_job(body)
         self._cache.put_job(job)
@@ -190,18 +191,16 @@ class Informer:
         if run is None:
             return
         if event == "DELETED":
-            if self._cache.is_over(run):
-                self._cache.lose_pod(run, body["metadata"]["name"])
-            else:
-                self._suspect(run)  # deleted, or only out of the selection because it succeeded
+            self._cache.lose_pod(run, body["metadata"]["name"])
+            self._enqueue_unfinished(run)
             return
         self._cache.put_pod(run, observe_pod(body))
         self._enqueue(("run", *run))
 
-    def _suspect(self, run: Key) -> None:
-        if run in self._cache.runs and not self._cache.is_over(run):
-            self._cache.suspect.add(run)
-            self._enqueue(("run", *run))
+    def _enqueue_unfinished(self, key: Key) -> None:
+        run = self._cache.runs.get(key)
+        if run is not None and not run.finished:
+            self._enqueue(("run", *key))
 
     def on_output(self, event: str, body: dict[str, Any]) -> None:
         """Take an event of the outputs' reflector."""

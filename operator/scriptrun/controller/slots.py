@@ -1,11 +1,14 @@
-"""Who holds and who waits for the slots of each Script's ``maxConcurrentRuns``.
+"""Which runs of each Script hold a slot of its ``maxConcurrentRuns``, which wait for one, and which come next.
 
 Kept up to date run by run, so that a decision about one of thousands of waiting runs does not look at the others.
 """
 
 from bisect import bisect_left, insort
 from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 
 from scriptrun.models.facts import Key, RunFacts
 
@@ -15,64 +18,129 @@ _Turn = tuple[datetime, Key]
 """When a run was created, and its key: runs get their turn in this order."""
 
 
-class ConcurrencySlots:
-    """The unfinished runs of each Script that have a Job, and those that wait for their turn, oldest first.
+class _Place(Enum):
+    """Where an unfinished run stands with regard to its Script's slots."""
 
-    A run is in at most one of the two. Each change and each question costs a binary search at most.
+    OUTSIDE = "neither waits nor holds a slot"
+    WAITING = "waits for its turn"
+    STARTING = "was given its turn, has no Job yet, and holds a slot"
+    STARTED = "has its Job, and holds a slot"
+
+
+_HOLDING = (_Place.STARTING, _Place.STARTED)
+
+
+@dataclass(slots=True)
+class _Entry:
+    uid: str
+    script: Key
+    turn: _Turn
+    place: _Place = _Place.OUTSIDE
+
+
+class ConcurrencySlots:
+    """The unfinished runs of each Script and their places.
+
+    A place changes by ``see``, ``queue``, ``leave_queue``, ``begin``, ``hold`` and ``remove`` only; what is said of a
+    run that is not entered, or of a namesake of one that is, changes nothing. Each change and each question costs a
+    binary search at most.
     """
 
     def __init__(self) -> None:
-        self._holders: defaultdict[Key, set[Key]] = defaultdict(set)
+        self._entries: dict[Key, _Entry] = {}
+        self._runs: defaultdict[Key, set[Key]] = defaultdict(set)
+        self._holders: defaultdict[Key, int] = defaultdict(int)
         self._waiting: defaultdict[Key, list[_Turn]] = defaultdict(list)
-        self._places: dict[Key, tuple[Key, _Turn | None]] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def see(self, run: RunFacts) -> None:
+        """Enter an unfinished run as the API server shows it."""
+        if run.key not in self._entries:
+            script = run.key[0], run.script
+            self._entries[run.key] = _Entry(run.uid, script, (run.created, run.key))
+            self._runs[script].add(run.key)
+        if run.deleting:
+            self.leave_queue(run)
+        elif run.status.get("phase") == "Queued":
+            self.queue(run)
+
+    def queue(self, run: RunFacts) -> None:
+        """Let a run wait for its turn, unless it was given its turn already."""
+        entry = self._find(run)
+        if entry and entry.place is _Place.OUTSIDE:
+            self._move(entry, _Place.WAITING)
+
+    def leave_queue(self, run: RunFacts) -> None:
+        """Let a run wait no more: it can't start, and must not hold up the others."""
+        entry = self._find(run)
+        if entry and entry.place is _Place.WAITING:
+            self._move(entry, _Place.OUTSIDE)
+
+    def begin(self, run: RunFacts) -> None:
+        """Give a run its turn. It counts from now on, not from when its Job is seen: no slot is given away twice."""
+        entry = self._find(run)
+        if entry and entry.place is not _Place.STARTED:
+            self._move(entry, _Place.STARTING)
 
     def hold(self, run: RunFacts) -> None:
-        """Note that a run has its Job, or is just being given it."""
-        if self._places.get(run.key) != (script := _script_of(run), None):
-            self.leave(run.key)
-            self._places[run.key] = script, None
-            self._holders[script].add(run.key)
+        """Note that a run has its Job."""
+        if entry := self._find(run):
+            self._move(entry, _Place.STARTED)
 
-    def wait(self, run: RunFacts) -> None:
-        """Note that a run waits for its turn."""
-        script, turn = _script_of(run), _turn_of(run)
-        if self._places.get(run.key) != (script, turn):
-            self.leave(run.key)
-            self._places[run.key] = script, turn
-            insort(self._waiting[script], turn)
-
-    def leave(self, key: Key) -> None:
-        """Note that a run neither holds a slot nor waits for one."""
-        script, turn = self._places.pop(key, (None, None))
-        if script is None:
+    def remove(self, key: Key) -> None:
+        """Remove a run that has ended or is gone."""
+        if not (entry := self._entries.pop(key, None)):
             return
-        if turn is None:
-            self._holders[script].discard(key)
-            if not self._holders[script]:
-                del self._holders[script]
-            return
-        waiting = self._waiting[script]
-        del waiting[bisect_left(waiting, turn)]
-        if not waiting:
-            del self._waiting[script]
+        self._move(entry, _Place.OUTSIDE)
+        self._runs[entry.script].discard(key)
+        if not self._runs[entry.script]:
+            del self._runs[entry.script]
 
-    def count_holders(self, script: Key) -> int:
-        """Count the runs of a Script that have a Job."""
-        return len(self._holders.get(script, ()))
+    def is_waiting(self, run: RunFacts) -> bool:
+        """Whether a run waits for its turn."""
+        entry = self._find(run)
+        return entry is not None and entry.place is _Place.WAITING
 
-    def count_before(self, run: RunFacts) -> int:
-        """Count the waiting runs of the same Script whose turn comes before this run's."""
-        return bisect_left(self._waiting.get(_script_of(run), []), _turn_of(run))
+    def is_starting(self, run: RunFacts) -> bool:
+        """Whether a run was given its turn and has no Job yet."""
+        entry = self._find(run)
+        return entry is not None and entry.place is _Place.STARTING
+
+    def is_holding(self, run: RunFacts) -> bool:
+        """Whether a run has its Job, or is just being given it."""
+        entry = self._find(run)
+        return entry is not None and entry.place in _HOLDING
+
+    def count_turn(self, run: RunFacts) -> tuple[int, int]:
+        """Count the other runs of the same Script that hold a slot, and those that wait and come first."""
+        script = run.key[0], run.script
+        holders = self._holders.get(script, 0) - self.is_holding(run)
+        return holders, bisect_left(self._waiting.get(script, []), (run.created, run.key))
 
     def list_next(self, script: Key, limit: int) -> list[Key]:
         """List the waiting runs for which there is a free slot now, oldest first."""
-        free = max(0, limit - self.count_holders(script))
+        free = max(0, limit - self._holders.get(script, 0))
         return [key for _created, key in self._waiting.get(script, [])[:free]]
 
+    def list_runs(self, script: Key) -> Iterable[Key]:
+        """List the unfinished runs of a Script."""
+        return self._runs.get(script, ())
 
-def _script_of(run: RunFacts) -> Key:
-    return run.key[0], run.script
+    def _find(self, run: RunFacts) -> _Entry | None:
+        entry = self._entries.get(run.key)
+        return entry if entry is not None and entry.uid == run.uid else None
 
-
-def _turn_of(run: RunFacts) -> _Turn:
-    return run.created, run.key
+    def _move(self, entry: _Entry, place: _Place) -> None:
+        before, entry.place = entry.place, place
+        if before is _Place.WAITING and place is not _Place.WAITING:
+            waiting = self._waiting[entry.script]
+            del waiting[bisect_left(waiting, entry.turn)]
+            if not waiting:
+                del self._waiting[entry.script]
+        elif place is _Place.WAITING and before is not _Place.WAITING:
+            insort(self._waiting[entry.script], entry.turn)
+        self._holders[entry.script] += (place in _HOLDING) - (before in _HOLDING)
+        if not self._holders[entry.script]:
+            del self._holders[entry.script]

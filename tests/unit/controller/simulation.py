@@ -293,10 +293,7 @@ def seconds_of(moment: datetime) -> float:
 def _leftovers(replica: Replica) -> list[str]:
     cache = replica.cache
     kept = {
-        name: getattr(cache, name)
-        for name in (
-            *("runs", "jobs", "pods", "outputs", "results"),
-            *("suspect", "queued", "starting", "uncertain", "supplied", "lingering"),
-        )
+        **{name: getattr(cache, name) for name in ("runs", "_states", "_unclaimed")},
+        **{f"slots.{name}": getattr(cache.slots, name) for name in ("_entries", "_runs", "_holders", "_waiting")},
     }
     return [f"{name}: {sorted(value)}" for name, value in kept.items() if value]

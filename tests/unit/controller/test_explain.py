@@ -37,8 +37,9 @@ class _Events:
 
 
 def _explainer(*events: tuple[str, float]) -> tuple[_Events, Explainer]:
-    server = _Events(*events)
-    return server, Explainer(cast(Client, server), Cache())
+    server, cache = _Events(*events), Cache()
+    cache.put_run(RUN)
+    return server, Explainer(cast(Client, server), cache)
 
 
 async def test_of_the_events_the_last_one_counts() -> None:
@@ -59,8 +60,11 @@ async def test_one_run_asks_at_growing_intervals_and_the_answer_holds_meanwhile(
 
 
 async def test_a_thousand_runs_ask_five_times_a_second_after_the_first_twenty() -> None:
-    server, explainer = _explainer(("no room", 2))
+    server, cache = _Events(("no room", 2)), Cache()
+    explainer = Explainer(cast(Client, server), cache)
     runs = [run_facts(f"run-{number}") for number in range(1000)]
+    for run in runs:
+        cache.put_run(run)
     for tenth in range(40):
         for run in runs:
             await explainer.explain(run, JOB, None, at(10 + tenth / 10))

@@ -11,6 +11,7 @@ import pytest
 from builders import at, instant, job_body, pod_body, pod_facts, quick_checks, run_body, run_facts, settings, terminated
 from scriptrun.controller.cache import Cache
 from scriptrun.controller.informer import Informer, WorkItem
+from scriptrun.controller.run_state import RunState
 from scriptrun.controller.runs.reconcile import RunReconciler
 from scriptrun.errors import Unavailable
 from scriptrun.kube.client import Client
@@ -102,7 +103,7 @@ async def test_other_pods_are_left_alone(cache: Cache, pod: Any) -> None:
     cache.put_pod(FINISHED.key, pod)
     await _reconciler(cache, client).reconcile(FINISHED.key)
     assert client.patches == []
-    assert (cache.pods, cache.lingering) == ({}, {})
+    assert cache.state_of(FINISHED) == RunState()
 
 
 async def test_containers_that_go_on_have_their_grace_and_no_more(cache: Cache) -> None:
@@ -131,14 +132,14 @@ async def test_a_pod_that_ended_by_itself_within_the_grace_is_forgotten(cache: C
     cache.put_pod(FINISHED.key, with_proxy(phase="Failed"))
     await _reconciler(cache, client).reconcile(FINISHED.key)
     assert client.patches == []
-    assert cache.lingering == {}
+    assert cache.state_of(FINISHED) == RunState()
 
 
 async def test_a_pod_that_left_the_selection_is_forgotten(cache: Cache) -> None:
     """It succeeded, or was deleted: the reflector says the same of both."""
     cache.put_pod(FINISHED.key, with_proxy())
     Informer(cache, lambda item: None).on_pod("DELETED", pod_body(FINISHED))
-    assert cache.lingering == {}
+    assert cache.state_of(FINISHED) == RunState()
 
 
 async def test_a_container_that_fails_after_a_good_end_does_not_bring_the_script_back(cache: Cache) -> None:
@@ -204,4 +205,4 @@ async def test_a_resync_looks_after_it(cache: Cache) -> None:
 def test_nothing_is_kept_of_a_run_that_is_gone(cache: Cache) -> None:
     cache.put_pod(FINISHED.key, with_proxy())
     cache.drop_run(FINISHED.key, FINISHED.version + 1)
-    assert cache.lingering == {}
+    assert cache.state_of(FINISHED) == RunState()

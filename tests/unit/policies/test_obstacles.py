@@ -7,8 +7,8 @@ import pytest
 
 from builders import at, instant, job_body, job_facts, output_facts, pod_facts, result_document, run_facts, script_spec
 from builders import terminated as ended_state
-from scriptrun.controller.cache import Cache
 from scriptrun.controller.observe import observe_event, observe_job
+from scriptrun.controller.run_state import RunState
 from scriptrun.models.facts import INIT_FAILED, INIT_RUNNING, NOT_STARTED, Blocker, EventFacts, JobFacts, PodFacts
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import Attempt, judge_attempt
@@ -275,14 +275,14 @@ class TestObstacles:
         assert recall_obstacle(status) is None
 
     def test_the_cache_keeps_what_the_kubelet_forgets_of_a_pod_that_is_ended(self) -> None:
-        cache = Cache()
+        state = RunState()
         for body in (
             waiting("ImagePullBackOff", version=2),
             pod_facts(version=3, deleting=True, state={"waiting": {"reason": "ContainerCreating"}}),
             pod_facts(version=4, deleting=True, state={"terminated": {"exitCode": 137, "reason": "Unknown"}}),
         ):
-            cache.put_pod(RUN.key, body)
-        [kept] = cache.pods[RUN.key].values()
+            state.see_pod(body)
+        [kept] = state.pods.values()
         assert kept.version == 4
         found = find_obstacle(kept)
         assert found is not None
@@ -291,19 +291,20 @@ class TestObstacles:
     def test_how_other_containers_end_in_a_deletion_is_no_obstacle(self) -> None:
         known = replace(pod_facts(version=2), blocker=Blocker("proxy", "ErrImagePull", "no such host"))
         ended = replace(pod_facts(version=3, deleting=True), blocker=Blocker("proxy", INIT_FAILED, "exit code 137"))
-        cache = Cache()
-        cache.put_pod(RUN.key, known)
-        cache.put_pod(RUN.key, ended)
-        [kept] = cache.pods[RUN.key].values()
+        state = RunState()
+        state.see_pod(known)
+        state.see_pod(ended)
+        [kept] = state.pods.values()
         assert kept.blocker == known.blocker
-        cache.put_pod(("space", "other"), ended)
-        assert cache.pods["space", "other"][ended.name].blocker == ended.blocker
+        other = RunState()
+        other.see_pod(ended)
+        assert other.pods[ended.name].blocker == ended.blocker
 
     def test_but_not_of_one_that_goes_on(self) -> None:
-        cache = Cache()
-        cache.put_pod(RUN.key, waiting("ErrImagePull", version=2))
-        cache.put_pod(RUN.key, pod_facts(version=3, state={"running": {"startedAt": instant(3)}}))
-        [kept] = cache.pods[RUN.key].values()
+        state = RunState()
+        state.see_pod(waiting("ErrImagePull", version=2))
+        state.see_pod(pod_facts(version=3, state={"running": {"startedAt": instant(3)}}))
+        [kept] = state.pods.values()
         assert find_obstacle(kept) is None
 
 

@@ -6,8 +6,9 @@ together a few times a second at most after a first few, and the last answer hol
 
 from datetime import datetime, timedelta
 
-from scriptrun.controller.cache import Cache, Explanation
+from scriptrun.controller.cache import Cache
 from scriptrun.controller.observe import observe_event
+from scriptrun.controller.run_state import Explanation
 from scriptrun.kube.client import Client
 from scriptrun.kube.resources import EVENTS
 from scriptrun.models.facts import EventFacts, JobFacts, RunFacts
@@ -77,14 +78,15 @@ class Explainer:
         subject = job.uid if about_job or last is None else last.pod.uid
         if not subject:
             return None  # of a pod that went while nobody looked only the name is known
-        known = self._cache.explained.get(run.uid)
+        state = self._cache.state_of(run)
+        known = state.explanation
         known = known if known and known.subject == subject else None
         waited = (now - _quiet_since(job, last)).total_seconds()
         if self._may_ask(known, waited, now):
             self._free_at = max(self._free_at or now - _BURST, now - _BURST) + _SPACING
             selector = f"involvedObject.uid={subject}" + (",reason=FailedCreate" if about_job else "")
             known = Explanation(subject, now, await self._find_latest(run.key[0], selector))
-            self._cache.explained[run.uid] = known
+            state.explain(known)
         event = known.event if known else None
         ended = _quiet_since(job, last) if last and about_job else None
         return None if event and ended and event.last_seen < ended else event

@@ -50,7 +50,7 @@ class JobObserver:
             # A good output says all there is to say, whatever has come and gone meanwhile.
             if isinstance(decision, Settle) and decision.verdict.reason is Reason.COMPLETED:
                 return Observation(attempts, await self._check(decision, job))
-        if run.key in self._cache.suspect:
+        if self._cache.state_of(run).suspect:
             found = await self._refresh(run, job)
             if found is None:
                 attempts = self._judge(run, job)
@@ -80,10 +80,13 @@ class JobObserver:
         return job
 
     def _judge(self, run: RunFacts, job: JobFacts) -> list[Attempt]:
-        results = self._cache.results.get(run.key, {})
-        pods = [pod for pod in self._cache.pods.get(run.key, {}).values() if pod.job_uid == job.uid]
-        pods.sort(key=lambda pod: (pod.created, pod.name))
-        return [judge_attempt(pod.number or place, pod, results.get(pod.name)) for place, pod in enumerate(pods, 1)]
+        state = self._cache.state_of(run)
+        pods = sorted(
+            (pod for pod in state.pods.values() if pod.job_uid == job.uid), key=lambda pod: (pod.created, pod.name)
+        )
+        return [
+            judge_attempt(pod.number or place, pod, state.results.get(pod.name)) for place, pod in enumerate(pods, 1)
+        ]
 
     def recall(self, run: RunFacts, job: JobFacts) -> list[Attempt]:
         """List the attempts that the run's status and its Job tell of, without a look at anything else."""
@@ -92,11 +95,11 @@ class JobObserver:
 
     def _recall_pods(self, run: RunFacts, job: JobFacts) -> bool:
         """Take the pods that only the run's status or its Job tells of into the cache, to be asked for; whether any."""
-        known = self._cache.pods.get(run.key, {})
-        recalled = [pod for pod in observe_recorded_pods(run, job) if pod.name not in known]
+        state = self._cache.state_of(run)
+        recalled = [pod for pod in observe_recorded_pods(run, job) if pod.name not in state.pods]
         for pod in recalled:
-            self._cache.put_pod(run.key, pod)
-            self._cache.suspect.add(run.key)
+            state.see_pod(pod)
+            state.mark_suspect()
         return bool(recalled)
 
     async def _read_outputs(self, run: RunFacts, job: JobFacts) -> bool:
@@ -104,21 +107,12 @@ class JobObserver:
 
         An output may overtake its pod's first event, and a pod may come and go while nobody looks.
         """
-        known = True
-        while unread := self._list_unread(run, job):  # more may come up meanwhile
-            known = known and unread <= self._cache.pods.get(run.key, {}).keys()
+        known, state = True, self._cache.state_of(run)
+        while unread := state.list_unread(job):  # more may come up meanwhile
+            known = known and unread <= state.pods.keys()
             for name in sorted(unread):
-                result = await self._read_output(run, name)
-                self._cache.results.setdefault(run.key, {})[name] = result
+                state.keep_result(name, await self._read_output(run, name))
         return known
-
-    def _list_unread(self, run: RunFacts, job: JobFacts) -> set[str]:
-        """List the pods whose outputs were announced, and those that have ended: they wrote what they ever will."""
-        names = set(self._cache.outputs.get(run.key, ()))
-        if job.snapshot.output_in_config_map:
-            pods = self._cache.pods.get(run.key, {}).values()
-            names |= {pod.name for pod in pods if pod.job_uid == job.uid and (pod.ended or pod.finished_at)}
-        return names - self._cache.results.get(run.key, {}).keys()
 
     async def _read_output(self, run: RunFacts, pod: str) -> ResultFacts | None:
         try:
@@ -137,17 +131,18 @@ class JobObserver:
         return found if found is not None and found.uid == job.uid else None
 
     async def _refresh_pods(self, run: RunFacts, job: JobFacts) -> None:
-        self._cache.suspect.discard(run.key)  # before the question: what happens meanwhile is another suspicion
+        state = self._cache.state_of(run)
+        state.begin_refresh()
         try:
             listed = await self._client.list(PODS, run.key[0], labelSelector=f"{RUN_LABEL}={run.key[1]}")
         except KubeError:
-            self._cache.suspect.add(run.key)
+            state.mark_suspect()
             raise
         pods = {pod.name: pod for pod in map(observe_pod, listed.get("items") or ()) if pod.job_uid == job.uid}
-        for name in self._cache.pods.get(run.key, {}).keys() - pods.keys():
-            self._cache.lose_pod(run.key, name)
+        for name in state.pods.keys() - pods.keys():
+            state.lose_pod(name)
         for pod in pods.values():
-            self._cache.put_pod(run.key, pod)
+            state.see_pod(pod)
         await self._read_outputs(run, job)
 
     async def _check(self, settle: Settle, job: JobFacts) -> Settle:
@@ -172,6 +167,6 @@ class JobObserver:
 
         By deletion and not by eviction: the Job must count the attempt as a failure, and not as a disruption.
         """
-        self._cache.suspect.add(run.key)
+        self._cache.state_of(run).mark_suspect()
         with suppress(NotFound, Conflict):  # it is gone, or another pod of that name
             await self._client.delete(PODS, *pod.key, {"preconditions": {"uid": pod.uid}})

@@ -66,7 +66,6 @@ class RunReconciler:
         self._queue = queue
         self._settings = settings
         self._clock = clock
-        self._first_looks: dict[Key, datetime] = {}
         self.scripts = ScriptReconciler(client, cache, checks, clock)
         self._starter = RunStarter(client, cache, checks, settings)
         self._observer = JobObserver(client, cache, checks)
@@ -76,8 +75,9 @@ class RunReconciler:
         """Start to work as the leader; another replica did what was done before."""
         for run in self._cache.runs.values():
             # Jobs that succeeded are not watched: that none is known does not mean that there is none.
-            if not run.finished and self._cache.job_of(run) is None:
-                self._cache.uncertain.add(run.uid)
+            state = self._cache.state_of(run)
+            if not run.finished and state.job is None:
+                state.expect_job()
             self._queue.add(("run", *run.key))
         for key in self._cache.scripts:
             self._queue.add(("script", *key))
@@ -86,9 +86,10 @@ class RunReconciler:
         """Look at every unfinished run again, and ask the API server instead of the cache."""
         self._starter.forget_namespaces()
         for run in list(self._cache.runs.values()):
+            state = self._cache.state_of(run)
             if not run.finished:
-                self._cache.suspect.add(run.key)
-            if not run.finished or self._cache.list_lingering(run):
+                state.mark_suspect()
+            if not run.finished or state.list_lingering():
                 self._queue.add(("run", *run.key))
         for key in self._cache.scripts:
             self._queue.add(("script", *key))
@@ -96,8 +97,6 @@ class RunReconciler:
     async def reconcile(self, key: Key) -> None:
         """Reconcile one run."""
         run = await self._runs.observe(key)
-        if run is None or run.deleting or run.finished:
-            self._first_looks.pop(key, None)
         if run is None or (run.deleting and not run.awaited):
             return
         if run.finished:
@@ -119,7 +118,7 @@ class RunReconciler:
 
     async def _stop_lingering(self, run: RunFacts) -> None:
         """Stop the Job of a run that is over when a pod of it goes on that should have ended."""
-        pods = self._cache.list_lingering(run)
+        pods = self._cache.state_of(run).list_lingering()
         if not pods:
             return
         grace, now = self._settings.sidecar_grace_seconds, self._clock()
@@ -129,7 +128,7 @@ class RunReconciler:
             return
         text = f"the run had ended, and pod {pod.name} went on"
         await self._observer.stop(run.key, pod.job_uid, Verdict(run.reason or Reason.COMPLETED, text))
-        self._cache.see_to_lingering(run, pods)
+        self._cache.state_of(run).end_lingering(pods)
         _log.info("job stopped", namespace=run.key[0], run=run.key[1], pod=pod.name, message=text)
 
     async def _observe_from_status(self, run: RunFacts) -> _Standing:
@@ -140,9 +139,9 @@ class RunReconciler:
 
     async def _advance(self, run: RunFacts) -> _Standing:
         """Start the run, or follow the Job it has."""
-        job = self._cache.job_of(run)
-        known_job = run.status.get("jobName")
-        if job is None and (known_job or run.uid in self._cache.uncertain):
+        state = self._cache.state_of(run)
+        job, known_job = state.job, run.status.get("jobName")
+        if job is None and (known_job or state.job_may_exist):
             job = await self._observer.find_job(run)
         if job is None and known_job:
             return _Standing(decide_lost_job(run, ()), (), None)
@@ -158,7 +157,7 @@ class RunReconciler:
         if isinstance(decision, Wait) and not (observed.attempts and observed.attempts[-1].pod.started_at):
             lack = await self._starter.ensure_input(run, job, self._clock())
             decision = Settle(lack, stop_job=True) if isinstance(lack, Verdict) else lack or decision
-        return _Standing(decision, observed.attempts, self._cache.job_of(run) or job)
+        return _Standing(decision, observed.attempts, state.job or job)
 
     def _note_start(self, run: RunFacts) -> None:
         waited = (self._clock() - run.created).total_seconds()
@@ -176,7 +175,7 @@ class RunReconciler:
         self._let_next_start(run)
         if written is None:
             return
-        if self._cache.list_lingering(run):
+        if self._cache.state_of(run).list_lingering():
             self._queue.add(("run", *run.key))  # there may be no news of its pods any more
         status = written["status"]
         metrics.observe_end(run, status, now)
@@ -204,7 +203,7 @@ class RunReconciler:
 
     def _let_next_start(self, run: RunFacts) -> None:
         """Wake as many of those that wait for their turn as there are free slots, the oldest first."""
-        for key in self._cache.list_next(run.key[0], run.script):
+        for key in self._cache.list_next((run.key[0], run.script)):
             self._queue.add(("run", *key))
 
     async def _report_progress(self, run: RunFacts, standing: _Standing, wait: Wait) -> None:
@@ -215,7 +214,7 @@ class RunReconciler:
             self._queue.add_after(item, wait.again_seconds)
         progress = _decide_progress(standing, wait)
         # Not from its creation, of which Kubernetes keeps whole seconds only.
-        age = (now - self._first_looks.setdefault(run.key, now)).total_seconds()
+        age = (now - self._cache.state_of(run).look(now)).total_seconds()
         if not run.status.get("phase") and age < self._settings.progress_delay_seconds and progress.phase != "Queued":
             self._queue.add_after(item, self._settings.progress_delay_seconds - age)
             return

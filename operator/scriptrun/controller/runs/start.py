@@ -56,17 +56,17 @@ class RunStarter:
         if run.cancel:
             return Verdict(Reason.CANCELED, f"{run.cancel_message}, before it started")
         known = self._cache.scripts.get((run.key[0], run.script))
-        if known and run.key in self._cache.queued and (turn := self._decide_turn(run, known)):
+        if known and self._cache.slots.is_waiting(run) and (turn := self._decide_turn(run, known)):
             return turn  # it was found fit to run when it joined the queue, and is checked again when its turn comes
         prepared = await self._prepare(run, now)
         if not isinstance(prepared, tuple):
-            self._cache.unqueue(run)  # who can't start holds nobody up
+            self._cache.slots.leave_queue(run)  # who can't start holds nobody up
             return prepared
         script, config_map = prepared
         if turn := self._decide_turn(run, script):
-            self._cache.queue(run)
+            self._cache.slots.queue(run)
             return turn
-        self._cache.begin(run)
+        self._cache.slots.begin(run)
         try:
             return await self._create(run, script, config_map)
         except (Forbidden, Invalid) as error:
@@ -77,14 +77,15 @@ class RunStarter:
 
         Both are made at the same time, so a Job may be there without: the input was refused, or the operator died.
         """
-        if run.uid in self._cache.supplied:
+        state = self._cache.state_of(run)
+        if state.input_exists:
             return None
         try:
             found = await self._read_input(run)
             if isinstance(found, (Verdict, Wait)):
                 return found
             if found is not None and hash_input(found) == job.snapshot.input_sha256:
-                self._cache.supplied.add(run.uid)
+                state.confirm_input()
                 return None
             prepared = await self._prepare(run, now)
             if not isinstance(prepared, tuple):
@@ -96,7 +97,7 @@ class RunStarter:
             await self._replace_input(run, found, config_map)
         except (Forbidden, Invalid) as error:
             return self._decide_refused(run, error, now)
-        self._cache.supplied.add(run.uid)
+        state.confirm_input()
         return None
 
     async def _prepare(self, run: RunFacts, now: datetime) -> tuple[ScriptFacts, dict[str, Any]] | Verdict | Wait:
@@ -123,20 +124,21 @@ class RunStarter:
         return check_input_size(config_map) or (script, config_map)
 
     def _decide_turn(self, run: RunFacts, script: ScriptFacts) -> Wait | None:
-        if run.uid in self._cache.starting:
+        if self._cache.slots.is_starting(run):
             return None
-        return decide_admission(*self._cache.count_turn(run), script.spec.max_concurrent_runs)
+        return decide_admission(*self._cache.slots.count_turn(run), script.spec.max_concurrent_runs)
 
     async def _create(
         self, run: RunFacts, script: ScriptFacts, config_map: dict[str, Any]
     ) -> JobFacts | Verdict | Wait:
         """Make Job and input at the same time. What is wrong with the input alone is for ``ensure_input`` to mend."""
         await self._namespaces.prepare(run.key[0])
-        if self._cache.had_namesake(run) or run.uid in self._cache.uncertain:
+        state = self._cache.state_of(run)
+        if self._cache.had_namesake(run) or state.job_may_exist:
             if remains := await self._find_remains(run):
                 return remains
         wanted = hash_input(config_map)
-        self._cache.uncertain.add(run.uid)  # until an answer says otherwise
+        state.expect_job()  # until an answer says otherwise
         supplied, made = await asyncio.gather(
             self._client.create(CONFIGMAPS, run.key[0], config_map),
             self._create_job(run, build_job(run, script.spec, wanted, self._settings)),
@@ -146,7 +148,7 @@ class RunStarter:
         if isinstance(job, BaseException):
             raise job
         if isinstance(job, JobFacts) and isinstance(supplied, dict) and job.snapshot.input_sha256 == wanted:
-            self._cache.supplied.add(run.uid)
+            state.confirm_input()
         return job
 
     async def _find_remains(self, run: RunFacts) -> Verdict | Wait | None:
@@ -198,7 +200,7 @@ class RunStarter:
             return Verdict(Reason.SCRIPT_NOT_ALLOWED, said)
         script = self._cache.scripts.get((run.key[0], run.script))
         deadline = script.spec.start_deadline_seconds if script else 0
-        since = self._cache.refused.setdefault(run.uid, now)
+        since = self._cache.state_of(run).refuse(now)
         return decide_refused(type(error).__name__, str(error), since, deadline, now)
 
 

@@ -43,23 +43,20 @@ class RunWriter:
         self._queue = queue
         self._clock = clock
         self._keep_until_stored = keep_until_stored
-        self._unanswered: set[Key] = set()
-        self._full: dict[Key, tuple[str, int]] = {}
 
     async def observe(self, key: Key) -> RunFacts | None:
         """Observe a run: from the cache, or anew when the last write was refused or not answered.
 
         Otherwise an end that was written, while the answer was lost, would be decided and written once more.
         """
-        if key in self._unanswered and key in self._cache.runs:
+        known = self._cache.runs.get(key)
+        if known is not None and self._cache.state_of(known).write_in_doubt:
             listed = await self._client.list(SCRIPTRUNS, key[0], fieldSelector=f"metadata.name={key[1]}")
             for item in listed.get("items") or ():
                 self._cache.put_run(observe_run(item))
             if not listed.get("items"):
                 self._cache.drop_run(key, int(listed["metadata"]["resourceVersion"]))
-        self._unanswered.discard(key)
-        if key not in self._cache.runs:
-            self._full.pop(key, None)
+            self._cache.state_of(known).end_doubt()
         return self._cache.runs.get(key)
 
     async def write(self, run: RunFacts, body: dict[str, Any]) -> dict[str, Any] | None:
@@ -72,7 +69,7 @@ class RunWriter:
             run: the run.
             body: as built by ``desired.status``.
         """
-        if self._full.get(run.key) == (run.uid, run.version):
+        if self._cache.state_of(run).is_full(run):
             return None
         smaller = build_smaller_ends(run, body) if "finishedAt" in body["status"] else iter(())
         while True:
@@ -84,7 +81,7 @@ class RunWriter:
                     break
                 body = found
         if "finishedAt" in body["status"]:
-            self._full[run.key] = (run.uid, run.version)
+            self._cache.state_of(run).mark_full(run)
             await self._tell_full(run)
         return None
 
@@ -99,11 +96,11 @@ class RunWriter:
         try:
             answer = await self._client.patch(SCRIPTRUNS, run.key, body, kind=APPLY, subresource="status")
         except Unavailable:
-            self._unanswered.add(run.key)
+            self._cache.state_of(run).doubt_write()
             raise
         except Conflict:
             # Changed meanwhile, or deleted and created anew: it is looked at once more.
-            self._unanswered.add(run.key)
+            self._cache.state_of(run).doubt_write()
             self._queue.add(("run", *run.key))
             return False
         except NotFound:
