@@ -14,22 +14,16 @@ import kopf
 import structlog
 
 from scriptrun import __version__, metrics
-from scriptrun.controller.cache import Cache
-from scriptrun.controller.cache_sync import CacheSync
+from scriptrun.controller.control_loop import Clients, Clocks, ControlLoop
 from scriptrun.controller.informer import (
     JOBS_OF_RUNS,
     OUTPUTS_OF_RUNS,
     PODS_OF_RUNS,
     ForgetfulMemories,
-    Informer,
-    WorkItem,
     build_kopf_settings,
 )
-from scriptrun.controller.interruptions import Interruptions, name_work
-from scriptrun.controller.runs.reconcile import RunReconciler
-from scriptrun.controller.workers import Workers, namespace_of
 from scriptrun.desired.interruptions import FIELD_MANAGER
-from scriptrun.errors import KubeError, ScriptRunError
+from scriptrun.errors import ScriptRunError
 from scriptrun.http import serve_http
 from scriptrun.kube.access import LEASE_VERBS, OPERATOR_VERBS
 from scriptrun.kube.client import Client
@@ -39,12 +33,10 @@ from scriptrun.kube.preflight import check_cluster
 from scriptrun.kube.reflector import Reflector
 from scriptrun.kube.resources import CONFIGMAPS, JOBS, PODS
 from scriptrun.liveness import Liveness
-from scriptrun.runtime.checks import COMPUTED, Checks
+from scriptrun.runtime.checks import COMPUTED
 from scriptrun.runtime.garbage import spare_collecting
 from scriptrun.runtime.loop_lag import watch_loop_lag
 from scriptrun.runtime.mark_file import MarkFile
-from scriptrun.runtime.steps import Steps
-from scriptrun.runtime.work_queue import WorkQueue
 from scriptrun.runtime.worker_pool import WorkerPool
 from scriptrun.runtime.worker_process import build_limits
 from scriptrun.settings import Settings
@@ -53,14 +45,7 @@ __all__ = ["run_operator"]
 
 _log = structlog.get_logger(__name__)
 
-_NAMESPACES_AT_ONCE = 8
-"""How many namespaces may have all the workers that one may have."""
-_AGAIN_SECONDS = 1.0
 _WATCHED_KINDS = 3  # Jobs, pods and outputs; kopf's watches of Scripts and runs are in a pool of their own
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 class _Operator:
@@ -69,31 +54,24 @@ class _Operator:
     def __init__(self, connection: Connection, client: Client, settings: Settings) -> None:
         self._connection = connection
         self._settings = settings
-        self._cache = Cache()
-        self._queue: WorkQueue[WorkItem] = WorkQueue(flow_of=namespace_of, busy_per_flow=settings.workers)
-        # Most workers are left to other namespaces, and with them the API server: it is slow when it has much to do.
-        self._workers = Workers(self._queue, self._reconcile, _NAMESPACES_AT_ONCE * settings.workers)
         self._pool = WorkerPool(build_limits(settings), COMPUTED)
-        checks = Checks(self._pool, self._workers.step_aside)
-        self._reconciler = RunReconciler(client, self._cache, self._queue, checks, settings, _now)
-        self._informer = Informer(self._cache, self._queue.add)
-        self._cache_sync = CacheSync(client, self._cache, self._informer, settings.namespaces)
+        mark = MarkFile(Path(settings.state_dir)) if settings.state_dir else None
+        counting = Client(connection, OPERATOR_VERBS, metrics.observe_request, FIELD_MANAGER)
+        clocks = Clocks(lambda: datetime.now(UTC), time.monotonic)
+        self._loop = ControlLoop(Clients(client, counting), self._pool, settings, mark, clocks)
+        informer = self._loop.informer
         self._reflectors = (
-            Reflector(client, JOBS, JOBS_OF_RUNS, self._informer.on_job),
-            Reflector(client, PODS, PODS_OF_RUNS, self._informer.on_pod),
-            Reflector(client, CONFIGMAPS, OUTPUTS_OF_RUNS, self._informer.on_output),
+            Reflector(client, JOBS, JOBS_OF_RUNS, informer.on_job),
+            Reflector(client, PODS, PODS_OF_RUNS, informer.on_pod),
+            Reflector(client, CONFIGMAPS, OUTPUTS_OF_RUNS, informer.on_output),
         )
         self._started = asyncio.Event()
         self._filled = asyncio.Event()
+        self._recorded = asyncio.Event()
         self._stop = asyncio.Event()
         self._liveness = Liveness(self._reflectors)
-        self._mark = MarkFile(Path(settings.state_dir)) if settings.state_dir else None
-        self._steps = Steps(self._mark.begin, self._mark.end) if self._mark else Steps()
-        counting = Client(connection, OPERATOR_VERBS, metrics.observe_request, FIELD_MANAGER)
-        self._interruptions = Interruptions(counting, self._cache, self._mark, time.monotonic)
-        self._recorded = asyncio.Event()
-        metrics.QUEUE_DEPTH.set_function(lambda: len(self._queue))
-        metrics.RUNS_UNFINISHED.set_function(lambda: self._cache.unfinished_count)
+        metrics.QUEUE_DEPTH.set_function(lambda: len(self._loop.queue))
+        metrics.RUNS_UNFINISHED.set_function(lambda: self._loop.cache.unfinished_count)
 
     def readiness(self) -> str:
         """Say what is not there yet."""
@@ -111,13 +89,13 @@ class _Operator:
             ScriptRunError: a part that must go on for ever has ended.
         """
         self._take_signals()
-        self._steps.install()
+        self._loop.steps.install()
         web = await serve_http(
             self._settings.http_host, self._settings.http_port, self._liveness.explain, self.readiness
         )
         parts = [
             asyncio.create_task(self._liveness.beat(), name="heartbeat"),
-            asyncio.create_task(watch_loop_lag(self._steps), name="loop lag"),
+            asyncio.create_task(watch_loop_lag(self._loop.steps), name="loop lag"),
             asyncio.create_task(self._watch(), name="kopf"),
             asyncio.create_task(self._fill_cache(), name="cache sync"),
             asyncio.create_task(self._record(), name="interruptions"),
@@ -162,21 +140,15 @@ class _Operator:
                 raise ScriptRunError(text) from error
 
     async def _fill_cache(self) -> None:
-        """Fill the cache, however long the API server is away."""
-        while True:
-            try:
-                await self._cache_sync.fill()
-                break
-            except KubeError as error:
-                _log.warning("what is there is not known yet", error=str(error))
-                await asyncio.sleep(_AGAIN_SECONDS)
+        """List what is there; then watch it."""
+        await self._loop.fill_cache()
         self._filled.set()
         spare_collecting()
         await asyncio.Event().wait()
 
     async def _record(self) -> None:
         """Count the end of this process's previous life, if that was in the middle of something."""
-        await self._interruptions.record()
+        await self._loop.interruptions.record()
         self._recorded.set()
         await asyncio.Event().wait()
 
@@ -186,7 +158,7 @@ class _Operator:
         It lists everything once more. After the first list most of that is no news, and work has begun meanwhile.
         """
         await self._filled.wait()
-        registry = self._informer.registry
+        registry = self._loop.informer.registry
 
         async def login(**_: object) -> kopf.AiohttpSession:
             # kopf closes the session it was given when the API server was away or refused it, and logs in again.
@@ -231,11 +203,10 @@ class _Operator:
             stopping = asyncio.create_task(self._stop.wait())
             await asyncio.wait({synced, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not self._stop.is_set():
-                _log.info("leading", runs=len(self._cache.runs), scripts=len(self._cache.scripts))
-                self._interruptions.begin_work()
-                self._reconciler.take_over()
+                cache = self._loop.cache
+                _log.info("leading", runs=len(cache.runs), scripts=len(cache.scripts))
                 async with self._pool:
-                    await self._run_workers()
+                    await self._loop.run(self._stop)
             for task in (synced, stopping):
                 task.cancel()
         finally:
@@ -246,39 +217,6 @@ class _Operator:
         await self._filled.wait()
         for reflector in self._reflectors:
             await reflector.wait_synced()
-
-    async def _run_workers(self) -> None:
-        workers = asyncio.create_task(self._workers.run())
-        resync = asyncio.create_task(self._resync_forever())
-        try:
-            await self._stop.wait()
-            self._queue.close()
-            await asyncio.wait({workers}, timeout=self._settings.graceful_stop_seconds)
-        finally:
-            for task in (workers, resync):
-                task.cancel()
-            await asyncio.gather(workers, resync, return_exceptions=True)
-
-    async def _resync_forever(self) -> None:
-        while True:
-            await asyncio.sleep(self._settings.resync_seconds)
-            try:
-                await self._cache_sync.sweep()
-            except KubeError as error:
-                _log.warning("what vanished unseen is not known yet", error=str(error))
-            self._reconciler.resync()
-
-    async def _reconcile(self, item: WorkItem) -> None:
-        await self._steps.follow(name_work(item), self._pass(item))
-
-    async def _pass(self, item: WorkItem) -> None:
-        kind, *key = item
-        await self._interruptions.reopen(item)
-        if kind == "run":
-            await self._reconciler.reconcile((key[0], key[1]))
-        elif (again := await self._reconciler.scripts.reconcile((key[0], key[1]))) is not None:
-            self._queue.add_after(item, again)
-        await self._interruptions.forgive(item)
 
 
 async def run_operator(settings: Settings, kubeconfig: str = "", context: str = "") -> None:

@@ -1,4 +1,4 @@
-"""One operator process: the real informer, cache, queue and reconcilers, on the server in memory.
+"""One operator process: the real control loop, on the server in memory.
 
 kopf's part is played here: it lists, then passes on events, each object's in whatever order and number the feed is bad
 enough to give them.
@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, cast
 
 import kopf
 
-from builders import at, quick_checks
-from scriptrun.controller.cache import Cache
-from scriptrun.controller.cache_sync import CacheSync
-from scriptrun.controller.informer import Informer, WorkItem
-from scriptrun.controller.runs.reconcile import RunReconciler
-from scriptrun.controller.workers import Workers, namespace_of
+from builders import at
+from scriptrun.controller.control_loop import Clients, Clocks, ControlLoop
+from scriptrun.controller.informer import WorkItem
+from scriptrun.desired.interruptions import FIELD_MANAGER
 from scriptrun.errors import KubeError
 from scriptrun.kube.client import Client
-from scriptrun.runtime.work_queue import WorkQueue
+from scriptrun.runtime.worker_pool import WorkerPool
+from scriptrun.runtime.worker_process import WorkerLimits
 from scriptrun.settings import Settings
 from unit.controller.server import Body, Faults, Server, ServerClient, Write
 
@@ -46,6 +43,21 @@ class Feed:
 GOOD_FEED = Feed()
 
 
+class _NotingLoop(ControlLoop):
+    """Notes what goes wrong in a pass and is not the API server's doing."""
+
+    defects: list[Exception]
+
+    async def reconcile(self, item: WorkItem) -> None:
+        try:
+            await super().reconcile(item)
+        except KubeError:
+            raise
+        except Exception as error:
+            self.defects.append(error)
+            raise
+
+
 class Replica:
     """An operator process from `start` to `crash`."""
 
@@ -56,34 +68,23 @@ class Replica:
         self._noise = noise
         self._feed = feed
         self.client = ServerClient(server, noise, faults, log)
-        client = cast(Client, self.client)
-        self.cache = Cache()
-        self.queue: WorkQueue[WorkItem] = WorkQueue(asyncio.get_running_loop().time, namespace_of)
-        self.reconciler = RunReconciler(client, self.cache, self.queue, quick_checks(), settings, self._clock)
-        self._informer = Informer(self.cache, self.queue.add)
-        self._cache_sync = CacheSync(client, self.cache, self._informer, settings.namespaces)
+        counting = ServerClient(server, noise, faults, log, manager=FIELD_MANAGER)
+        clients = Clients(cast(Client, self.client), cast(Client, counting))
+        fields = {"workers": _WORKERS, "resync_seconds": feed.relist_seconds}
+        clocks = Clocks(lambda: at(server.now()), asyncio.get_running_loop().time)
+        given = settings.model_copy(update=fields)
+        self.loop = _NotingLoop(clients, WorkerPool(WorkerLimits()), given, None, clocks)
+        self.loop.defects = []
         self._tasks: dict[asyncio.Task[None], None] = {}  # in the order of their start
         self._unseen: set[str] = set()
-        self.defects: list[Exception] = []
-
-    def _clock(self) -> datetime:
-        return at(self._server.now())
 
     async def start(self) -> None:
         """Fill the caches, then work."""
-        await self._count()
+        await self.loop.fill_cache()
         await self.fill()
         self._server.watchers.append(self._take)
-        self.reconciler.take_over()
-        self._spawn(Workers(self.queue, self._reconcile_noting_defects, _WORKERS).run())
+        self._spawn(self.loop.run(asyncio.Event()))
         self._spawn(self._relist())
-
-    async def _count(self) -> None:
-        while True:
-            try:
-                return await self._cache_sync.fill()
-            except KubeError:
-                await asyncio.sleep(1.0)
 
     async def fill(self) -> None:
         """List every kind, as at the start of a watch."""
@@ -105,30 +106,10 @@ class Replica:
         self._tasks[task] = None
         task.add_done_callback(self._tasks.pop)
 
-    async def _reconcile_noting_defects(self, item: WorkItem) -> None:
-        try:
-            await self.reconcile(item)
-        except KubeError:
-            raise
-        except Exception as error:
-            self.defects.append(error)
-            raise
-
-    async def reconcile(self, item: WorkItem) -> None:
-        """One pass, as the operator's worker does it."""
-        kind, *key = item
-        if kind == "run":
-            await self.reconciler.reconcile((key[0], key[1]))
-        elif (again := await self.reconciler.scripts.reconcile((key[0], key[1]))) is not None:
-            self.queue.add_after(item, again)
-
     async def _relist(self) -> None:
         while True:
             await asyncio.sleep(self._feed.relist_seconds)
             await self.fill()
-            with suppress(KubeError):
-                await self._cache_sync.sweep()
-            self.reconciler.resync()
 
     def _take(self, plural: str, event: str, body: Body) -> None:
         """Take an event of the server's and pass it on, some time."""
@@ -153,7 +134,7 @@ class Replica:
         kind = event or None
         if plural == "configmaps":
             if "scriptrun.dev/output" in (body["metadata"].get("labels") or {}):
-                self._informer.on_output(event or "ADDED", body)
+                self.loop.informer.on_output(event or "ADDED", body)
             return
         if plural not in _WATCHED:
             return
@@ -163,8 +144,8 @@ class Replica:
                 return
             kind = "DELETED"  # out of the field selector
         if plural in ("jobs", "pods"):
-            take = self._informer.on_job if plural == "jobs" else self._informer.on_pod
+            take = self.loop.informer.on_job if plural == "jobs" else self.loop.informer.on_pod
             take(kind or "ADDED", body)
             return
-        handle = {"scripts": self._informer._on_script, "scriptruns": self._informer._on_run}[plural]
+        handle = {"scripts": self.loop.informer._on_script, "scriptruns": self.loop.informer._on_run}[plural]
         await handle(body=raw, type=kind)

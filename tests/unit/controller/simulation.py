@@ -116,7 +116,7 @@ class Simulation:
         server.watchers.clear()
         replica = Replica(server, self._noise, Faults(latency=0), GOOD_FEED, settings(), self.writes)
         await replica.fill()
-        replica.reconciler.take_over()
+        replica.loop.runs.take_over()
         return replica
 
     def _begin(self) -> tuple[Server, Cluster, asyncio.Future[list[None]]]:
@@ -132,7 +132,7 @@ class Simulation:
         return server, cluster, asyncio.gather(*people)
 
     def _note_defects(self, replica: Replica) -> None:
-        self.violations += [f"a reconcile failed: {error!r}" for error in replica.defects]
+        self.violations += [f"a reconcile failed: {error!r}" for error in replica.loop.defects]
 
     async def _crash_and_start(self, server: Server) -> Replica:
         while True:
@@ -291,7 +291,7 @@ def seconds_of(moment: datetime) -> float:
 
 
 def _leftovers(replica: Replica) -> list[str]:
-    cache = replica.cache
+    cache = replica.loop.cache
     kept = {
         **{name: getattr(cache, name) for name in ("runs", "_states", "_unclaimed")},
         **{f"slots.{name}": getattr(cache.slots, name) for name in ("_entries", "_runs", "_holders", "_waiting")},

@@ -9,17 +9,18 @@ from typing import Any, cast
 
 import pytest
 
-from builders import at, job_body, quick_checks, run_body, script_body, settings
+from builders import at, job_body, run_body, script_body, settings
 from scriptrun.controller.cache import Cache
+from scriptrun.controller.control_loop import Clients, Clocks, ControlLoop
 from scriptrun.controller.informer import WorkItem
 from scriptrun.controller.interruptions import Interruptions, name_work
 from scriptrun.controller.observe import observe_run, observe_script
-from scriptrun.controller.runs.reconcile import RunReconciler
 from scriptrun.desired.interruptions import FIELD_MANAGER
 from scriptrun.errors import Unavailable
 from scriptrun.kube.client import Client
 from scriptrun.runtime.mark_file import MarkFile
-from scriptrun.runtime.work_queue import WorkQueue
+from scriptrun.runtime.worker_pool import WorkerPool
+from scriptrun.runtime.worker_process import WorkerLimits
 from unit.controller.server import NO_FAULTS, Body, Faults, Server, ServerClient
 
 RUN: WorkItem = ("run", "space", "hello-1")
@@ -30,18 +31,13 @@ class _World:
     """A cluster with a Script and a run, and the operator's part that matters here."""
 
     def __init__(self, folder: Path) -> None:
-        self.server, self.cache, self.folder = Server(), Cache(), folder
+        self.server, self.folder = Server(), folder
         self.seconds = 0.0
         self.server.create("scripts", script_body())
         self.server.create("scriptruns", run_body())
         self._client = self._connect("scriptrun")
         self.counting = self._connect(FIELD_MANAGER)
-        self.queue: WorkQueue[WorkItem] = WorkQueue()
-        self.reconciler = RunReconciler(
-            cast(Client, self._client), self.cache, self.queue, quick_checks(), settings(), lambda: at(10)
-        )
-        self.refresh()
-        self.interruptions = self.begin_life()
+        self.begin_life()
 
     def _connect(self, manager: str) -> ServerClient:
         return ServerClient(self.server, random.Random(1), NO_FAULTS, [], manager=manager)
@@ -49,9 +45,15 @@ class _World:
     def begin_life(self) -> Interruptions:
         """The process starts, with the mark of its previous life."""
         self.mark = MarkFile(self.folder)
-        counting = cast(Client, self.counting)
-        self.interruptions = Interruptions(counting, self.cache, self.mark, lambda: self.seconds)
-        return self.interruptions
+        clients = Clients(cast(Client, self._client), cast(Client, self.counting))
+        clocks = Clocks(lambda: at(10), lambda: self.seconds)
+        self.loop = ControlLoop(clients, WorkerPool(WorkerLimits()), settings(), self.mark, clocks)
+        self.refresh()
+        return self.loop.interruptions
+
+    @property
+    def cache(self) -> Cache:
+        return self.loop.cache
 
     async def die(self, item: WorkItem) -> None:
         """The process dies at a piece of work, starts again, and counts that."""
@@ -67,13 +69,8 @@ class _World:
             self.cache.put_run(observe_run(body))
 
     async def do_pass(self, item: WorkItem) -> None:
-        """One pass, as the operator's worker does it."""
-        await self.interruptions.reopen(item)
-        if item[0] == "run":
-            await self.reconciler.reconcile((item[1], item[2]))
-        else:
-            await self.reconciler.scripts.reconcile((item[1], item[2]))
-        await self.interruptions.forgive(item)
+        """One pass."""
+        await self.loop.reconcile(item)
 
     def status(self, plural: str) -> dict[str, Any]:
         [body] = self.server.of_kind(plural)
@@ -226,7 +223,7 @@ async def test_a_script_whose_spec_has_changed_is_tried_again_and_counted_anew(w
     assert world.ready()["reason"] == "OperatorCrashed"
     world.server.change("scripts", "hello.py", {"spec": {"source": {"inline": "print('better')"}}})
     world.refresh()
-    await world.interruptions.reopen(SCRIPT)
+    await world.loop.interruptions.reopen(SCRIPT)
     await world.die(SCRIPT)  # before the pass has ended
     assert world.status("scripts")["interruptions"] == 1
     await world.do_pass(SCRIPT)

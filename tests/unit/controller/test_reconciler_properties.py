@@ -134,7 +134,7 @@ def test_a_world_that_stands_still_is_written_to_no_more(case: Case, moment: flo
         for _ in range(5):  # a start makes the next step possible, and lets others start
             await look(replica)
         before = len(simulation.writes)
-        replica.reconciler.resync()
+        replica.loop.runs.resync()
         await look(replica)
         return simulation.writes[before:]
 
@@ -143,10 +143,10 @@ def test_a_world_that_stands_still_is_written_to_no_more(case: Case, moment: flo
 
 async def look(replica: Replica) -> None:
     """Reconcile everything once, as after a resync."""
-    for key in list(replica.cache.runs):
-        await replica.reconcile(("run", *key))
-    for key in list(replica.cache.scripts):
-        await replica.reconcile(("script", *key))
+    for key in list(replica.loop.cache.runs):
+        await replica.loop.reconcile(("run", *key))
+    for key in list(replica.loop.cache.scripts):
+        await replica.loop.reconcile(("script", *key))
 
 
 @given(
