@@ -5,6 +5,7 @@ Whoever knows of an obstacle says so within seconds, while a run's own deadline 
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -233,10 +234,11 @@ def test_a_policy_that_lets_no_job_in(space: Space, policy: Callable[[str, str],
     assert ("Pending", "Forbidden") in {version.end for version in space.history("refused")}
 
 
-def test_a_webhook_that_does_not_answer(space: Space) -> None:
+@contextmanager
+def _webhook_away(space: Space, group: str, plural: str) -> Iterator[None]:
+    """Has the API server ask a webhook that nobody serves about new objects of a kind in the test's namespace."""
     name = f"away-{space.name}"
     path = f"/apis/{ADMISSION}/validatingwebhookconfigurations"
-    pods = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
     webhook = {
         "name": "away.example.org",
         "admissionReviewVersions": ["v1"],
@@ -244,15 +246,33 @@ def test_a_webhook_that_does_not_answer(space: Space) -> None:
         "failurePolicy": "Fail",
         "timeoutSeconds": 1,
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": space.name}},
-        "rules": [pods],
+        "rules": [{"apiGroups": [group], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": [plural]}],
         "clientConfig": {"service": {"namespace": space.name, "name": "nobody"}},
     }
     space.create(path, {"metadata": {"name": name}, "webhooks": [webhook]})
     try:
-        _wait_refused(space, "failed calling webhook")
-        _end_refused(space, 'failed calling webhook "away.example.org"')
+        yield
     finally:
         space.api.delete(f"{path}/{name}")
+
+
+def test_a_webhook_that_does_not_answer(space: Space) -> None:
+    with _webhook_away(space, "", "pods"):
+        _wait_refused(space, "failed calling webhook")
+        _end_refused(space, 'failed calling webhook "away.example.org"')
+
+
+def test_a_webhook_for_jobs_that_does_not_answer_holds_the_run_up_and_is_named(space: Space) -> None:
+    """The operator's own request fails, as if the API server were away: it is tried again for as long as it takes."""
+    with _webhook_away(space, "batch", "jobs"):
+        pod = {"restartPolicy": "Never", "containers": [{"name": "a", "image": "a"}]}
+        probe = {"metadata": {"name": "probe"}, "spec": {"template": {"spec": pod}}}
+        dry = f"{space.job_path()}?dryRun=All"
+        wait_for("the webhook to count", lambda: "calling webhook" in str(space.api.post(dry, probe).body))
+        space.start("held", QUICK)
+        held = space.wait_phase("held", "Pending", "ReconcileError", 60)
+        assert 'failed calling webhook "away.example.org"' in held.message
+    assert space.end_of("held", 120).end == ("Succeeded", "Completed")
 
 
 def test_an_eviction_says_which_limit_was_broken(space: Space) -> None:

@@ -52,6 +52,7 @@ class RunState:
     _first_seen_at: datetime | None = None
     _refused_since: datetime | None = None
     _full_at: int | None = None
+    _failing_since: datetime | None = None
 
     # What watches and answers say.
 
@@ -143,6 +144,15 @@ class RunState:
     def is_full(self, run: RunFacts) -> bool:
         """Whether the run's object, as it is, is known to have no room for its end."""
         return self._full_at == run.version
+
+    def fail(self, now: datetime) -> datetime:
+        """Note that a pass has failed; returns since when they do."""
+        self._failing_since = self._failing_since or now
+        return self._failing_since
+
+    def recover(self) -> None:
+        """Note that a pass has not failed."""
+        self._failing_since = None
 
     # After the run's end.
 

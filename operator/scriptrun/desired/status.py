@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from scriptrun.desired.input import find_handler
+from scriptrun.desired.interruptions import without_interruptions
 from scriptrun.desired.names import output_name
 from scriptrun.models.base import API_VERSION
 from scriptrun.models.facts import RunFacts, ScriptFacts
@@ -25,10 +26,12 @@ __all__ = [
     "build_attempt",
     "build_condition",
     "build_end",
+    "build_failed_pass",
     "build_progress",
     "build_script_status",
     "build_smaller_ends",
     "format_instant",
+    "own_status",
 ]
 
 INLINE_LIMIT_BYTES = 8192
@@ -126,6 +129,30 @@ def build_progress(
     }
     if progress.phase == "Queued" and "queuedAt" not in status:
         status["queuedAt"] = format_instant(now)
+    return _patch(run, status)
+
+
+def own_status(run: RunFacts) -> dict[str, Any]:
+    """The part of a run's status that the operator writes; the rest is the bridge's."""
+    own = {name: value for name, value in without_interruptions(run.status).items() if name != "report"}
+    if "conditions" in own:
+        own["conditions"] = [item for item in own["conditions"] if item["type"] != "Reported"]
+    return own
+
+
+def build_failed_pass(run: RunFacts, reason: str, message: str, now: datetime) -> dict[str, Any]:
+    """Build the status patch of an unfinished run that the operator can't reconcile: all but the reason stays."""
+    own = own_status(run)
+    accepted = any(item["type"] == "Accepted" and item["status"] == "True" for item in own.get("conditions") or ())
+    status = {
+        **own,
+        "phase": own.get("phase") or "Pending",
+        "conditions": own["conditions"]
+        if accepted
+        else [build_condition(run.status, "Accepted", "Unknown", reason, now, message)],
+        "reason": reason,
+        "message": shorten(message, _MESSAGE_LIMIT),
+    }
     return _patch(run, status)
 
 

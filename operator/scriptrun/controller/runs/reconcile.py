@@ -1,9 +1,9 @@
 """Reconcile one run: gather, decide, act, one status patch. Safe to repeat; nothing depends on having seen an event."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import structlog
 
@@ -15,14 +15,14 @@ from scriptrun.controller.runs.start import RunStarter
 from scriptrun.controller.runs.writer import RunWriter
 from scriptrun.controller.scripts import ScriptReconciler
 from scriptrun.desired.event import build_failure_event
-from scriptrun.desired.interruptions import without_interruptions
-from scriptrun.desired.status import Progress, build_end, build_progress
+from scriptrun.desired.status import Progress, build_end, build_failed_pass, build_progress, own_status
 from scriptrun.errors import KubeError
 from scriptrun.kube.client import Client
 from scriptrun.kube.resources import EVENTS
 from scriptrun.models.facts import JobFacts, Key, RunFacts
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import Attempt
+from scriptrun.policies.failed_pass import decide_failed_pass
 from scriptrun.policies.interruptions import decide_set_aside
 from scriptrun.policies.lingering import decide_job_stop, decide_pod_end
 from scriptrun.policies.outcome import Settle, decide_lost_job
@@ -104,6 +104,14 @@ class RunReconciler:
             self._let_next_start(run)
             await self._runs.expire(run)
             return
+        try:
+            await self._reconcile_unfinished(run)
+        except Exception as error:
+            await self._report_failure(run, error)
+            raise
+        self._cache.state_of(run).recover()
+
+    async def _reconcile_unfinished(self, run: RunFacts) -> None:
         if aside := decide_set_aside(run):
             standing = await self._observe_from_status(run)
             ended = standing.job is None or standing.job.complete or standing.job.failed
@@ -220,9 +228,22 @@ class RunReconciler:
             return
         job_name = run.key[1] if standing.job else ""
         body = build_progress(run, progress, standing.attempts, job_name, now)
-        if body["status"] != _own_status(run):
+        if body["status"] != own_status(run):
             if await self._runs.write(run, body) is None:
                 self._let_next_start(run)
+
+    async def _report_failure(self, run: RunFacts, error: Exception) -> None:
+        """Write what holds a run up when a pass over it fails: else only the log would tell."""
+        known, state, now = self._cache.runs.get(run.key), self._cache.state_of(run), self._clock()
+        wait = decide_failed_pass(error, (now - state.fail(now)).total_seconds())
+        if wait is None or known is None or known.uid != run.uid or known.finished:
+            return
+        if (now - state.look(now)).total_seconds() < self._settings.progress_delay_seconds:
+            return  # it is tried again before it would have had any status
+        body = build_failed_pass(known, wait.reason, wait.message, now)
+        if body["status"] != own_status(known):
+            with suppress(KubeError):  # the first error is the one that counts
+                await self._runs.write(known, body)
 
     async def _end_attempts(self, run: RunFacts, standing: _Standing) -> None:
         """End the pods of attempts that are over: the Job makes the next attempt once nothing of the last one runs."""
@@ -235,14 +256,6 @@ class RunReconciler:
                 continue
             await self._observer.end_pod(run, attempt.pod)
             _log.info("pod ended", namespace=run.key[0], run=run.key[1], pod=attempt.pod.name)
-
-
-def _own_status(run: RunFacts) -> dict[str, Any]:
-    """The part of a status that the operator writes; the rest is the bridge's."""
-    own = {name: value for name, value in without_interruptions(run.status).items() if name != "report"}
-    if "conditions" in own:
-        own["conditions"] = [item for item in own["conditions"] if item["type"] != "Reported"]
-    return own
 
 
 def _decide_progress(standing: _Standing, wait: Wait) -> Progress:

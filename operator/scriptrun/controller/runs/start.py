@@ -58,7 +58,10 @@ class RunStarter:
         known = self._cache.scripts.get((run.key[0], run.script))
         if known and self._cache.slots.is_waiting(run) and (turn := self._decide_turn(run, known)):
             return turn  # it was found fit to run when it joined the queue, and is checked again when its turn comes
-        prepared = await self._prepare(run, now)
+        try:
+            prepared = await self._prepare(run, now)
+        except (Forbidden, Invalid) as error:
+            prepared = self._decide_refused(run, error, now)
         if not isinstance(prepared, tuple):
             self._cache.slots.leave_queue(run)  # who can't start holds nobody up
             return prepared
