@@ -14,7 +14,8 @@ from typing import Any
 from builders import NOW, run_body, script_body, settings
 from scriptrun.desired.names import REPORT_FINALIZER
 from scriptrun.errors import NotFound
-from unit.controller.cluster import GOOD, Cluster, Plan, foresee
+from unit.controller.cluster import Cluster
+from unit.controller.plans import GOOD, Plan, foresee
 from unit.controller.replica import GOOD_FEED, Feed, Replica
 from unit.controller.server import NO_FAULTS, Body, Faults, Server, Write
 

@@ -13,7 +13,8 @@ from builders import run_body, run_facts, script_body, settings
 from scriptrun.errors import Conflict, Forbidden, KubeError, Unavailable, WorkersBusy
 from scriptrun.policies.failed_pass import decide_failed_pass
 from scriptrun.policies.verdict import Wait
-from unit.controller.cluster import Cluster, Fate, Plan
+from unit.controller.cluster import Cluster
+from unit.controller.plans import Fate, Plan
 from unit.controller.replica import GOOD_FEED, Replica
 from unit.controller.server import NO_FAULTS, Body, Server, Write
 from unit.controller.virtualtime import run_virtually

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import settings
-from unit.controller.cluster import BESIDE, FATES, REASONS, Beside, Fate, Plan
+from unit.controller.plans import BESIDE, FATES, REASONS, Beside, Fate, Plan
 from unit.controller.replica import Feed, Replica
 from unit.controller.server import Faults, Write
 from unit.controller.simulation import (

@@ -12,7 +12,8 @@ import pytest
 from builders import job_body, run_body, run_facts, script_body, settings
 from scriptrun.controller.observe import observe_job
 from scriptrun.errors import Unavailable
-from unit.controller.cluster import Cluster, Fate, Plan
+from unit.controller.cluster import Cluster
+from unit.controller.plans import Fate, Plan
 from unit.controller.replica import GOOD_FEED, Replica
 from unit.controller.server import NO_FAULTS, Server
 from unit.controller.virtualtime import run_virtually
