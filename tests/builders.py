@@ -224,7 +224,7 @@ def pod_body(
         "kind": "Pod",
         "metadata": {
             **_metadata(f"{run.key[1]}-0-{suffix}", f"uid-of-{suffix}", created, version),
-            "labels": run_labels(run.key[1], run.script),
+            "labels": {**run_labels(run.key[1], run.script), "batch.kubernetes.io/job-name": run.key[1]},
             "ownerReferences": [{**owner, "uid": job_uid or f"uid-of-job-{run.uid}"}],
             **({"deletionTimestamp": instant(created + 30), "deletionGracePeriodSeconds": 30} if deleting else {}),
         },

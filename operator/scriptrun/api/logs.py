@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 from scriptrun.api.live import Live
 from scriptrun.desired.containers import has_started
-from scriptrun.desired.names import CONTAINER, RUN_LABEL, run_of_pod
+from scriptrun.desired.links import is_pod_of_job, job_name_of, select_pods
+from scriptrun.desired.names import CONTAINER
 from scriptrun.errors import Invalid, KubeError, NotFound, Unavailable
 from scriptrun.kube.client import Client
 from scriptrun.kube.outputs import KEPT_LOG_BYTES, read_kept_log
@@ -137,6 +138,7 @@ class LogFollower:
         self._run = run
         self._namespace: str = run["metadata"]["namespace"]
         self._name: str = run["metadata"]["name"]
+        self._job = job_name_of(run)
         self._heartbeat = heartbeat_seconds
 
     async def follow(self, place: Place) -> AsyncGenerator[Slice | None, None]:
@@ -171,7 +173,7 @@ class LogFollower:
 
     async def _find_pod(self, number: int, end: "asyncio.Task[Any]") -> AsyncGenerator[tuple[int, str] | None, None]:
         """Wait for the pod of an attempt or a later one to start; yields it, unless the run is over before."""
-        pods = watch_objects(self._client, PODS, self._namespace, labelSelector=f"{RUN_LABEL}={self._name}")
+        pods = watch_objects(self._client, PODS, self._namespace, labelSelector=select_pods(self._job))
         next_pod = asyncio.ensure_future(anext(pods))
         try:
             while True:
@@ -181,7 +183,7 @@ class LogFollower:
                 if next_pod in done:
                     type_, pod = next_pod.result()
                     found = _number_of(pod) if type_ in ("ADDED", "MODIFIED") else 0
-                    if found >= number and run_of_pod(pod["metadata"]["name"]) == self._name and has_started(pod):
+                    if found >= number and is_pod_of_job(pod, self._job) and has_started(pod):
                         yield found, pod["metadata"]["name"]
                         return
                     next_pod = asyncio.ensure_future(anext(pods))
@@ -309,8 +311,9 @@ async def read_log(client: Client, run: dict[str, Any], attempt: int | None) -> 
     namespace = run["metadata"]["namespace"]
     wanted = next((item["pod"] for item in reversed(attempts) if attempt in (None, item["number"])), None)
     if wanted is None:
-        page = await client.list(PODS, namespace, labelSelector=f"{RUN_LABEL}={run['metadata']['name']}")
-        pods = {_number_of(pod): pod["metadata"]["name"] for pod in page["items"]}
+        job = job_name_of(run)
+        page = await client.list(PODS, namespace, labelSelector=select_pods(job))
+        pods = {_number_of(pod): pod["metadata"]["name"] for pod in page["items"] if is_pod_of_job(pod, job)}
         wanted = pods.get(attempt or max(pods, default=0))
     if wanted is None:
         return None

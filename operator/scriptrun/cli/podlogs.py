@@ -7,7 +7,8 @@ from contextlib import aclosing
 from typing import Any
 
 from scriptrun.desired.containers import has_started
-from scriptrun.desired.names import CONTAINER, RUN_LABEL, run_of_pod
+from scriptrun.desired.links import is_pod_of_job, job_name_of, select_pods
+from scriptrun.desired.names import CONTAINER, job_name
 from scriptrun.errors import Invalid, KubeError, NotFound, Unavailable
 from scriptrun.kube.client import Client
 from scriptrun.kube.outputs import KEPT_LOG_BYTES, read_kept_log
@@ -27,10 +28,11 @@ async def list_pods(client: Client, run: dict[str, Any]) -> list[str]:
     """List the pods of a run, oldest first: those its status names, and younger ones."""
     metadata = run["metadata"]
     named = [str(attempt["pod"]) for attempt in run.get("status", {}).get("attempts", ())]
-    page = await client.list(PODS, metadata["namespace"], labelSelector=f"{RUN_LABEL}={metadata['name']}")
+    job = job_name_of(run)
+    page = await client.list(PODS, metadata["namespace"], labelSelector=select_pods(job))
     found = sorted(page["items"], key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
-    names = [str(pod["metadata"]["name"]) for pod in found]
-    return named + [name for name in names if name not in named and run_of_pod(name) == metadata["name"]]
+    names = [str(pod["metadata"]["name"]) for pod in found if is_pod_of_job(pod, job)]
+    return named + [name for name in names if name not in named]
 
 
 async def copy_log(client: Client, namespace: str, pod: str, sink: Sink, *, follow: bool = False) -> None:
@@ -128,11 +130,11 @@ class LogFollower:
 
     async def run(self) -> None:
         """Follow the run's pods until cancelled."""
-        namespace, name = self._key
-        pods = watch_objects(self._client, PODS, namespace, labelSelector=f"{RUN_LABEL}={name}")
+        namespace, job = self._key[0], job_name(self._key[1])
+        pods = watch_objects(self._client, PODS, namespace, labelSelector=select_pods(job))
         try:
             async for type_, pod in pods:
-                if type_ in ("ADDED", "MODIFIED") and run_of_pod(pod["metadata"]["name"]) == name and has_started(pod):
+                if type_ in ("ADDED", "MODIFIED") and is_pod_of_job(pod, job) and has_started(pod):
                     await self._copy(pod["metadata"]["name"])
         except KubeError as error:
             self._announce(f"the log can't be followed: {error}")

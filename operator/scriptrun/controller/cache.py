@@ -26,6 +26,7 @@ class Cache:
         self.script_names = ScriptNames()
         self.slots = ConcurrencySlots()
         self._states: dict[str, RunState] = {}
+        self._runs_of_jobs: dict[str, Key] = {}
         self._unclaimed: dict[Key, RunState] = {}  # of runs that are not known: watches keep no order between them
         self._gone: dict[Key, int] = {}
         self._long_gone: dict[Key, int] = {}
@@ -83,6 +84,7 @@ class Cache:
     def drop_orphans(self) -> None:
         """Forget what belongs to no run: events of its Job and pods go on after a run is gone."""
         self._unclaimed.clear()
+        self._runs_of_jobs = {uid: key for uid, key in self._runs_of_jobs.items() if key in self.runs}
         self._gone, self._long_gone = {}, self._gone
 
     def state_of(self, run: RunFacts) -> RunState:
@@ -110,9 +112,12 @@ class Cache:
 
     def put_job(self, job: JobFacts) -> None:
         """Keep the Job of an unfinished run unless a newer state of it is known; others are not looked at."""
-        run = self.runs.get(job.key)
+        if not job.owner_uid:
+            return
+        self._runs_of_jobs[job.uid] = job.run
+        run = self.runs.get(job.run)
         if run is None:
-            self._unclaimed.setdefault(job.key, RunState()).see_job(job)
+            self._unclaimed.setdefault(job.run, RunState()).see_job(job)
         elif not run.finished and run.uid == job.owner_uid:
             self.state_of(run).see_job(job)
             self.slots.hold(run)
@@ -147,11 +152,17 @@ class Cache:
         else:
             self._states.pop(run.uid, None)
 
-    def lose_job(self, key: Key) -> None:
+    def lose_job(self, job: JobFacts) -> None:
         """Take note that the Job of a run has left the watch: it was deleted, or it succeeded."""
-        run = self.runs.get(key)
+        run = self.runs.get(job.run)
         if run is not None and not run.finished:
             self.state_of(run).mark_suspect()
+        else:
+            self._runs_of_jobs.pop(job.uid, None)
+
+    def find_run_of_job(self, uid: str) -> Key | None:
+        """Find the run of a Job; None when the Job is not known."""
+        return self._runs_of_jobs.get(uid)
 
     def announce_output(self, key: Key, pod: str) -> bool:
         """Note that a pod's output can be read; says whether somebody waits for it."""

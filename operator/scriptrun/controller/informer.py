@@ -15,7 +15,8 @@ from pydantic import ValidationError
 
 from scriptrun.controller.cache import Cache
 from scriptrun.controller.observe import observe_job, observe_pod, observe_run, observe_script
-from scriptrun.desired.names import OUTPUT_LABEL, RUN_LABEL, pod_of_output, run_of_pod
+from scriptrun.desired.links import find_run_of_output, find_run_of_pod
+from scriptrun.desired.names import OUTPUT_LABEL, RUN_LABEL, pod_of_output
 from scriptrun.kube.reflector import Selection
 from scriptrun.models.base import GROUP, VERSION
 from scriptrun.models.facts import Key
@@ -176,25 +177,28 @@ class Informer:
 
     def on_job(self, event: str, body: dict[str, Any]) -> None:
         """Take an event of the Jobs' reflector."""
+        job = observe_job(body)
+        if not job.owner_uid:
+            return
         if event == "DELETED":
             # Deleted, or only out of the selection because it succeeded: the reconcile asks the API server which.
-            self._cache.lose_job(_key(body))
-            self._enqueue_unfinished(_key(body))
+            self._cache.lose_job(job)
+            self._enqueue_unfinished(job.run)
             return
-        job = observe_job(body)
         self._cache.put_job(job)
-        self._enqueue(("run", *job.key))
+        self._enqueue(("run", *job.run))
 
     def on_pod(self, event: str, body: dict[str, Any]) -> None:
         """Take an event of the pods' reflector."""
-        run = _run_of(body)
+        pod = observe_pod(body)
+        run = self._cache.find_run_of_job(pod.job_uid) or find_run_of_pod(body)
         if run is None:
             return
         if event == "DELETED":
-            self._cache.lose_pod(run, body["metadata"]["name"])
+            self._cache.lose_pod(run, pod.name)
             self._enqueue_unfinished(run)
             return
-        self._cache.put_pod(run, observe_pod(body))
+        self._cache.put_pod(run, pod)
         self._enqueue(("run", *run))
 
     def _enqueue_unfinished(self, key: Key) -> None:
@@ -204,10 +208,8 @@ class Informer:
 
     def on_output(self, event: str, body: dict[str, Any]) -> None:
         """Take an event of the outputs' reflector."""
-        metadata = body["metadata"]
-        pod = pod_of_output(metadata["name"])
-        run = (metadata["namespace"], run_of_pod(pod))
-        if event != "DELETED" and run[1] and self._cache.announce_output(run, pod):
+        run, pod = find_run_of_output(body), pod_of_output(body["metadata"]["name"])
+        if event != "DELETED" and run and pod and self._cache.announce_output(run, pod):
             self._enqueue(("run", *run))
 
 
@@ -217,8 +219,3 @@ def _version(raw: dict[str, Any]) -> int:
 
 def _key(raw: dict[str, Any]) -> Key:
     return raw["metadata"]["namespace"], raw["metadata"]["name"]
-
-
-def _run_of(pod: dict[str, Any]) -> Key | None:
-    name = run_of_pod(pod["metadata"]["name"])
-    return (pod["metadata"]["namespace"], name) if name else None

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from scriptrun.desired.containers import find_blocker, is_alone, script_state
+from scriptrun.desired.links import job_of_pod, run_of_job
 from scriptrun.desired.names import REPORT_FINALIZER, SNAPSHOT_ANNOTATION, STOP_ANNOTATION, TOKEN_VOLUME
 from scriptrun.desired.stored import is_stored
 from scriptrun.models.facts import (
@@ -138,7 +139,7 @@ def _observe_snapshot(body: dict[str, Any]) -> Snapshot:
 def observe_job(body: dict[str, Any]) -> JobFacts:
     """Observe a Job."""
     key, uid, version, created, deleting = _head(body)
-    owners = body["metadata"].get("ownerReferences") or ()
+    owner = run_of_job(body)
     status = body.get("status") or {}
     conditions = {item["type"]: item for item in status.get("conditions") or () if item.get("status") == "True"}
     failed = conditions.get("Failed")
@@ -148,7 +149,8 @@ def observe_job(body: dict[str, Any]) -> JobFacts:
         key=key,
         uid=uid,
         version=version,
-        owner_uid=next((owner["uid"] for owner in owners if owner.get("controller")), ""),
+        run=(key[0], owner.name),
+        owner_uid=owner.uid,
         created=created,
         complete="Complete" in conditions,
         failed=failed is not None,
@@ -195,6 +197,7 @@ def observe_recorded_pods(run: RunFacts, job: JobFacts) -> list[PodFacts]:
             uid="",
             version=0,
             job_uid=job.uid,
+            job_name=job.key[1],
             created=parse_instant(entry.get("startedAt")) or job.created,
             started_at=parse_instant(entry.get("startedAt")),
             finished_at=parse_instant(entry.get("finishedAt")),
@@ -217,7 +220,7 @@ def observe_pod(body: dict[str, Any]) -> PodFacts:
     """Observe a pod of a run's Job."""
     key, uid, version, created, _deleting = _head(body)
     status = body.get("status") or {}
-    owners = body["metadata"].get("ownerReferences") or ()
+    job = job_of_pod(body)
     conditions = {item["type"]: item for item in status.get("conditions") or ()}
     scheduled = conditions.get("PodScheduled", {})
     disrupted = conditions.get("DisruptionTarget", {})
@@ -229,7 +232,8 @@ def observe_pod(body: dict[str, Any]) -> PodFacts:
         key=key,
         uid=uid,
         version=version,
-        job_uid=next((owner["uid"] for owner in owners if owner.get("kind") == "Job"), ""),
+        job_uid=job.uid,
+        job_name=job.name,
         created=created,
         phase=status.get("phase", "Pending"),
         alone=is_alone(body),

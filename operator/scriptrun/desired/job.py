@@ -10,6 +10,7 @@ from scriptrun.desired.names import (
     RUNNER_ACCOUNT,
     SNAPSHOT_ANNOTATION,
     STOP_ANNOTATION,
+    job_name,
     run_labels,
 )
 from scriptrun.desired.placement import build_placement
@@ -111,7 +112,7 @@ def build_job(run: RunFacts, script: ScriptSpec, input_sha256: str, settings: Se
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
-            "name": name,
+            "name": job_name(name),
             "namespace": namespace,
             "labels": labels,
             "annotations": {SNAPSHOT_ANNOTATION: dump_json(snapshot)},

@@ -1,6 +1,5 @@
 """Names and labels of everything made for a run. The one place that knows how they are put together."""
 
-import re
 from hashlib import sha256
 
 from scriptrun.models.scriptrun import NAME_LIMIT
@@ -22,10 +21,10 @@ __all__ = [
     "TOKEN_VOLUME",
     "claimed_run_name",
     "input_name",
+    "job_name",
     "output_name",
     "pod_of_output",
     "run_labels",
-    "run_of_pod",
 ]
 
 MANAGED_BY = "scriptrun"
@@ -44,12 +43,15 @@ DROPPED_ANNOTATION = "scriptrun.dev/dropped"
 REPORT_FINALIZER = "scriptrun.dev/report"
 TOKEN_VOLUME = "token"  # noqa: S105 - a volume of that name
 
-_POD = re.compile(r"(?P<run>.+)-0-[a-z0-9]{5}")
-
 
 def run_labels(run: str, script: str) -> dict[str, str]:
     """Build the labels of a run's Job, pods and input."""
     return {"app.kubernetes.io/managed-by": MANAGED_BY, RUN_LABEL: run, SCRIPT_LABEL: script}
+
+
+def job_name(run: str) -> str:
+    """Name the Job that is made for a run. Find the Job of a run by its owner or by ``status.jobName``, not by this."""
+    return run
 
 
 def input_name(run: str) -> str:
@@ -65,16 +67,6 @@ def output_name(pod: str) -> str:
 def pod_of_output(config_map: str) -> str:
     """Name the pod that wrote an output ConfigMap; "" when it is no such name."""
     return config_map.removesuffix("-output") if config_map.endswith("-output") else ""
-
-
-def run_of_pod(pod: str) -> str:
-    """Name the run of a pod; "" when it is no such name.
-
-    Safe against a script that lies: the admission policy lets a pod write only under its own name, and names of runs
-    are short enough that Kubernetes never cuts them when it names the pods of an Indexed Job (`<job>-0-<5 chars>`).
-    """
-    match = _POD.fullmatch(pod)
-    return match["run"] if match else ""
 
 
 def claimed_run_name(bridge: str, identity: str, generation: int) -> str:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from scriptrun.desired.links import is_owned_by
 from scriptrun.desired.names import CONTAINER, input_name, output_name
 from scriptrun.errors import Invalid, NotFound, WorkTooLarge
 from scriptrun.history.records import Contents, RunRecord, Summary
@@ -146,8 +147,7 @@ async def read_input(client: Client, run: dict[str, Any]) -> tuple[dict[str, Any
         config_map = await client.get(CONFIGMAPS, namespace, input_name(name))
     except NotFound:
         return run["spec"].get("variables") or {}, None
-    owners = config_map["metadata"].get("ownerReferences") or ()
-    if not any(owner["uid"] == run["metadata"]["uid"] for owner in owners):
+    if not is_owned_by(config_map, run["metadata"]["uid"]):
         return run["spec"].get("variables") or {}, None
     data = config_map.get("data") or {}
     binary = (config_map.get("binaryData") or {}).get("script")

@@ -137,6 +137,7 @@ class Snapshot:
 class JobFacts:
     """A Job, with the condition that ended it, or why the operator stopped it and after which attempts.
 
+    ``run`` and ``owner_uid`` are the run that controls it; "" in both for a Job that is no run's.
     ``started_at`` is what its deadline counts from. ``failing`` says that it will fail once its pods have ended.
     ``stopped_attempts`` are entries as in a run's ``status.attempts``.
     """
@@ -144,6 +145,7 @@ class JobFacts:
     key: Key
     uid: str
     version: int
+    run: Key
     owner_uid: str
     created: datetime
     complete: bool = False
@@ -200,6 +202,7 @@ class PodFacts:
     version: int
     job_uid: str
     created: datetime
+    job_name: str = ""
     phase: str = "Pending"
     alone: bool = True
     deleted_at: datetime | None = None

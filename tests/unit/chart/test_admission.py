@@ -17,8 +17,8 @@ from scriptrun.desired.names import (
     RUN_LABEL,
     RUNNER_ACCOUNT,
     input_name,
+    job_name,
     output_name,
-    run_of_pod,
 )
 from scriptrun.models.base import API_VERSION
 from scriptrun.models.bridge import BridgeSpec
@@ -62,7 +62,8 @@ def test_they_speak_of_the_names_in_the_code() -> None:
     assert f"owner.apiVersion == '{API_VERSION}'" in outputs
     assert output_name("pod") == "pod-output"
     assert "variables.name == variables.pod + '-output'" in outputs
-    assert run_of_pod("a-b-0-c3d4e") == "a-b"  # a run's pod, less eight characters
+    pod = f"{job_name('a-b')}-0-c3d4e"  # as the Job controller names the pods of an Indexed Job
+    assert pod[: len(pod) - 8] == "a-b"
     assert "size(variables.pod) - 8" in outputs
     assert f"endsWith(':{RUNNER_ACCOUNT}')" in json.dumps(_get("ValidatingAdmissionPolicy", "runner"))
     bridges = json.dumps(_get("ValidatingAdmissionPolicy", "bridges"))

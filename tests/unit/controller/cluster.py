@@ -145,10 +145,10 @@ class _Pod:
         self._cluster = cluster
         self._server = cluster.server
         self._noise = noise
-        self.run_name = job["metadata"]["name"]
-        self.run_uid = job["metadata"]["ownerReferences"][0]["uid"]
+        owner, job_name = job["metadata"]["ownerReferences"][0], job["metadata"]["name"]
+        self.run_name, self.run_uid = owner["name"], owner["uid"]
         suffix = "".join(noise.choices("bcdfghjklmnpqrstvwxz2456789", k=5))
-        self.name = f"{self.run_name}-0-{suffix}"
+        self.name = f"{job_name}-0-{suffix}"
         plan = cluster.plan_of(self.run_uid)
         self.fate, self._beside = plan.fate(number), plan.beside
         self.ended_well = False
@@ -162,9 +162,12 @@ class _Pod:
             "kind": "Pod",
             "metadata": {
                 "name": self.name,
-                "labels": job["spec"]["template"]["metadata"]["labels"],
+                "labels": {
+                    **job["spec"]["template"]["metadata"]["labels"],
+                    "batch.kubernetes.io/job-name": job_name,
+                },
                 "ownerReferences": [
-                    {"kind": "Job", "name": self.run_name, "uid": job["metadata"]["uid"], "controller": True}
+                    {"kind": "Job", "name": job_name, "uid": job["metadata"]["uid"], "controller": True}
                 ],
             },
             "spec": _build_pod_spec(self._beside),

@@ -83,7 +83,7 @@ def test_what_leaves_a_watch_has_the_api_server_asked_once(lost: str) -> None:
     cache, state = _known()
     state.see_pod(POD)
     if lost == "job":
-        cache.lose_job(RUN.key)
+        cache.lose_job(JOB)
     else:
         cache.lose_pod(RUN.key, POD.name)
     assert state.suspect

@@ -9,7 +9,8 @@ from scriptrun.controller.cache import Cache
 from scriptrun.controller.observe import observe_job, observe_pod, observe_recorded_pods, observe_result
 from scriptrun.controller.runs.explain import Explainer, is_unexplained
 from scriptrun.desired.job import build_stop
-from scriptrun.desired.names import OUTPUT_LABEL, RUN_LABEL, output_name
+from scriptrun.desired.links import select_pods
+from scriptrun.desired.names import OUTPUT_LABEL, job_name, output_name
 from scriptrun.errors import Conflict, KubeError, NotFound
 from scriptrun.kube.client import Client
 from scriptrun.kube.resources import CONFIGMAPS, JOBS, PODS
@@ -71,7 +72,8 @@ class JobObserver:
     async def find_job(self, run: RunFacts) -> JobFacts | None:
         """Ask the API server for a run's Job: those that succeeded are not watched."""
         try:
-            job = observe_job(await self._client.get(JOBS, *run.key))
+            name = run.status.get("jobName") or job_name(run.key[1])
+            job = observe_job(await self._client.get(JOBS, run.key[0], name))
         except NotFound:
             return None
         if job.owner_uid != run.uid:
@@ -134,7 +136,7 @@ class JobObserver:
         state = self._cache.state_of(run)
         state.begin_refresh()
         try:
-            listed = await self._client.list(PODS, run.key[0], labelSelector=f"{RUN_LABEL}={run.key[1]}")
+            listed = await self._client.list(PODS, run.key[0], labelSelector=select_pods(job.key[1]))
         except KubeError:
             state.mark_suspect()
             raise

@@ -135,7 +135,9 @@ class RunReconciler:
             self._queue.add_after(("run", *run.key), left)
             return
         text = f"the run had ended, and pod {pod.name} went on"
-        await self._observer.stop(run.key, pod.job_uid, Verdict(run.reason or Reason.COMPLETED, text))
+        await self._observer.stop(
+            (run.key[0], pod.job_name), pod.job_uid, Verdict(run.reason or Reason.COMPLETED, text)
+        )
         self._cache.state_of(run).end_lingering(pods)
         _log.info("job stopped", namespace=run.key[0], run=run.key[1], pod=pod.name, message=text)
 
@@ -176,8 +178,8 @@ class RunReconciler:
         """Write the end of a run."""
         now = self._clock()
         if settle.stop_job and standing.job is not None:
-            await self._observer.stop(run.key, standing.job.uid, settle.verdict, standing.attempts)
-        job_name = run.key[1] if standing.job or run.status.get("jobName") else ""
+            await self._observer.stop(standing.job.key, standing.job.uid, settle.verdict, standing.attempts)
+        job_name = standing.job.key[1] if standing.job else str(run.status.get("jobName") or "")
         body = build_end(run, settle.verdict, standing.attempts, settle.attempt, job_name, now)
         written = await self._runs.write(run, body)
         self._let_next_start(run)
@@ -226,7 +228,7 @@ class RunReconciler:
         if not run.status.get("phase") and age < self._settings.progress_delay_seconds and progress.phase != "Queued":
             self._queue.add_after(item, self._settings.progress_delay_seconds - age)
             return
-        job_name = run.key[1] if standing.job else ""
+        job_name = standing.job.key[1] if standing.job else ""
         body = build_progress(run, progress, standing.attempts, job_name, now)
         if body["status"] != own_status(run):
             if await self._runs.write(run, body) is None:

@@ -10,7 +10,8 @@ from scriptrun.controller.runs.inputs import observe_inputs, observe_whole
 from scriptrun.controller.runs.namespaces import Namespaces
 from scriptrun.desired.input import build_input, hash_input
 from scriptrun.desired.job import build_job
-from scriptrun.desired.names import RUN_LABEL, input_name
+from scriptrun.desired.links import is_owned_by, is_pod_of_job, select_pods
+from scriptrun.desired.names import input_name, job_name
 from scriptrun.errors import AlreadyExists, Forbidden, Invalid, NotFound
 from scriptrun.kube.client import Client
 from scriptrun.kube.resources import CONFIGMAPS, JOBS, PODS
@@ -162,10 +163,10 @@ class RunStarter:
         found = await self._read_input(run)
         if isinstance(found, (Verdict, Wait)):
             return found
-        listed = await self._client.list(PODS, run.key[0], labelSelector=f"{RUN_LABEL}={run.key[1]}")
+        job = job_name(run.key[1])
+        listed = await self._client.list(PODS, run.key[0], labelSelector=select_pods(job))
         for pod in listed.get("items") or ():
-            owners = pod["metadata"].get("ownerReferences") or ()
-            if any(owner["kind"] == "Job" and owner["name"] == run.key[1] for owner in owners):
+            if is_pod_of_job(pod, job):
                 return _wait_for_remains(f'pod "{pod["metadata"]["name"]}"')
         return None
 
@@ -173,7 +174,7 @@ class RunStarter:
         try:
             job = observe_job(await self._client.create(JOBS, run.key[0], body))
         except AlreadyExists:
-            found = await self._client.get(JOBS, *run.key)
+            found = await self._client.get(JOBS, run.key[0], body["metadata"]["name"])
             job = observe_job(found)
             if job.owner_uid != run.uid:
                 return _decide_taken(run, found)
@@ -185,7 +186,7 @@ class RunStarter:
             found = await self._client.get(CONFIGMAPS, run.key[0], input_name(run.key[1]))
         except NotFound:
             return None
-        if any(owner["uid"] == run.uid for owner in found["metadata"].get("ownerReferences") or ()):
+        if is_owned_by(found, run.uid):
             return found
         return _decide_taken(run, found)
 
