@@ -1,14 +1,12 @@
 """From a run that has ended to the outcome of its task."""
 
-from hashlib import sha256
 from typing import Any
 
 from scriptrun.bridges.adapter import Outcome, TaskFailure
 from scriptrun.bridges.post import Post
 from scriptrun.bridges.records import Record
-from scriptrun.desired.names import OUTPUT_LABEL, output_name
-from scriptrun.errors import NotFound
-from scriptrun.kube.resources import CONFIGMAPS
+from scriptrun.desired.names import output_name
+from scriptrun.kube.outputs import find_output
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.documents import parse_document
 from scriptrun_runner.conclusion import TERMINAL
@@ -59,11 +57,11 @@ async def gather_outcome(post: Post, record: Record) -> Outcome:
     attempts: list[dict[str, Any]] = status.get("attempts") or []
     if ("output" not in status and reference) or (post.spec.conductor and attempts):
         name = reference["configMap"] if reference else output_name(attempts[-1]["pod"])
-        data = await _read_output(post, record, name)
-        logs = tuple(data.get("log", "").splitlines()) if post.spec.conductor else ()
-        raw = data.get(reference["key"], "").encode() if reference else b""
-        if reference and sha256(raw).hexdigest() == reference["sha256"]:
-            output = _parse(raw)
+        found = await find_output(post.client, record.key[0], name)
+        logs = tuple(found.log.splitlines()) if found and post.spec.conductor else ()
+        text = found.read(reference) if found and reference else None
+        if text is not None:
+            output = _parse(text.encode())
         elif "output" not in status and reference:
             lost = {
                 "reason": Reason.OUTPUT_LOST,
@@ -78,15 +76,3 @@ def _parse(raw: bytes) -> Any:
         return parse_document(raw)
     except ValueError:
         return None  # of a run that failed; nobody has checked what its script wrote
-
-
-async def _read_output(post: Post, record: Record, name: str) -> dict[str, str]:
-    try:
-        body = await post.client.get(CONFIGMAPS, record.key[0], name)
-    except NotFound:
-        return {}
-    # Only what has the label has passed the admission policy, which lets a pod write for itself and its own run.
-    if body["metadata"].get("labels", {}).get(OUTPUT_LABEL) != "true":
-        return {}
-    data: dict[str, str] = body.get("data") or {}
-    return data

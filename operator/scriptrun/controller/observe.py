@@ -1,7 +1,7 @@
 """From an object as the API server shows it to the few facts of it that are kept."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -268,7 +268,7 @@ def observe_event(body: dict[str, Any]) -> EventFacts:
     )
 
 
-def observe_result(config_map: dict[str, Any]) -> ResultFacts | None:
+def observe_result(config_map: Mapping[str, Any]) -> ResultFacts | None:
     """Observe the result in an output ConfigMap; None when the runner did not write it so."""
     data = config_map.get("data") or {}
     output = None

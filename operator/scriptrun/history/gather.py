@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from scriptrun.desired.links import is_owned_by
-from scriptrun.desired.names import CONTAINER, input_name, output_name
+from scriptrun.desired.names import CONTAINER, input_name
 from scriptrun.errors import Invalid, NotFound, WorkTooLarge
 from scriptrun.history.records import Contents, RunRecord, Summary
 from scriptrun.kube.client import Client
-from scriptrun.kube.outputs import parse_output, read_output_text
+from scriptrun.kube.outputs import find_output_of_pod, read_output_text
 from scriptrun.kube.resources import CONFIGMAPS, SCRIPTS
 from scriptrun.models.base import API_VERSION, GROUP
 from scriptrun.policies.attempts import parse_instant
@@ -180,16 +180,13 @@ async def _read_last_attempt(client: Client, run: dict[str, Any], limit_bytes: i
     if not attempts:
         return await read_output(client, run), ""
     namespace, pod = run["metadata"]["namespace"], attempts[-1]["pod"]
-    try:
-        config_map = await client.get(CONFIGMAPS, namespace, output_name(pod))
-    except NotFound:
+    found = await find_output_of_pod(client, namespace, pod)
+    if found is None:
         log = await _read_pod_log(client, namespace, pod, limit_bytes)
         return await read_output(client, run), log[-limit_bytes:].decode(errors="replace") if limit_bytes else ""
-    kept = str(config_map.get("data", {}).get("log", "")).encode()
-    log_text = kept[-limit_bytes:].decode(errors="replace") if limit_bytes else ""
-    if reference and reference["configMap"] == output_name(pod):
-        with suppress(NotFound):
-            return parse_output(config_map, reference), log_text
+    log_text = found.log.encode()[-limit_bytes:].decode(errors="replace") if limit_bytes else ""
+    if reference and (text := found.read(reference)) is not None:
+        return text, log_text
     return await read_output(client, run), log_text
 
 

@@ -31,6 +31,10 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiStub]:
     stub.close()
 
 
+def _make_output(data: dict[str, str]) -> dict[str, Any]:
+    return {"metadata": {"labels": {"scriptrun.dev/output": "true"}}, "data": data}
+
+
 def _make_run(**status: Any) -> dict[str, Any]:
     metadata = {"name": "hello-1", "namespace": "team", "resourceVersion": "8"}
     return {"metadata": metadata, "spec": {"scriptRef": {"name": "hello.py"}}, "status": status}
@@ -41,8 +45,12 @@ def _make_end(reason: str = "Completed", phase: str = "Succeeded", **status: Any
 
 
 def _make_pod(state: str) -> dict[str, Any]:
+    owner = {"kind": "Job", "name": "hello-1", "uid": "u", "controller": True}
     metadata = {"name": POD, "resourceVersion": "9", "creationTimestamp": "2026-01-01T00:00:00Z"}
-    return {"metadata": metadata, "status": {"containerStatuses": [{"name": "script", "state": {state: {}}}]}}
+    return {
+        "metadata": {**metadata, "ownerReferences": [owner]},
+        "status": {"containerStatuses": [{"name": "script", "state": {state: {}}}]},
+    }
 
 
 ATTEMPTS = [{"number": 1, "pod": POD}]
@@ -220,7 +228,7 @@ def test_a_fast_runs_log_is_read_from_its_output(api: ApiStub, scriptrun: Script
     """The kubelet has not told yet that the pod started, and its log can't be asked for."""
     api.on(f"GET {PODS}", list_of(_make_pod("waiting")))
     api.on(f"WATCH {PODS}", events(held=True))
-    api.on(f"GET {CONFIG_MAPS}/{POD}-output", Reply({"data": {"log": "quick\n"}}))
+    api.on(f"GET {CONFIG_MAPS}/{POD}-output", Reply(_make_output({"log": "quick\n"})))
     _expect(api, list_of(_make_end(output={}, attempts=ATTEMPTS)))
     done = _run(scriptrun, "-f")
     assert "created\nquick\nhello-1: Succeeded\n" in done.stderr
@@ -234,7 +242,7 @@ def test_a_long_log_is_read_from_the_pod_once_it_can_be(
     whole = "".join(f"line {number}\n" for number in range(10_000))
     api.on(f"GET {PODS}", list_of(_make_pod("waiting")))
     api.on(f"WATCH {PODS}", events(held=True))
-    api.on(f"GET {CONFIG_MAPS}/{POD}-output", Reply({"data": {"log": whole[-65_536:]}}))
+    api.on(f"GET {CONFIG_MAPS}/{POD}-output", Reply(_make_output({"log": whole[-65_536:]})))
     api.on(f"GET {PODS}/{POD}/log", refuse(400, "BadRequest", "waiting to start"), Reply(whole))
     _expect(api, list_of(_make_end(output={}, attempts=ATTEMPTS)))
     assert whole in _run(scriptrun, "-f").stderr
@@ -257,8 +265,8 @@ def test_a_large_output_is_read_whole_and_checked(api: ApiStub, scriptrun: Scrip
     api.on(f"GET {RUNS}/hello-1", Reply(_make_end(outputRef=reference)))
     api.on(
         f"GET {CONFIG_MAPS}/{POD}-output",
-        Reply({"data": {"output.json": text}}),
-        Reply({"data": {"output.json": "{}"}}),
+        Reply(_make_output({"output.json": text})),
+        Reply(_make_output({"output.json": "{}"})),
     )
     assert scriptrun("get", "hello-1", "-o", "output").stdout == f"{text}\n"
     done = scriptrun("get", "hello-1", "-o", "output")
@@ -276,7 +284,7 @@ def test_the_log_of_a_pod_that_is_gone(api: ApiStub, scriptrun: Scriptrun) -> No
     other = "hello-1-0-first"
     api.on(f"GET {RUNS}/hello-1", Reply(_make_end(attempts=[{"number": 1, "pod": other}, {"number": 2, "pod": POD}])))
     api.on(f"GET {PODS}", list_of())
-    api.on(f"GET {CONFIG_MAPS}/{POD}-output", Reply({"data": {"log": "kept\n"}}))
+    api.on(f"GET {CONFIG_MAPS}/{POD}-output", Reply(_make_output({"log": "kept\n"})))
     both = scriptrun("logs", "hello-1")
     assert (both.code, both.stdout) == (0, "kept\n")
     first, lost, second = both.stderr.splitlines()

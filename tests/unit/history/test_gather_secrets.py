@@ -36,7 +36,10 @@ class _Cluster:
         if resource is SCRIPTS:
             return {"spec": {"variablesSchema": {"properties": {"password": {"writeOnly": True}}}}}
         if name == "hello-1-0-aaaaa-output":
-            return {"metadata": {}, "data": {"log": f"the password is {PASSWORD}\n"}}
+            return {
+                "metadata": {"labels": {"scriptrun.dev/output": "true"}},
+                "data": {"log": f"the password is {PASSWORD}\n"},
+            }
         raise NotFound("gone")
 
 

@@ -94,7 +94,7 @@ class _Cluster:
         if resource is SCRIPTRUNS:
             return _run()
         if name == "hello-1-0-aaaaa-output":
-            return {"metadata": {}, "data": {"log": PASSWORD}}
+            return {"metadata": {"labels": {"scriptrun.dev/output": "true"}}, "data": {"log": PASSWORD}}
         raise NotFound("gone")
 
 

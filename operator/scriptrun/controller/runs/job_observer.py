@@ -10,10 +10,11 @@ from scriptrun.controller.observe import observe_job, observe_pod, observe_recor
 from scriptrun.controller.runs.explain import Explainer, is_unexplained
 from scriptrun.desired.job import build_stop
 from scriptrun.desired.links import select_pods
-from scriptrun.desired.names import OUTPUT_LABEL, job_name, output_name
+from scriptrun.desired.names import job_name
 from scriptrun.errors import Conflict, KubeError, NotFound
 from scriptrun.kube.client import Client
-from scriptrun.kube.resources import CONFIGMAPS, JOBS, PODS
+from scriptrun.kube.outputs import find_output_of_pod
+from scriptrun.kube.resources import JOBS, PODS
 from scriptrun.models.facts import JobFacts, Key, PodFacts, ResultFacts, RunFacts
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import Attempt, judge_attempt
@@ -117,14 +118,8 @@ class JobObserver:
         return known
 
     async def _read_output(self, run: RunFacts, pod: str) -> ResultFacts | None:
-        try:
-            body = await self._client.get(CONFIGMAPS, run.key[0], output_name(pod))
-        except NotFound:
-            return None
-        # Only what has the label has passed the admission policy, which lets a pod write for itself and its own run.
-        if body["metadata"].get("labels", {}).get(OUTPUT_LABEL) != "true":
-            return None
-        return observe_result(body)
+        found = await find_output_of_pod(self._client, run.key[0], pod)
+        return observe_result(found.body) if found else None
 
     async def _refresh(self, run: RunFacts, job: JobFacts) -> JobFacts | None:
         """Ask the API server for Job and pods; None when the Job is gone."""
