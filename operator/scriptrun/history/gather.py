@@ -1,6 +1,5 @@
 """Puts a finished run together from what is in the cluster, and leaves out what must not be kept."""
 
-import base64
 import hashlib
 import json
 from collections import deque
@@ -10,12 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from scriptrun.desired.links import is_owned_by
-from scriptrun.desired.names import CONTAINER, input_name
+from scriptrun.desired.names import CONTAINER
 from scriptrun.errors import Invalid, NotFound, WorkTooLarge
 from scriptrun.history.records import Contents, RunRecord, Summary
 from scriptrun.kube.client import Client
+from scriptrun.kube.inputs import find_input, parse_input
 from scriptrun.kube.outputs import find_output_of_pod, read_output_text
-from scriptrun.kube.resources import CONFIGMAPS, SCRIPTS
+from scriptrun.kube.resources import SCRIPTS
 from scriptrun.models.base import API_VERSION, GROUP
 from scriptrun.policies.attempts import parse_instant
 from scriptrun.policies.masking import MASK, Secrets
@@ -142,17 +142,11 @@ def _assemble(
 
 async def read_input(client: Client, run: dict[str, Any]) -> tuple[dict[str, Any], bytes | None]:
     """Read the variables a run was given, all sources merged, and the script it ran; None: it never came to that."""
-    namespace, name = run["metadata"]["namespace"], run["metadata"]["name"]
-    try:
-        config_map = await client.get(CONFIGMAPS, namespace, input_name(name))
-    except NotFound:
+    metadata = run["metadata"]
+    config_map = await find_input(client, (metadata["namespace"], metadata["name"]))
+    if config_map is None or not is_owned_by(config_map, metadata["uid"]):
         return run["spec"].get("variables") or {}, None
-    if not is_owned_by(config_map, run["metadata"]["uid"]):
-        return run["spec"].get("variables") or {}, None
-    data = config_map.get("data") or {}
-    binary = (config_map.get("binaryData") or {}).get("script")
-    source = base64.b64decode(binary) if binary else data["script"].encode() if "script" in data else None
-    return json.loads(data.get("variables.json") or "{}"), source
+    return parse_input(config_map)
 
 
 async def _read_script(client: Client, namespace: str, name: str) -> dict[str, Any] | None:

@@ -11,9 +11,10 @@ from scriptrun.controller.runs.namespaces import Namespaces
 from scriptrun.desired.input import build_input, hash_input
 from scriptrun.desired.job import build_job
 from scriptrun.desired.links import is_owned_by, is_pod_of_job, select_pods
-from scriptrun.desired.names import input_name, job_name
-from scriptrun.errors import AlreadyExists, Forbidden, Invalid, NotFound
+from scriptrun.desired.names import job_name
+from scriptrun.errors import AlreadyExists, Forbidden, Invalid
 from scriptrun.kube.client import Client
+from scriptrun.kube.inputs import find_input
 from scriptrun.kube.resources import CONFIGMAPS, JOBS, PODS
 from scriptrun.models.facts import JobFacts, RunFacts, ScriptFacts
 from scriptrun.models.reasons import Reason
@@ -182,13 +183,8 @@ class RunStarter:
         return job
 
     async def _read_input(self, run: RunFacts) -> dict[str, Any] | Verdict | Wait | None:
-        try:
-            found = await self._client.get(CONFIGMAPS, run.key[0], input_name(run.key[1]))
-        except NotFound:
-            return None
-        if is_owned_by(found, run.uid):
-            return found
-        return _decide_taken(run, found)
+        found = await find_input(self._client, run.key)
+        return found if found is None or is_owned_by(found, run.uid) else _decide_taken(run, found)
 
     async def _replace_input(self, run: RunFacts, old: dict[str, Any] | None, new: dict[str, Any]) -> None:
         """Put an input in the place of none, or of one left by an operator that died before the Job was made."""
