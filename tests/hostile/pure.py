@@ -34,7 +34,6 @@ from hostile.corpus.make import dump
 from scriptrun.bridges import conductor_task, zeebe_job
 from scriptrun.bridges.checks import build_task, check_size, name_script
 from scriptrun.desired.claim import build_claimed_run
-from scriptrun.history.records import matches_name
 from scriptrun.kube.decoding import cut_deep
 from scriptrun.models.bridge import BridgeSpec
 from scriptrun.models.facts import Claim
@@ -53,6 +52,7 @@ from scriptrun.policies.hiding import (
     marks_nothing,
     mask_variables,
 )
+from scriptrun.policies.wildcards import matches_wildcards
 from scriptrun.scheduler.calls import BadCall, parse_run_call
 from scriptrun_runner.output import OutputError, read_output
 
@@ -117,7 +117,7 @@ def decide_output(case: ScriptCase) -> str:
 
 def decide_request(case: RequestCase) -> str:
     """Match the name of a Script with the patterns of an API token."""
-    allowed = any(matches_name(pattern, "a" * 250) for pattern in case.token_scripts)
+    allowed = any(matches_wildcards(pattern, "a" * 250) for pattern in case.token_scripts)
     return "allowed" if allowed else case.ends[0]
 
 

@@ -9,10 +9,10 @@ from typing import Any
 from scriptrun.api.cache import ShortCache
 from scriptrun.api.problems import Problem
 from scriptrun.api.tokens import ApiToken, TokenFolder
-from scriptrun.history.records import matches_name
 from scriptrun.kube.client import Client
 from scriptrun.kube.resources import SUBJECTACCESSREVIEWS, TOKENREVIEWS
 from scriptrun.models.base import GROUP
+from scriptrun.policies.wildcards import matches_wildcards
 
 __all__ = ["Caller", "Gatekeeper"]
 
@@ -45,7 +45,7 @@ class Caller:
 
     def may_use(self, script: str) -> bool:
         """Whether a Script is among those this caller is held to."""
-        return not self.scripts or any(matches_name(pattern, script) for pattern in self.scripts)
+        return not self.scripts or any(matches_wildcards(pattern, script) for pattern in self.scripts)
 
 
 class Gatekeeper:

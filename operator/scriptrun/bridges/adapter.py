@@ -30,7 +30,7 @@ class Task:
         script: the Script it names; empty when it names none.
         headers: its static headers.
         variables: its input.
-        payload: the whole task as the orchestrator gave it, for the ``stdio`` contract.
+        payload: the task as the orchestrator gave it, without its input, for the ``stdio`` contract.
         handle: what the adapter needs to extend and report it.
         lease_seconds: how long this claim lasts by the orchestrator's own word; None when it lasts as long as it was
             asked for, or for ever.

@@ -81,7 +81,7 @@ def build_task(document: object, domain: str = "", script_header: str = "") -> T
         domain=_read_text(document, "domain") or domain,
         script=script if isinstance(script, str) else "",
         variables=variables,
-        payload=document,
+        payload={name: value for name, value in document.items() if name != "inputData"},
         handle={
             "taskId": document["taskId"],
             "workflowInstanceId": _read_text(document, "workflowInstanceId"),

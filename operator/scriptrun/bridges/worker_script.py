@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from scriptrun.bridges.adapter import Outcome, Task, TaskFailure
-from scriptrun.desired.input import build_task_document, dump_json
+from scriptrun.desired.input import build_task_document, complete_task_document, dump_json
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import RUNNER_REASONS, TERMINATED
 from scriptrun.policies.documents import parse_document
@@ -98,7 +98,10 @@ def _lay_out(folder: str, task: Task) -> Paths:
     paths = Paths(os.path.join(folder, "input"), os.getcwd(), os.path.join(folder, "run"))
     os.mkdir(paths.input)
     Path(paths.variables).write_bytes(dump_json(task.variables).encode(errors="replace"))
-    document = task.payload or build_task_document(task.type, task.id, task.workflow_id, task.variables)
+    if task.payload:
+        document = complete_task_document(task.payload, task.variables)
+    else:
+        document = build_task_document(task.type, task.id, task.workflow_id, task.variables)
     Path(paths.task).write_bytes(dump_json(document).encode(errors="replace"))
     return paths
 

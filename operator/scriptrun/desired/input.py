@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from scriptrun.desired.names import input_name, run_labels
@@ -17,6 +18,7 @@ __all__ = [
     "build_input",
     "build_owner",
     "build_task_document",
+    "complete_task_document",
     "decide_file_name",
     "decide_handler",
     "dump_json",
@@ -87,14 +89,19 @@ def build_task_document(type_: str, id_: str, workflow_id: str, variables: dict[
     return {"taskType": type_, "taskId": id_, "workflowInstanceId": workflow_id, "inputData": variables}
 
 
-def _build_task(run: RunFacts, variables: dict[str, Any]) -> dict[str, Any]:
-    """Build the document a ``stdio`` script reads: the orchestrator's own, else one made from the run.
+def complete_task_document(payload: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+    """Complete an orchestrator's own document, which is kept without its input, by the variables that the script gets.
 
-    Its input is the run's variables either way: those were checked against the Script's schema, a payload was not.
+    Its input is the run's variables: those were checked against the Script's schema, a payload was not.
     """
+    return {**payload, "inputData": variables}
+
+
+def _build_task(run: RunFacts, variables: dict[str, Any]) -> dict[str, Any]:
+    """Build the document a ``stdio`` script reads: the orchestrator's own, else one made from the run."""
     task = run.spec.get("task") or {}
     if task.get("payload"):
-        return {**task["payload"], "inputData": variables}
+        return complete_task_document(task["payload"], variables)
     return build_task_document(
         task.get("type") or run.script, task.get("id") or run.uid, task.get("workflowId") or run.key[1], variables
     )

@@ -6,12 +6,7 @@ from typing import Any
 
 from scriptrun.policies.wildcards import matches_wildcards
 
-__all__ = ["Contents", "Group", "Position", "Query", "RunRecord", "Summary", "matches_name"]
-
-
-def matches_name(pattern: str, name: str) -> bool:
-    """Whether a name is one that a pattern stands for: ``*`` is any characters, ``?`` one."""
-    return matches_wildcards(pattern, name, single=True)
+__all__ = ["Contents", "Group", "Position", "Query", "RunRecord", "Summary"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +98,7 @@ class Query:
         """Whether a run is one of those, its namespace aside."""
         return (
             (not self.script or summary.script == self.script)
-            and (not self.scripts or any(matches_name(pattern, summary.script) for pattern in self.scripts))
+            and (not self.scripts or any(matches_wildcards(pattern, summary.script) for pattern in self.scripts))
             and (not self.phases or summary.phase in self.phases)
             and (not self.reasons or summary.reason in self.reasons)
             and self.source in (None, summary.source)

@@ -81,7 +81,7 @@ class BridgeSpec(Model):
     scripts: list[Annotated[str, Field(min_length=1, max_length=253)]] = Field(
         default=[],
         max_length=256,
-        description="Names of Scripts that tasks may run; `*` stands for any characters. "
+        description="Names of Scripts that tasks may run; `*` stands for any characters, `?` for one. "
         "Default: every Script in the namespace.",
     )
     script: str = Field(

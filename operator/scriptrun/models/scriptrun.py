@@ -63,7 +63,10 @@ class Task(Model):
     workflow_id: str = Field(default="", max_length=253, description="The workflow instance it belongs to.")
     domain: str = Field(default="", max_length=253, description="The domain it was polled from.")
     headers: JsonObject = Field(default_factory=dict, description="The task's headers.")
-    payload: JsonObject = Field(default_factory=dict, description="The full task document, for the stdio contract.")
+    payload: JsonObject = Field(
+        default_factory=dict,
+        description="The task document, for the stdio contract. `inputData` in it is replaced by the variables.",
+    )
 
 
 class ScriptRunSpec(Model):

@@ -7,8 +7,10 @@ import pytest
 
 from scriptrun.bridges.adapter import Task, TaskFailure
 from scriptrun.bridges.checks import build_task, check_script, check_size, name_script
+from scriptrun.bridges.conductor_task import build_task as build_conductor_task
 from scriptrun.models.bridge import BridgeSpec
 from scriptrun.models.reasons import REASONS, Reason
+from unit.bridges.conductorshapes import recorded
 
 BRIDGE = ("n", "camunda")
 ZEEBE = {"zeebe": {"address": "http://zeebe"}}
@@ -34,6 +36,7 @@ def body(variables: dict[str, Any], **task_fields: Any) -> dict[str, Any]:
         (["hello.py", "etl-*"], "etl-orders.py"),
         (["*.py"], "a.b.py"),
         (["a*c*e"], "abcde"),
+        (["hello?py"], "hello.py"),
         (["*"], "x"),
     ],
 )
@@ -48,8 +51,8 @@ def test_a_script_that_is_allowed(allowed: list[str], name: str) -> None:
         (["hello.py"], "hello_py"),  # a dot is a dot
         (["hello.py"], "hello.py.sh"),
         (["etl-*"], "my-etl-x"),
-        (["[ab].py"], "a.py"),  # * and nothing else stands for something
-        (["hello?py"], "hello.py"),
+        (["[ab].py"], "a.py"),  # nothing but * and ? stands for something else
+        (["hello?py"], "hellopy"),
         (["hello.py"], "Hello.py"),
         (["hello.py"], "hello.py\n"),
     ],
@@ -153,8 +156,15 @@ async def test_what_fits_is_never_taken_for_far_too_large(value: Any) -> None:
     assert await check_size(body({"x": [value] * count})) is None
 
 
+async def test_conductors_input_may_be_as_large_as_any_since_it_is_kept_once() -> None:
+    variables = {"x": "y" * 899_000}
+    handed_out = build_conductor_task(recorded(inputData=variables))
+    assert handed_out.variables == variables
+    assert await check_size(body(handed_out.variables, payload=handed_out.payload)) is None
+
+
 async def test_a_task_that_is_too_large_as_a_whole() -> None:
-    failure = await check_size(body({"x": "y" * 700_000}, payload={"inputData": {"x": "y" * 700_000}}))
+    failure = await check_size(body({"x": "y" * 700_000}, payload={"outputData": {"x": "y" * 700_000}}))
     assert failure is not None
     assert failure.message.startswith("the task is 1400")
 

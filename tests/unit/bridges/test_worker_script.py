@@ -23,7 +23,7 @@ TASK = Task(
     workflow_id="w1",
     domain="prod",
     variables={"name": "Ada"},
-    payload={"taskId": "t1", "inputData": {"name": "Ada"}},
+    payload={"taskId": "t1"},
 )
 
 
@@ -47,7 +47,7 @@ def echo(expression: str) -> str:
 
 def test_stdio_gets_the_whole_task_on_stdin() -> None:
     outcome, lines = run(program(echo("json.load(sys.stdin)")))
-    assert outcome == Outcome(status="COMPLETED", output=TASK.payload)
+    assert outcome == Outcome(status="COMPLETED", output={"taskId": "t1", "inputData": {"name": "Ada"}})
     assert lines == []
 
 
@@ -165,12 +165,13 @@ def test_no_room_on_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
 def test_many_at_once_do_not_meet() -> None:
     source = program(
-        "import json, sys; t = json.load(sys.stdin); print(json.dumps({'status': 'COMPLETED', 'output': t}))"
+        "import json, sys; t = json.load(sys.stdin); "
+        "print(json.dumps({'status': 'COMPLETED', 'output': t['inputData']}))"
     )
     found: dict[int, Outcome] = {}
 
     def work(number: int) -> None:
-        task = Task(identity=str(number), id=str(number), type="greet", payload={"n": number})
+        task = Task(identity=str(number), id=str(number), type="greet", variables={"n": number})
         found[number] = run(source, task)[0]
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]

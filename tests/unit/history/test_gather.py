@@ -7,7 +7,8 @@ import pytest
 from scriptrun.errors import UsageError
 from scriptrun.history.database import parse_url
 from scriptrun.history.gather import summarize
-from scriptrun.history.records import Query, matches_name
+from scriptrun.history.records import Query
+from scriptrun.policies.wildcards import matches_wildcards
 
 RUN = {
     "metadata": {"namespace": "n", "name": "r", "uid": "u", "creationTimestamp": "2026-01-31T12:00:00Z"},
@@ -52,7 +53,7 @@ def test_a_finished_run_in_brief() -> None:
     ],
 )
 def test_patterns_know_two_signs(pattern: str, name: str, *, expected: bool) -> None:
-    assert matches_name(pattern, name) is expected
+    assert matches_wildcards(pattern, name) is expected
 
 
 @pytest.mark.parametrize(
