@@ -18,7 +18,7 @@ _Turn = tuple[datetime, Key]
 """When a run was created, and its key: runs get their turn in this order."""
 
 
-class _Place(Enum):
+class _Stage(Enum):
     """Where an unfinished run stands with regard to its Script's slots."""
 
     OUTSIDE = "neither waits nor holds a slot"
@@ -27,7 +27,7 @@ class _Place(Enum):
     STARTED = "has its Job, and holds a slot"
 
 
-_HOLDING = (_Place.STARTING, _Place.STARTED)
+_HOLDING = (_Stage.STARTING, _Stage.STARTED)
 
 
 @dataclass(slots=True)
@@ -35,13 +35,13 @@ class _Entry:
     uid: str
     script: Key
     turn: _Turn
-    place: _Place = _Place.OUTSIDE
+    stage: _Stage = _Stage.OUTSIDE
 
 
 class ConcurrencySlots:
-    """The unfinished runs of each Script and their places.
+    """The unfinished runs of each Script and their stages.
 
-    A place changes by ``see``, ``queue``, ``leave_queue``, ``begin``, ``hold`` and ``remove`` only; what is said of a
+    A stage changes by ``see``, ``queue``, ``leave_queue``, ``begin``, ``hold`` and ``remove`` only; what is said of a
     run that is not entered, or of a namesake of one that is, changes nothing. Each change and each question costs a
     binary search at most.
     """
@@ -69,31 +69,31 @@ class ConcurrencySlots:
     def queue(self, run: RunFacts) -> None:
         """Let a run wait for its turn, unless it was given its turn already."""
         entry = self._find(run)
-        if entry and entry.place is _Place.OUTSIDE:
-            self._move(entry, _Place.WAITING)
+        if entry and entry.stage is _Stage.OUTSIDE:
+            self._move(entry, _Stage.WAITING)
 
     def leave_queue(self, run: RunFacts) -> None:
         """Let a run wait no more: it can't start, and must not hold up the others."""
         entry = self._find(run)
-        if entry and entry.place is _Place.WAITING:
-            self._move(entry, _Place.OUTSIDE)
+        if entry and entry.stage is _Stage.WAITING:
+            self._move(entry, _Stage.OUTSIDE)
 
     def begin(self, run: RunFacts) -> None:
         """Give a run its turn. It counts from now on, not from when its Job is seen: no slot is given away twice."""
         entry = self._find(run)
-        if entry and entry.place is not _Place.STARTED:
-            self._move(entry, _Place.STARTING)
+        if entry and entry.stage is not _Stage.STARTED:
+            self._move(entry, _Stage.STARTING)
 
     def hold(self, run: RunFacts) -> None:
         """Note that a run has its Job."""
         if entry := self._find(run):
-            self._move(entry, _Place.STARTED)
+            self._move(entry, _Stage.STARTED)
 
     def remove(self, key: Key) -> None:
         """Remove a run that has ended or is gone."""
         if not (entry := self._entries.pop(key, None)):
             return
-        self._move(entry, _Place.OUTSIDE)
+        self._move(entry, _Stage.OUTSIDE)
         self._runs[entry.script].discard(key)
         if not self._runs[entry.script]:
             del self._runs[entry.script]
@@ -101,17 +101,17 @@ class ConcurrencySlots:
     def is_waiting(self, run: RunFacts) -> bool:
         """Whether a run waits for its turn."""
         entry = self._find(run)
-        return entry is not None and entry.place is _Place.WAITING
+        return entry is not None and entry.stage is _Stage.WAITING
 
     def is_starting(self, run: RunFacts) -> bool:
         """Whether a run was given its turn and has no Job yet."""
         entry = self._find(run)
-        return entry is not None and entry.place is _Place.STARTING
+        return entry is not None and entry.stage is _Stage.STARTING
 
     def is_holding(self, run: RunFacts) -> bool:
         """Whether a run has its Job, or is just being given it."""
         entry = self._find(run)
-        return entry is not None and entry.place in _HOLDING
+        return entry is not None and entry.stage in _HOLDING
 
     def count_turn(self, run: RunFacts) -> tuple[int, int]:
         """Count the other runs of the same Script that hold a slot, and those that wait and come first."""
@@ -132,15 +132,15 @@ class ConcurrencySlots:
         entry = self._entries.get(run.key)
         return entry if entry is not None and entry.uid == run.uid else None
 
-    def _move(self, entry: _Entry, place: _Place) -> None:
-        before, entry.place = entry.place, place
-        if before is _Place.WAITING and place is not _Place.WAITING:
+    def _move(self, entry: _Entry, stage: _Stage) -> None:
+        before, entry.stage = entry.stage, stage
+        if before is _Stage.WAITING and stage is not _Stage.WAITING:
             waiting = self._waiting[entry.script]
             del waiting[bisect_left(waiting, entry.turn)]
             if not waiting:
                 del self._waiting[entry.script]
-        elif place is _Place.WAITING and before is not _Place.WAITING:
+        elif stage is _Stage.WAITING and before is not _Stage.WAITING:
             insort(self._waiting[entry.script], entry.turn)
-        self._holders[entry.script] += (place in _HOLDING) - (before in _HOLDING)
+        self._holders[entry.script] += (stage in _HOLDING) - (before in _HOLDING)
         if not self._holders[entry.script]:
             del self._holders[entry.script]

@@ -2,24 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from scriptrun.models.facts import INIT_RUNNING, NOT_STARTED, EventFacts, JobFacts, PodFacts, RunFacts, Snapshot
+from scriptrun.models.facts import EventFacts, JobFacts, RunFacts, Snapshot
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import Attempt
 from scriptrun.policies.faults import find_output_fault
-from scriptrun.policies.obstacles import find_obstacle, judge_event, recall_obstacle, recall_refusal
-from scriptrun.policies.quota import awaits_room
+from scriptrun.policies.pending import count_failures, decide_retry, decide_start, find_last_obstacle, has_run
 from scriptrun.policies.text import shorten
 from scriptrun.policies.verdict import Verdict, Wait
 
-__all__ = ["Settle", "check_output", "decide_lost_job", "decide_outcome", "has_run"]
+__all__ = ["Settle", "check_output", "decide_lost_job", "decide_outcome"]
 
-_NO_POD = "waiting for the Job's pod"
 _EARLIER_LIMIT = 1000
-_LOOK_SECONDS = 2.0, 30.0
-"""Between two looks for what is in the way of a pod: at first something may just take a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +60,10 @@ def decide_outcome(
     if job.suspended:
         return Wait("Suspended", "somebody suspended the Job: the run goes on once its spec.suspend is false again")
     if last is not None and last.verdict is not None:
-        return _decide_retry(run, job, attempts, event, now)
-    return _decide_start(run, job, last, event, now)
+        waits = decide_retry(run, job, attempts, event, now)
+        return waits if isinstance(waits, Wait) else Settle(waits, stop_job=True)
+    waits = decide_start(run, job, last, event, now)
+    return waits if isinstance(waits, Wait) else Settle(waits, last, stop_job=True)
 
 
 def _judge_canceled(run: RunFacts, last: Attempt | None) -> Verdict:
@@ -74,7 +72,7 @@ def _judge_canceled(run: RunFacts, last: Attempt | None) -> Verdict:
 
 
 def _describe_wait(run: RunFacts, last: Attempt | None) -> str:
-    obstacle = _find_last_obstacle(run, last, None)
+    obstacle = find_last_obstacle(run, last, None)
     return f"; it had waited for its start: {obstacle.message}" if obstacle else ""
 
 
@@ -104,28 +102,7 @@ def _is_final(attempts: Sequence[Attempt], limits: Snapshot) -> bool:
     # Of a pod that went while nobody looked nobody knows whether it counts.
     if attempts[-1].pod.recorded_reason:
         return False
-    return _count_failures(attempts) > limits.backoff_limit
-
-
-def _count_failures(attempts: Sequence[Attempt]) -> int:
-    """Count the attempts that use up ``backoffLimit``, all of which have ended."""
-    before = attempts[-1].pod.failed_before
-    if before is None:
-        before = sum(not attempt.disrupted for attempt in attempts[:-1])
-    return before + (not attempts[-1].disrupted)
-
-
-def _expects_retry(job: JobFacts, attempts: Sequence[Attempt], now: datetime) -> bool:
-    """Whether the Job controller may be expected to make another pod; if not, its word on the Job's end is near.
-
-    A deadline that passes ends the pod first: its attempt has failed before the Job has.
-    """
-    limits = job.snapshot
-    if job.failing or _count_failures(attempts) > limits.backoff_limit:
-        return False
-    if job.started_at is None or not limits.active_deadline_seconds:
-        return True
-    return now < job.started_at + timedelta(seconds=limits.active_deadline_seconds)
+    return count_failures(attempts) > limits.backoff_limit
 
 
 def _judge_failed_job(run: RunFacts, job: JobFacts, attempts: Sequence[Attempt], event: EventFacts | None) -> Verdict:
@@ -143,7 +120,7 @@ def _judge_deadline(run: RunFacts, limits: Snapshot, attempts: Sequence[Attempt]
     last = attempts[-1] if attempts else None
     over = f"activeDeadlineSeconds ({limits.active_deadline_seconds} s)"
     earlier = _describe_earlier(attempts)
-    if obstacle := _find_last_obstacle(run, last, event):
+    if obstacle := find_last_obstacle(run, last, event):
         return Verdict(obstacle.reason, f"{obstacle.message}\n{over} is over, and the script had not started{earlier}")
     if last is None or not has_run(last):
         waited = str(run.status.get("message") or "")
@@ -169,95 +146,6 @@ def _settle_complete(last: Attempt | None) -> Settle:
     if last is not None and last.verdict is not None:
         return Settle(last.verdict, last)
     return Settle(Verdict(Reason.OUTPUT_LOST, "the Job is complete, but its pod and output are not there"), last)
-
-
-def _decide_start(
-    run: RunFacts, job: JobFacts, last: Attempt | None, event: EventFacts | None, now: datetime
-) -> Settle | Wait:
-    """Wait for the Job's pod, saying what for; give up on one that can't start."""
-    since = last.pod.created if last else (job.started_at or job.created)
-    look = _time_look(since, now)
-    if last is None:
-        obstacle = judge_event(event) or (recall_obstacle(run.status) if job.failing else None)
-        if obstacle and awaits_room(event):
-            return Wait(obstacle.reason, obstacle.message, look)
-        return _decide_obstacle(job, None, obstacle, since, now) if obstacle else Wait("PodPending", _NO_POD, look)
-    pod = last.pod
-    obstacle = find_obstacle(pod)
-    if pod.started_at is not None:
-        return Wait("", "")
-    if pod.deleting:
-        return _keep_waiting(_find_last_obstacle(run, last, event))
-    obstacle = obstacle or recall_refusal(run.status) or judge_event(event)
-    if obstacle is None:
-        told = f"{event.reason}: {event.message}" if event else ""
-        return Wait("PodPending", f"pod {pod.name} is starting{_describe_init(pod) or (told and f': {told}')}", look)
-    return _decide_obstacle(job, last, obstacle, since, now)
-
-
-def _decide_obstacle(
-    job: JobFacts, last: Attempt | None, obstacle: Verdict, since: datetime, now: datetime
-) -> Settle | Wait:
-    """Wait until an obstacle goes, at most for the start deadline."""
-    deadline = job.snapshot.start_deadline_seconds
-    left = (since + timedelta(seconds=deadline) - now).total_seconds()
-    if left > 0:
-        blocker = last.pod.blocker if last else None
-        still_starting = blocker is not None and blocker.reason == NOT_STARTED
-        again = left if last and find_obstacle(last.pod) else min(left, _time_look(since, now))
-        return Wait("PodPending" if still_starting else obstacle.reason, obstacle.message, again)
-    message = f"{obstacle.message} (startDeadlineSeconds {deadline} is over)"
-    return Settle(Verdict(obstacle.reason, message), last, stop_job=True)
-
-
-def _decide_retry(
-    run: RunFacts, job: JobFacts, attempts: Sequence[Attempt], event: EventFacts | None, now: datetime
-) -> Settle | Wait:
-    """Wait for the pod of the next attempt, saying how the last one failed; give up when none can be made."""
-    last = attempts[-1]
-    if last.verdict is None or not _expects_retry(job, attempts, now):
-        return _keep_waiting(_find_last_obstacle(run, last, event))
-    said = f"attempt {last.number}: {last.verdict.reason}: {last.verdict.message}"
-    ended = last.pod.finished_at or last.pod.created
-    if obstacle := judge_event(event):
-        refused = Verdict(obstacle.reason, f"{obstacle.message}\n{said}")
-        if awaits_room(event):
-            return Wait(refused.reason, refused.message, _time_look(ended, now))
-        return _decide_obstacle(job, None, refused, max(ended, event.first_seen if event else ended), now)
-    return Wait("Retrying", said, _time_look(ended, now))
-
-
-def _keep_waiting(obstacle: Verdict | None) -> Wait:
-    """Go on saying what a run waited for, until its Job has its end: what ends it then is recalled from its status."""
-    return Wait(obstacle.reason, obstacle.message) if obstacle else Wait("", "")
-
-
-def _time_look(since: datetime, now: datetime) -> float:
-    soonest, latest = _LOOK_SECONDS
-    return min(latest, max(soonest, (now - since).total_seconds() / 4))
-
-
-def has_run(attempt: Attempt) -> bool:
-    """Whether the script of an attempt was ever started."""
-    return attempt.result is not None or attempt.pod.started_at is not None
-
-
-def _find_last_obstacle(run: RunFacts, last: Attempt | None, event: EventFacts | None) -> Verdict | None:
-    """Find what was in the way of a run's last attempt, as far as that is known by now."""
-    if last is None:
-        return recall_obstacle(run.status) or judge_event(event)
-    if has_run(last):
-        # That another pod could not be made is said of the time after this one had ended by itself.
-        waits = last.verdict is not None and not last.pod.cut_short
-        return (judge_event(event) or recall_obstacle(run.status)) if waits else None
-    if last.verdict and not last.pod.cut_short:
-        return last.verdict
-    return find_obstacle(last.pod) or recall_obstacle(run.status) or judge_event(event)
-
-
-def _describe_init(pod: PodFacts) -> str:
-    blocker = pod.blocker
-    return f': init container "{blocker.container}" runs' if blocker and blocker.reason == INIT_RUNNING else ""
 
 
 def decide_lost_job(run: RunFacts, attempts: Sequence[Attempt]) -> Settle:

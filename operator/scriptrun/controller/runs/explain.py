@@ -15,7 +15,8 @@ from scriptrun.models.facts import EventFacts, JobFacts, RunFacts
 from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import Attempt
 from scriptrun.policies.obstacles import find_obstacle
-from scriptrun.policies.outcome import Settle, has_run
+from scriptrun.policies.outcome import Settle
+from scriptrun.policies.pending import has_run
 from scriptrun.policies.verdict import Wait
 
 __all__ = ["Explainer", "is_unexplained"]
