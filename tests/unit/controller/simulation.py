@@ -294,7 +294,7 @@ def seconds_of(moment: datetime) -> float:
 def _leftovers(replica: Replica) -> list[str]:
     cache = replica.loop.cache
     kept = {
-        **{name: getattr(cache, name) for name in ("runs", "_states", "_unclaimed")},
+        **{name: getattr(cache, name) for name in ("runs", "_states", "_unclaimed", "_runs_of_jobs")},
         **{f"slots.{name}": getattr(cache.slots, name) for name in ("_entries", "_runs", "_holders", "_waiting")},
     }
     return [f"{name}: {sorted(value)}" for name, value in kept.items() if value]
