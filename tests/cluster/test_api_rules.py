@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from clusterlab.space import GROUP, Space, Watches, build_run, build_script
-from scriptrun.bridges.desk import observe_bridge
+from scriptrun.bridges.bridge_controller import observe_bridge
 from scriptrun.controller.observe import observe_run
 from scriptrun.desired.bridge import Standing, Work, build_bridge_status
 from scriptrun.desired.status import build_end

@@ -31,12 +31,13 @@ from hostile.corpus.case import (
     VariablesCase,
 )
 from hostile.corpus.make import dump
-from scriptrun.bridges import conductor_task, zeebe_job
-from scriptrun.bridges.checks import build_task, check_size, name_script
+from scriptrun.bridges.task_validation import build_task, check_size, name_script
 from scriptrun.desired.claim import build_claimed_run
 from scriptrun.kube.decoding import cut_deep
 from scriptrun.models.bridge import BridgeSpec
 from scriptrun.models.facts import Claim
+from scriptrun.orchestrators.conductor import task as conductor_task
+from scriptrun.orchestrators.zeebe import job as zeebe_job
 from scriptrun.policies.acceptance import INPUT_LIMIT_BYTES
 from scriptrun.policies.documents import parse_document
 from scriptrun.policies.faults import (

@@ -4,9 +4,9 @@ import itertools
 from typing import Any
 
 from peers.servers.conductor import Conductor as Server
-from scriptrun.bridges.adapter import Outcome
-from scriptrun.bridges.conductor import Conductor, Poll
-from scriptrun.bridges.http import Http
+from scriptrun.orchestrators.adapter import Outcome
+from scriptrun.orchestrators.conductor.adapter import Conductor, Poll
+from scriptrun.orchestrators.http_client import Http
 
 __all__ = ["WAITS", "Desk"]
 

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 import pytest
 
-from scriptrun.bridges.adapter import Adapter, Handle, Outcome, Task, TaskFailure
 from scriptrun.errors import Gone, Rejected
 from scriptrun.models.reasons import Reason
+from scriptrun.orchestrators.adapter import Adapter, Handle, Outcome, Task, TaskFailure
 
 CLAIM_SECONDS = 20.0
 LEASE_SECONDS = 60

@@ -11,11 +11,11 @@ import pytest
 from kubeapi import wait_for
 from peers.conductor_desk import WAITS, Desk
 from peers.contract import DONE, FAILED, HOPELESS, LEASE_SECONDS, Contract, claim_one
-from scriptrun.bridges.adapter import Adapter, Outcome, Task, TaskFailure
-from scriptrun.bridges.conductor import build_conductor
 from scriptrun.errors import Gone, Rejected
 from scriptrun.models.bridge import BridgeSpec
 from scriptrun.models.reasons import Reason
+from scriptrun.orchestrators.adapter import Adapter, Outcome, Task, TaskFailure
+from scriptrun.orchestrators.conductor.adapter import build_conductor
 
 LOGGED = replace(DONE, logs=("one", "two"))
 RESPONSE_TIMEOUT_SECONDS = 3
@@ -286,7 +286,7 @@ async def test_an_output_over_the_limit(desk: Desk) -> None:
 
 async def test_the_server_finds_an_output_too_large(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its limit may be lower than the usual one: then it fails the task by itself, and says why."""
-    monkeypatch.setattr("scriptrun.bridges.conductor.check_output_size", lambda update: None)
+    monkeypatch.setattr("scriptrun.orchestrators.conductor.adapter.check_output_size", lambda update: None)
     desk.start()
     adapter = desk.adapter()
     task = await claim_one(adapter)

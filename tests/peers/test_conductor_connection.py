@@ -7,11 +7,11 @@ import pytest
 from peers.conductor_desk import WAITS, Desk
 from peers.contract import DONE, FAILED, HOPELESS, claim_one
 from peers.front import lose_first, open_front
-from scriptrun.bridges.adapter import Outcome
-from scriptrun.bridges.conductor import Conductor, Poll, build_conductor
-from scriptrun.bridges.http import Http
 from scriptrun.errors import Gone, Refused, TryLater
 from scriptrun.models.bridge import BridgeSpec
+from scriptrun.orchestrators.adapter import Outcome
+from scriptrun.orchestrators.conductor.adapter import Conductor, Poll, build_conductor
+from scriptrun.orchestrators.http_client import Http
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from peers.contract import claim_one
 from peers.faults.lab import Lab
 from peers.faults.orchestrators import End
 from peers.zeebe_engine import Engine
-from scriptrun.bridges.adapter import Outcome
+from scriptrun.orchestrators.adapter import Outcome
 
 pytest_plugins = ["clusterfixtures", "peers.faults.fixtures"]
 

@@ -10,10 +10,10 @@ from docpages import ROOT, read_blocks
 from peers.contract import DONE, FAILED, LEASE_SECONDS, Contract, claim_one
 from peers.servers.zeebe import Zeebe as Server
 from peers.zeebe_engine import RUN_SECONDS, Engine, start_and_claim
-from scriptrun.bridges import zeebe as module
-from scriptrun.bridges.adapter import Outcome, TaskFailure
 from scriptrun.errors import Gone, Refused, Rejected, TryLater
 from scriptrun.models.reasons import Reason
+from scriptrun.orchestrators.adapter import Outcome, TaskFailure
+from scriptrun.orchestrators.zeebe import adapter as module
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from typing import Any
 from peers.contract import LEASE_SECONDS, claim_one
 from peers.servers.bpmn import build_process
 from peers.servers.zeebe import Zeebe as Server
-from scriptrun.bridges.adapter import Adapter, Task
-from scriptrun.bridges.zeebe import Zeebe, build_zeebe
 from scriptrun.models.bridge import BridgeSpec
+from scriptrun.orchestrators.adapter import Adapter, Task
+from scriptrun.orchestrators.zeebe.adapter import Zeebe, build_zeebe
 
 RUN_SECONDS = 20.0
 NUMBERS = itertools.count()

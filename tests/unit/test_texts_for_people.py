@@ -10,16 +10,16 @@ import pytest
 from builders import NOW, job_facts, pod_facts, result_document, run_facts
 from scriptrun import errors
 from scriptrun.api.problems import Problem, Wrong, build_response
-from scriptrun.bridges.adapter import Outcome, TaskFailure
-from scriptrun.bridges.conductor_task import build_update
-from scriptrun.bridges.http import Answer
-from scriptrun.bridges.zeebe_job import build_reports
 from scriptrun.cli.output.tables import Row, decide_layout, format_row
 from scriptrun.desired.event import build_failure_event
 from scriptrun.desired.report import Report
 from scriptrun.desired.status import build_end
 from scriptrun.models.facts import PodFacts
 from scriptrun.models.reasons import Reason
+from scriptrun.orchestrators.adapter import Outcome, TaskFailure
+from scriptrun.orchestrators.conductor.task import build_update
+from scriptrun.orchestrators.http_client import Answer
+from scriptrun.orchestrators.zeebe.job import build_reports
 from scriptrun.policies.attempts import judge_attempt, parse_result
 from scriptrun.policies.outcome import decide_outcome
 from scriptrun.policies.readiness import NotReady

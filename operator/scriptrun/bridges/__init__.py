@@ -1,1 +1,1 @@
-"""Bridges: claim tasks of orchestrators, make runs of them, report how they ended. One loop, one adapter each."""
+"""Bridges: claim the tasks of orchestrators, make runs of them, and report how they ended."""

@@ -6,11 +6,9 @@ from typing import Any
 
 import structlog
 
-from scriptrun.bridges.adapter import Outcome, Task, TaskFailure
-from scriptrun.bridges.backoff import back_off
-from scriptrun.bridges.checks import build_task, check_script, check_size, name_script
-from scriptrun.bridges.post import Post
-from scriptrun.bridges.records import Record, observe_record
+from scriptrun.bridges.bridge_context import BridgeContext
+from scriptrun.bridges.open_runs import OpenRun, observe_open_run
+from scriptrun.bridges.task_validation import build_task, check_script, check_size, name_script
 from scriptrun.desired.claim import build_claimed_run, build_readoption
 from scriptrun.desired.names import claimed_run_name
 from scriptrun.errors import AlreadyExists, Conflict, Gone, Invalid, KubeError, NotFound, Refused, Rejected, TryLater
@@ -18,6 +16,8 @@ from scriptrun.kube.resources import SCRIPTRUNS
 from scriptrun.kube.script_names import ScriptFinder
 from scriptrun.models.facts import Claim, Key
 from scriptrun.models.reasons import Reason
+from scriptrun.orchestrators.adapter import Outcome, Task, TaskFailure
+from scriptrun.runtime.backoff import back_off
 
 __all__ = ["Claimer"]
 
@@ -27,11 +27,11 @@ _log = structlog.get_logger(__name__)
 class Claimer:
     """Makes runs of tasks."""
 
-    def __init__(self, post: Post) -> None:
-        self._post = post
-        self._scripts = ScriptFinder(post.client, post.bridge[0])
+    def __init__(self, context: BridgeContext) -> None:
+        self._context = context
+        self._scripts = ScriptFinder(context.client, context.bridge[0])
 
-    async def take(self, task: Task) -> Record | None:
+    async def take(self, task: Task) -> OpenRun | None:
         """Take a task that was handed out.
 
         Returns:
@@ -49,36 +49,36 @@ class Claimer:
                 self._log("run can't be made, will be tried again", task, error=str(error), again_seconds=delay)
                 await asyncio.sleep(delay)
             held = loop.time() - ours_since
-            if held < self._post.third_of_lease(task.lease_seconds):
+            if held < self._context.third_of_lease(task.lease_seconds):
                 continue
             try:
                 if not await self._is_ours(task):
                     return None
                 ours_since = loop.time()
             except TryLater as error:
-                if held > (task.lease_seconds or self._post.spec.lease_seconds):
+                if held > (task.lease_seconds or self._context.spec.lease_seconds):
                     self._log("task given up: its lease lapses and it is handed out again", task, error=str(error))
-                    self._post.count_claim("gone")
+                    self._context.count_claim("gone")
                     return None
         if isinstance(found, TaskFailure):
             await self._refuse(task, found)
             return None
         return found
 
-    async def _settle(self, task: Task) -> Record | TaskFailure | None:
+    async def _settle(self, task: Task) -> OpenRun | TaskFailure | None:
         """Find or make the run of a task, or say why there can't be one."""
-        post, namespace = self._post, self._post.bridge[0]
-        script = name_script(task, post.bridge[1], post.spec)
-        generation = post.records.first_free_generation(post.bridge, task.identity)
+        context, namespace = self._context, self._context.bridge[0]
+        script = name_script(task, context.bridge[1], context.spec)
+        generation = context.open_runs.first_free_generation(context.bridge, task.identity)
         # It had a run that was reported. Handed out before that, and heard of after it, it gets no other.
         if generation and not await self._is_ours(task):
             return None
         while True:
-            key = (namespace, claimed_run_name(post.bridge[1], task.identity, generation))
-            known = post.records.get(key)
+            key = (namespace, claimed_run_name(context.bridge[1], task.identity, generation))
+            known = context.open_runs.get(key)
             if known is None:
                 if isinstance(script, str):
-                    script = check_script(script, await self._scripts.find(script), post.bridge, post.spec)
+                    script = check_script(script, await self._scripts.find(script), context.bridge, context.spec)
                 if isinstance(script, TaskFailure):
                     return script
                 if made := await self._create(task, generation, script):
@@ -86,71 +86,71 @@ class Claimer:
                 known = await self._read(key)
             if known is None:
                 continue  # it went in this moment: its name is free
-            if known.bridge != post.bridge[1] or known.claim is None or known.claim.identity != task.identity:
+            if known.bridge != context.bridge[1] or known.claim is None or known.claim.identity != task.identity:
                 generation += 1  # somebody else's run has this name
             elif not known.settled:
                 if adopted := await self._adopt(task, known, known.claim):
                     return adopted
             elif await self._is_ours(task):
-                post.records.use_up(post.bridge, task.identity, generation)
+                context.open_runs.use_up(context.bridge, task.identity, generation)
                 generation += 1
             else:
                 return None
 
-    async def _create(self, task: Task, generation: int, script: str) -> Record | TaskFailure | None:
+    async def _create(self, task: Task, generation: int, script: str) -> OpenRun | TaskFailure | None:
         """Make a run; None when one of that name exists."""
-        post = self._post
+        context = self._context
         claim = Claim(task.identity, generation, task.handle, lease_seconds=task.lease_seconds)
-        body = build_claimed_run(post.bridge, claim, script, task.variables, build_task(task, post.spec))
+        body = build_claimed_run(context.bridge, claim, script, task.variables, build_task(task, context.spec))
         if wrong := await check_size(body):
             return wrong
         try:
-            record = observe_record(await post.client.create(SCRIPTRUNS, post.bridge[0], body))
+            open_run = observe_open_run(await context.client.create(SCRIPTRUNS, context.bridge[0], body))
         except AlreadyExists:
             return None
         except KubeError as error:
             if wrong := _judge_refusal(error):
                 return wrong
             raise
-        post.records.put(record)
-        post.count_claim("created")
+        context.open_runs.put(open_run)
+        context.count_claim("created")
         _log.info(
             "task claimed",
-            namespace=record.key[0],
-            bridge=post.bridge[1],
-            run=record.key[1],
+            namespace=open_run.key[0],
+            bridge=context.bridge[1],
+            run=open_run.key[1],
             task=task.id,
             script=script,
         )
-        return record
+        return open_run
 
-    async def _read(self, key: Key) -> Record | None:
+    async def _read(self, key: Key) -> OpenRun | None:
         try:
-            record = observe_record(await self._post.client.get(SCRIPTRUNS, *key))
+            open_run = observe_open_run(await self._context.client.get(SCRIPTRUNS, *key))
         except NotFound:
             return None
-        self._post.records.put(record)
-        return record
+        self._context.open_runs.put(open_run)
+        return open_run
 
-    async def _adopt(self, task: Task, known: Record, claim: Claim) -> Record | None:
+    async def _adopt(self, task: Task, known: OpenRun, claim: Claim) -> OpenRun | None:
         """Work on a run by a new delivery of its task; None when the run has changed meanwhile, and was read anew."""
-        post = self._post
+        context = self._context
         claim = replace(claim, handle=task.handle, delivery=claim.delivery + 1, lease_seconds=task.lease_seconds)
         try:
-            answer = await post.client.patch(
-                SCRIPTRUNS, known.key, build_readoption(post.bridge[1], claim, known.uid, known.version)
+            answer = await context.client.patch(
+                SCRIPTRUNS, known.key, build_readoption(context.bridge[1], claim, known.uid, known.version)
             )
         except Conflict:
             await self._read(known.key)
             return None
         except NotFound:
-            post.records.drop(known.key, known.uid, known.version)
+            context.open_runs.drop(known.key, known.uid, known.version)
             return None
-        record = observe_record(answer)
-        post.records.put(record)
-        post.count_claim("adopted")
+        open_run = observe_open_run(answer)
+        context.open_runs.put(open_run)
+        context.count_claim("adopted")
         self._log("task handed out again, its run goes on", task, run=known.key[1])
-        return record
+        return open_run
 
     async def _is_ours(self, task: Task) -> bool:
         """Ask the orchestrator whether the claim still holds, and have it last another lease.
@@ -159,31 +159,31 @@ class Claimer:
             TryLater: it did not say.
         """
         try:
-            await self._post.line.extend(task.handle)
+            await self._context.connection.extend(task.handle)
         except Gone:
-            self._post.count_extension("gone")
-            self._post.count_claim("gone")
+            self._context.count_extension("gone")
+            self._context.count_claim("gone")
             return False
         except TryLater:
-            self._post.count_extension("failed")
+            self._context.count_extension("failed")
             raise
-        self._post.count_extension("extended")
+        self._context.count_extension("extended")
         return True
 
     async def _refuse(self, task: Task, failure: TaskFailure) -> None:
         """Report a task that gets no run. Given up when its lease is over: then it is handed out again."""
-        post, loop = self._post, asyncio.get_running_loop()
-        post.count_claim("refused")
+        context, loop = self._context, asyncio.get_running_loop()
+        context.count_claim("refused")
         self._log("task refused", task, reason=failure.reason, message=failure.message)
-        outcome = Outcome(status="FAILED", failure=failure, back_off_seconds=post.spec.retry_back_off_seconds)
-        over, tries = loop.time() + post.spec.lease_seconds, 0
+        outcome = Outcome(status="FAILED", failure=failure, back_off_seconds=context.spec.retry_back_off_seconds)
+        over, tries = loop.time() + context.spec.lease_seconds, 0
         while True:
             try:
-                await post.line.report(task.handle, outcome)
-                post.count_report("failed")
+                await context.connection.report(task.handle, outcome)
+                context.count_report("failed")
                 return
             except (Gone, Rejected) as error:
-                post.count_report("dropped")
+                context.count_report("dropped")
                 self._log("refusal dropped", task, error=str(error))
                 return
             except TryLater as error:
@@ -195,7 +195,7 @@ class Claimer:
             await asyncio.sleep(delay)
 
     def _log(self, event: str, task: Task, **facts: Any) -> None:
-        _log.warning(event, namespace=self._post.bridge[0], bridge=self._post.bridge[1], task=task.id, **facts)
+        _log.warning(event, namespace=self._context.bridge[0], bridge=self._context.bridge[1], task=task.id, **facts)
 
 
 def _judge_refusal(error: KubeError) -> TaskFailure | None:

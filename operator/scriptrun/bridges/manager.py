@@ -1,4 +1,4 @@
-"""All Bridges that this process may see: one Lease each, and a desk for each that it leads."""
+"""All Bridges that this process may see: one Lease each, and a controller for each that it leads."""
 
 import asyncio
 import random
@@ -9,15 +9,15 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 
-from scriptrun.bridges.adapter import Handle, Outcome, Task
-from scriptrun.bridges.desk import Desk, Tools, observe_bridge
-from scriptrun.bridges.records import observe_record
+from scriptrun.bridges.bridge_controller import BridgeController, Tools, observe_bridge
+from scriptrun.bridges.open_runs import observe_open_run
 from scriptrun.desired.names import BRIDGE_LABEL, OPEN_LABEL
 from scriptrun.errors import Gone, KubeError
 from scriptrun.kube.reflector import Selection
 from scriptrun.kube.resources import BRIDGES
 from scriptrun.models.bridge import BridgeSpec
 from scriptrun.models.facts import BridgeFacts, Key
+from scriptrun.orchestrators.adapter import Handle, Outcome, Task
 
 __all__ = ["OPEN_RUNS", "Lead", "Manager"]
 
@@ -55,7 +55,7 @@ class Manager:
     """Works for every Bridge that it gets to lead.
 
     Args:
-        tools: what the desks need.
+        tools: what the controllers need.
         lead: takes part in the election for one Bridge.
     """
 
@@ -63,7 +63,7 @@ class Manager:
         self._tools = tools
         self._lead = lead
         self._bridges: dict[Key, BridgeFacts] = {}
-        self._desks: dict[Key, Desk] = {}
+        self._controllers: dict[Key, BridgeController] = {}
         self._minders: dict[Key, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()  # dismissed, and about to give up their leases
         self._working = False
@@ -85,8 +85,8 @@ class Manager:
         self._bridges[key] = bridge
         if known is None or known.uid != bridge.uid:
             self._dismiss(key)
-        elif desk := self._desks.get(key):
-            desk.tell(bridge)
+        elif controller := self._controllers.get(key):
+            controller.tell(bridge)
         self._mind(key)
 
     def on_bridges_listed(self, namespace: str, listed: set[Key], _version: int) -> None:
@@ -96,30 +96,30 @@ class Manager:
 
     def on_run(self, event: str, body: dict[str, Any]) -> None:
         """Take an event of the open runs' reflector."""
-        record = observe_record(body)
+        open_run = observe_open_run(body)
         if event == "DELETED":
-            self._tools.records.drop(record.key, record.uid, record.version)
+            self._tools.open_runs.drop(open_run.key, open_run.uid, open_run.version)
         else:
-            self._tools.records.put(record)
-        if desk := self._desks.get(record.bridge_key):
-            desk.take_record(record.key)
+            self._tools.open_runs.put(open_run)
+        if controller := self._controllers.get(open_run.bridge_key):
+            controller.note_run(open_run.key)
 
     def on_runs_listed(self, namespace: str, listed: set[Key], version: int) -> None:
         """Forget runs that vanished unseen."""
-        records = self._tools.records
+        records = self._tools.open_runs
         for key in records.keys() - listed:
-            record = records.get(key)
-            if record is not None and namespace in ("", key[0]) and record.version <= version:
-                records.drop(key, record.uid, version)
-                if desk := self._desks.get(record.bridge_key):
-                    desk.take_record(key)
+            open_run = records.get(key)
+            if open_run is not None and namespace in ("", key[0]) and open_run.version <= version:
+                records.drop(key, open_run.uid, version)
+                if controller := self._controllers.get(open_run.bridge_key):
+                    controller.note_run(key)
 
     def resync(self) -> None:
         """Look at everything again; open runs whose Bridge is gone get somebody who lets them go."""
-        for key in self._bridges.keys() | self._tools.records.bridges():
+        for key in self._bridges.keys() | self._tools.open_runs.bridges():
             self._mind(key)
-        for desk in self._desks.values():
-            desk.resync()
+        for controller in self._controllers.values():
+            controller.resync()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until told to stop. The caches must be filled."""
@@ -129,9 +129,9 @@ class Manager:
         try:
             await stop.wait()
             self._working = False
-            for desk in self._desks.values():
-                desk.stop()
-            for key in self._minders.keys() - self._desks.keys():
+            for controller in self._controllers.values():
+                controller.stop()
+            for key in self._minders.keys() - self._controllers.keys():
                 self._dismiss(key)  # waits to be leader, nothing is under way
             await asyncio.gather(*self._minders.values(), return_exceptions=True)
         finally:
@@ -158,7 +158,7 @@ class Manager:
 
     async def _mind_forever(self, key: Key) -> None:
         await asyncio.sleep(random.uniform(0, _SHARE_SECONDS))  # noqa: S311 - no secret
-        while self._working and (key in self._bridges or key in self._tools.records.bridges()):
+        while self._working and (key in self._bridges or key in self._tools.open_runs.bridges()):
             try:
                 await self._lead(f"scriptrun-bridge.{key[0]}.{key[1]}", lambda: self._work(key))
             except KubeError as error:
@@ -182,16 +182,16 @@ class Manager:
         """Serve a Bridge as its leader."""
         await self._refresh(key)
         bridge, tools = self._bridges.get(key), self._tools
-        if bridge is None and key not in tools.records.bridges():
+        if bridge is None and key not in tools.open_runs.bridges():
             return
         if bridge is None:
             bridge = BridgeFacts(key, "", 0, 0, BridgeSpec(), deleting=True)
             tools = replace(tools, build=lambda *_: _Nobody())
-        desk = Desk(tools, bridge)
-        self._desks[key] = desk
+        controller = BridgeController(tools, bridge)
+        self._controllers[key] = controller
         _log.info("serving", namespace=key[0], bridge=key[1])
         try:
-            await desk.run()
+            await controller.run()
         finally:
-            if self._desks.get(key) is desk:
-                del self._desks[key]
+            if self._controllers.get(key) is controller:
+                del self._controllers[key]

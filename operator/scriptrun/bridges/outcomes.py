@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from scriptrun.bridges.adapter import Outcome, TaskFailure
-from scriptrun.bridges.post import Post
-from scriptrun.bridges.records import Record
+from scriptrun.bridges.bridge_context import BridgeContext
+from scriptrun.bridges.open_runs import OpenRun
 from scriptrun.desired.names import output_name
 from scriptrun.kube.outputs import find_output
 from scriptrun.models.reasons import Reason
+from scriptrun.orchestrators.adapter import Outcome, TaskFailure
 from scriptrun.policies.documents import parse_document
 from scriptrun_runner.conclusion import TERMINAL
 
@@ -44,21 +44,21 @@ def decide_outcome(status: dict[str, Any], output: Any, logs: tuple[str, ...], b
     )
 
 
-async def gather_outcome(post: Post, record: Record) -> Outcome:
+async def gather_outcome(context: BridgeContext, open_run: OpenRun) -> Outcome:
     """Gather output and log of a run that has ended, and decide.
 
     Raises:
         KubeError: the API server did not say.
     """
-    status = record.status
+    status = open_run.status
     reference = status.get("outputRef")
     output = status.get("output")
     logs: tuple[str, ...] = ()
     attempts: list[dict[str, Any]] = status.get("attempts") or []
-    if ("output" not in status and reference) or (post.spec.conductor and attempts):
+    if ("output" not in status and reference) or (context.spec.conductor and attempts):
         name = reference["configMap"] if reference else output_name(attempts[-1]["pod"])
-        found = await find_output(post.client, record.key[0], name)
-        logs = tuple(found.log.splitlines()) if found and post.spec.conductor else ()
+        found = await find_output(context.client, open_run.key[0], name)
+        logs = tuple(found.log.splitlines()) if found and context.spec.conductor else ()
         text = found.read(reference) if found and reference else None
         if text is not None:
             output = _parse(text.encode())
@@ -67,8 +67,8 @@ async def gather_outcome(post: Post, record: Record) -> Outcome:
                 "reason": Reason.OUTPUT_LOST,
                 "message": f"the output (ConfigMap {name}) is gone or was changed",
             }
-            return decide_outcome(lost, None, logs, post.spec.retry_back_off_seconds)
-    return decide_outcome(status, output, logs, post.spec.retry_back_off_seconds)
+            return decide_outcome(lost, None, logs, context.spec.retry_back_off_seconds)
+    return decide_outcome(status, output, logs, context.spec.retry_back_off_seconds)
 
 
 def _parse(raw: bytes) -> Any:

@@ -13,12 +13,10 @@ from typing import Any
 import structlog
 
 from scriptrun import __version__, metrics
-from scriptrun.bridges.adapter import Adapter
-from scriptrun.bridges.adapters import build_adapter
-from scriptrun.bridges.desk import Tools
-from scriptrun.bridges.line import AdapterFactory
+from scriptrun.bridges.bridge_controller import Tools
+from scriptrun.bridges.connection import AdapterFactory
 from scriptrun.bridges.manager import OPEN_RUNS, Manager
-from scriptrun.bridges.records import Records
+from scriptrun.bridges.open_runs import OpenRuns
 from scriptrun.errors import ScriptRunError
 from scriptrun.http import serve_http
 from scriptrun.kube.access import BRIDGE_VERBS, CREDENTIALS_VERBS, LEASE_VERBS
@@ -30,6 +28,8 @@ from scriptrun.kube.reflector import EVERYTHING, Reflector
 from scriptrun.kube.resources import BRIDGES, SCRIPTRUNS
 from scriptrun.liveness import Liveness
 from scriptrun.models.bridge import BridgeSpec
+from scriptrun.orchestrators.adapter import Adapter
+from scriptrun.orchestrators.registry import build_adapter
 from scriptrun.runtime.garbage import spare_collecting
 from scriptrun.runtime.loop_lag import watch_loop_lag
 from scriptrun.runtime.steps import Steps
@@ -53,7 +53,7 @@ class _BridgeProcess:
     def __init__(self, connection: Connection, client: Client, settings: BridgeSettings, build: AdapterFactory) -> None:
         self._connection = connection
         self._settings = settings
-        self._manager = Manager(Tools(client, Records(), build, _now), self._lead)
+        self._manager = Manager(Tools(client, OpenRuns(), build, _now), self._lead)
         manager = self._manager
         self._reflectors = (
             Reflector(client, BRIDGES, EVERYTHING, manager.on_bridge, manager.on_bridges_listed),

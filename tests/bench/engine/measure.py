@@ -17,10 +17,10 @@ from bench.follow import Follower, states_of_job
 from bench.site import Site, expect_output
 from clusterlab.chart import BRIDGE, NAMESPACE
 from clusterlab.process import BridgeProcess, write_kubeconfig
-from scriptrun.bridges.adapter import Adapter
-from scriptrun.bridges.adapters import build_adapter
 from scriptrun.kube.resources import BRIDGES, JOBS
 from scriptrun.models.bridge import BridgeSpec
+from scriptrun.orchestrators.adapter import Adapter
+from scriptrun.orchestrators.registry import build_adapter
 
 _SETTINGS = {"HTTP_HOST": "127.0.0.1", "HTTP_PORT": "0", "LOG_FORMAT": "json", "LEASE_NAMESPACE": NAMESPACE}
 _STOP_SECONDS = 45.0

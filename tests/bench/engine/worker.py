@@ -15,10 +15,10 @@ from typing import Any, TypeVar
 
 from bench.follow import Follower
 from bench.site import SCRIPT, SOURCE, build_raw_job
-from scriptrun.bridges.adapter import Adapter, Outcome, Task
 from scriptrun.errors import TryLater
 from scriptrun.kube.client import Client
 from scriptrun.kube.resources import JOBS
+from scriptrun.orchestrators.adapter import Adapter, Outcome, Task
 
 T = TypeVar("T")
 Act = Callable[[Task], Awaitable[dict[str, Any]]]

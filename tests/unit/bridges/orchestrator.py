@@ -12,8 +12,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from scriptrun.bridges.adapter import Handle, Outcome, Task
 from scriptrun.errors import Gone, Rejected, TryLater
+from scriptrun.orchestrators.adapter import Handle, Outcome, Task
 from unit.controller.server import Faults
 
 __all__ = ["FakeAdapter", "Job", "Orchestrator"]

@@ -9,13 +9,13 @@ from datetime import datetime
 from typing import Any, cast
 
 from builders import NAMESPACE, at
-from scriptrun.bridges.adapter import Adapter
-from scriptrun.bridges.desk import Tools
+from scriptrun.bridges.bridge_controller import Tools
 from scriptrun.bridges.manager import OPEN_RUNS, Manager
-from scriptrun.bridges.records import Records
+from scriptrun.bridges.open_runs import OpenRuns
 from scriptrun.kube.access import BRIDGE_VERBS, CREDENTIALS_VERBS
 from scriptrun.kube.client import Client
 from scriptrun.models.bridge import BridgeSpec
+from scriptrun.orchestrators.adapter import Adapter
 from unit.bridges.orchestrator import FakeAdapter, Orchestrator
 from unit.controller.replica import Feed
 from unit.controller.server import Body, Faults, Server, ServerClient, Write, matches_labels
@@ -59,7 +59,7 @@ class BridgeReplica:
         self.client = ServerClient(
             self._server, noise, faults, [] if log is None else log, verbs=_VERBS, manager="scriptrun-bridge"
         )
-        self.records = Records()
+        self.records = OpenRuns()
         self.adapters: list[FakeAdapter] = []
         self.manager = Manager(Tools(cast(Client, self.client), self.records, self._build, self._clock), leases.lead)
         self._stop = asyncio.Event()

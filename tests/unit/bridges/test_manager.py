@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
-from scriptrun.bridges.desk import Tools
+from scriptrun.bridges.bridge_controller import Tools
 from scriptrun.bridges.manager import Manager
-from scriptrun.bridges.records import Records
+from scriptrun.bridges.open_runs import OpenRuns
 
 BRIDGE = {
     "metadata": {"namespace": "shop", "name": "orders", "uid": "a", "resourceVersion": "1", "generation": 1},
@@ -33,7 +33,7 @@ class Leases:
 
 async def start() -> tuple[Manager, Leases, asyncio.Event, asyncio.Task[None]]:
     leases, stop = Leases(), asyncio.Event()
-    tools = Tools(cast(Any, None), Records(), cast(Any, None), cast(Any, None))
+    tools = Tools(cast(Any, None), OpenRuns(), cast(Any, None), cast(Any, None))
     manager = Manager(tools, leases.lead)
     running = asyncio.create_task(manager.run(stop))
     await asyncio.sleep(0)

@@ -8,9 +8,9 @@ from typing import Any, cast
 import pytest
 
 from builders import NOW
+from scriptrun.bridges.bridge_context import BridgeContext
+from scriptrun.bridges.open_runs import OpenRun
 from scriptrun.bridges.outcomes import decide_outcome, gather_outcome
-from scriptrun.bridges.post import Post
-from scriptrun.bridges.records import Record
 from scriptrun.errors import NotFound
 from scriptrun.models.bridge import BridgeSpec
 from scriptrun.models.reasons import Reason
@@ -79,8 +79,8 @@ class Cluster:
 
 async def gather(cluster: Cluster, spec: dict[str, Any], status: dict[str, Any]) -> Any:
     fields = SimpleNamespace(client=cluster, spec=BridgeSpec.model_validate(spec))
-    record = Record(key=("ns", "run"), uid="u", version=1, bridge="b", claim=None, finished_at=NOW, status=status)
-    return await gather_outcome(cast(Post, fields), record)
+    record = OpenRun(key=("ns", "run"), uid="u", version=1, bridge="b", claim=None, finished_at=NOW, status=status)
+    return await gather_outcome(cast(BridgeContext, fields), record)
 
 
 def reference(text: str) -> dict[str, Any]:

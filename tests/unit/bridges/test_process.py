@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scriptrun.bridges.adapter import Adapter
 from scriptrun.bridges.process import limit_polls
 from scriptrun.models.bridge import BridgeSpec
+from scriptrun.orchestrators.adapter import Adapter
 from scriptrun.settings import BridgeSettings
 
 # After a poll: runs are made of what it brought, and what is in the middle of something finishes (5 s).

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from builders import script_body
-from scriptrun.bridges.adapter import Handle, Outcome
 from scriptrun.errors import Gone, Rejected, TryLater
+from scriptrun.orchestrators.adapter import Handle, Outcome
 from unit.bridges.orchestrator import Job, Orchestrator
 from unit.bridges.replica import BridgeReplica, Leases
 from unit.bridges.simulation import bridge_body

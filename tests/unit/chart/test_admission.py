@@ -5,8 +5,7 @@ from typing import Any
 
 from helm import Manifest, render, select
 from scriptrun.api.service import REQUESTED_BY
-from scriptrun.bridges.adapter import Task
-from scriptrun.bridges.checks import build_task
+from scriptrun.bridges.task_validation import build_task
 from scriptrun.desired.names import (
     BRIDGE_LABEL,
     CLAIM_ANNOTATION,
@@ -22,6 +21,7 @@ from scriptrun.desired.names import (
 )
 from scriptrun.models.base import API_VERSION
 from scriptrun.models.bridge import BridgeSpec
+from scriptrun.orchestrators.adapter import Task
 
 ENDINGS = ("bridges", "credentials", "outputs", "pods", "requests", "runner", "runs")
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from scriptrun.bridges.conductor import Conductor
-from scriptrun.bridges.zeebe import Zeebe
-from scriptrun.cli import worker_exec
-from scriptrun.cli.worker_exec import Wishes
-from scriptrun.cli.worker_server import Server, open_conductor, open_zeebe
 from scriptrun.errors import Refused, UsageError
-from unit.bridges.standin import say, serve
+from scriptrun.orchestrators.conductor.adapter import Conductor
+from scriptrun.orchestrators.zeebe.adapter import Zeebe
+from scriptrun.worker import process as worker_exec
+from scriptrun.worker.process import Wishes
+from scriptrun.worker.server import Server, open_conductor, open_zeebe
 from unit.cli.conftest import Scriptrun
+from unit.orchestrators.standin import say, serve
 
 
 @pytest.fixture
@@ -208,7 +208,7 @@ def test_an_address_that_is_none_ends_the_command(scriptrun: Scriptrun) -> None:
         open_conductor(server(url="http://user:hush@c"), {})
 
 
-BELOW = "import sys; from scriptrun.cli.first_process import run_below; sys.exit(run_below(sys.argv[1:]))"
+BELOW = "import sys; from scriptrun.worker.init_process import run_below; sys.exit(run_below(sys.argv[1:]))"
 
 
 def test_the_first_process_returns_what_its_child_did() -> None:

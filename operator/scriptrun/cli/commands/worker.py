@@ -83,9 +83,9 @@ def execute(
     By contract stdio the program gets the task as JSON on stdin, and prints one JSON object with status, output, logs
     and reason.
     """
-    from scriptrun.cli import worker_exec
+    from scriptrun.worker import process
 
-    wishes = worker_exec.Wishes(
+    wishes = process.Wishes(
         task_type=task_type,
         command=command,
         worker_id=worker_id,
@@ -100,4 +100,4 @@ def execute(
         zeebe=zeebe,
         contract=contract,
     )
-    raise typer.Exit(worker_exec.execute(wishes))
+    raise typer.Exit(process.execute(wishes))

@@ -1,0 +1,1 @@
+"""Speaks the protocols of orchestrators: what an adapter is, which there are, and how each proves who it is."""

@@ -1,0 +1,1 @@
+"""Speaks the REST API of Zeebe and Camunda 8."""

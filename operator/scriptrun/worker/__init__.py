@@ -1,0 +1,1 @@
+"""Executes the tasks of an orchestrator on this machine, without Kubernetes: ``scriptrun worker exec``."""
