@@ -31,7 +31,7 @@ from hostile.corpus.case import (
     VariablesCase,
 )
 from hostile.corpus.make import dump
-from scriptrun.bridges.task_validation import build_task, check_size, name_script
+from scriptrun.bridges.task_validation import build_run_task, check_size, name_script
 from scriptrun.desired.claim import build_claimed_run
 from scriptrun.kube.decoding import cut_deep
 from scriptrun.models.bridge import BridgeSpec
@@ -141,7 +141,7 @@ def decide_answer(case: AnswerCase) -> str:
         document = json.loads(case.reply.body())
         zeebe = case.orchestrator == "zeebe"
         found = document["jobs"] if zeebe else document
-        build = zeebe_job.build_task if zeebe else conductor_task.build_task
+        build = zeebe_job.read_job if zeebe else conductor_task.read_task
         task, *_ = [build(item, script_header=spec.script_header) for item in found]
     except (ValueError, TypeError, KeyError, RecursionError):
         return case.ends[0]  # there is no task; what the Bridge says of that is not decided here
@@ -150,7 +150,7 @@ def decide_answer(case: AnswerCase) -> str:
         return str(script.reason)
     if script != spec.script:
         return "ScriptNotAllowed"  # no Script has such a name
-    run = build_claimed_run(("a", "main"), _CLAIM, script, task.variables, build_task(task, spec))
+    run = build_claimed_run(("a", "main"), _CLAIM, script, task.variables, build_run_task(task, case.orchestrator))
     wrong = asyncio.run(check_size(run))
     return str(wrong.reason) if wrong else case.ends[0]
 

@@ -8,7 +8,7 @@ import structlog
 
 from scriptrun.bridges.bridge_context import BridgeContext
 from scriptrun.bridges.open_runs import OpenRun, observe_open_run
-from scriptrun.bridges.task_validation import build_task, check_script, check_size, name_script
+from scriptrun.bridges.task_validation import build_run_task, check_script, check_size, name_script
 from scriptrun.desired.claim import build_claimed_run, build_readoption
 from scriptrun.desired.names import claimed_run_name
 from scriptrun.errors import AlreadyExists, Conflict, Gone, Invalid, KubeError, NotFound, Refused, Rejected, TryLater
@@ -17,6 +17,7 @@ from scriptrun.kube.script_names import ScriptFinder
 from scriptrun.models.facts import Claim, Key
 from scriptrun.models.reasons import Reason
 from scriptrun.orchestrators.adapter import Outcome, Task, TaskFailure
+from scriptrun.orchestrators.registry import find_orchestrator
 from scriptrun.runtime.backoff import back_off
 
 __all__ = ["Claimer"]
@@ -101,7 +102,8 @@ class Claimer:
         """Make a run; None when one of that name exists."""
         context = self._context
         claim = Claim(task.identity, generation, task.handle, lease_seconds=task.lease_seconds)
-        body = build_claimed_run(context.bridge, claim, script, task.variables, build_task(task, context.spec))
+        described = build_run_task(task, find_orchestrator(context.spec).source)
+        body = build_claimed_run(context.bridge, claim, script, task.variables, described)
         if wrong := await check_size(body):
             return wrong
         try:

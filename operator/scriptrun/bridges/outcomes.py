@@ -8,15 +8,16 @@ from scriptrun.desired.names import output_name
 from scriptrun.kube.outputs import find_output
 from scriptrun.models.reasons import Reason
 from scriptrun.orchestrators.adapter import Outcome, TaskFailure
+from scriptrun.orchestrators.registry import find_orchestrator
 from scriptrun.policies.documents import parse_document
 from scriptrun_runner.conclusion import TERMINAL
 
-__all__ = ["decide_outcome", "gather_outcome"]
+__all__ = ["decide_task_outcome", "gather_outcome"]
 
 _TYPES = {list: "an array", str: "a string", int: "a number", float: "a number", bool: "true or false"}
 
 
-def decide_outcome(status: dict[str, Any], output: Any, logs: tuple[str, ...], back_off_seconds: float) -> Outcome:
+def decide_task_outcome(status: dict[str, Any], output: Any, logs: tuple[str, ...], back_off_seconds: float) -> Outcome:
     """Decide what is reported of a run.
 
     Args:
@@ -55,10 +56,11 @@ async def gather_outcome(context: BridgeContext, open_run: OpenRun) -> Outcome:
     output = status.get("output")
     logs: tuple[str, ...] = ()
     attempts: list[dict[str, Any]] = status.get("attempts") or []
-    if ("output" not in status and reference) or (context.spec.conductor and attempts):
+    wants_logs = find_orchestrator(context.spec).wants_logs
+    if ("output" not in status and reference) or (wants_logs and attempts):
         name = reference["configMap"] if reference else output_name(attempts[-1]["pod"])
         found = await find_output(context.client, open_run.key[0], name)
-        logs = tuple(found.log.splitlines()) if found and context.spec.conductor else ()
+        logs = tuple(found.log.splitlines()) if found and wants_logs else ()
         text = found.read(reference) if found and reference else None
         if text is not None:
             output = _parse(text.encode())
@@ -67,8 +69,8 @@ async def gather_outcome(context: BridgeContext, open_run: OpenRun) -> Outcome:
                 "reason": Reason.OUTPUT_LOST,
                 "message": f"the output (ConfigMap {name}) is gone or was changed",
             }
-            return decide_outcome(lost, None, logs, context.spec.retry_back_off_seconds)
-    return decide_outcome(status, output, logs, context.spec.retry_back_off_seconds)
+            return decide_task_outcome(lost, None, logs, context.spec.retry_back_off_seconds)
+    return decide_task_outcome(status, output, logs, context.spec.retry_back_off_seconds)
 
 
 def _parse(raw: bytes) -> Any:

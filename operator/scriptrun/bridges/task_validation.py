@@ -16,7 +16,7 @@ from scriptrun.policies.effort import is_at_most
 from scriptrun.policies.exactness import may_be_inexact
 from scriptrun.policies.wildcards import matches_wildcards
 
-__all__ = ["RUN_LIMIT_BYTES", "build_task", "check_script", "check_size", "name_script"]
+__all__ = ["RUN_LIMIT_BYTES", "build_run_task", "check_script", "check_size", "name_script"]
 
 RUN_LIMIT_BYTES = 1_300_000
 """Of a ScriptRun as JSON: etcd takes 1.5 MiB, of which its status needs some too."""
@@ -75,10 +75,15 @@ def check_script(asked: str, found: Sequence[str], bridge: Key, spec: BridgeSpec
     return found[0]
 
 
-def build_task(task: Task, spec: BridgeSpec) -> dict[str, Any]:
-    """Build ``spec.task`` of a task's run."""
+def build_run_task(task: Task, source: str) -> dict[str, Any]:
+    """Build ``spec.task`` of a task's run.
+
+    Args:
+        task: the task.
+        source: its orchestrator.
+    """
     return {
-        "source": "zeebe" if spec.zeebe else "conductor",
+        "source": source,
         "id": task.id,
         "type": task.type,
         "workflowId": task.workflow_id,

@@ -1,16 +1,19 @@
-"""What the bridge loop (and ``worker exec``) and an orchestrator's adapter say to each other.
+"""What an orchestrator's adapter and its users (bridges, ``worker exec``) say to each other.
 
 An adapter speaks one protocol and keeps no state that matters: whatever it needs to extend and report a task later,
 perhaps in another process, is in the task's ``handle``, which the loop keeps in the run.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
+from scriptrun.models.bridge import BridgeSpec
 from scriptrun.models.reasons import Reason
+from scriptrun.policies.address_policy import AddressPolicy
 from scriptrun.policies.text import escape_controls
 
-__all__ = ["Adapter", "Handle", "Outcome", "Task", "TaskFailure"]
+__all__ = ["Adapter", "BuildAdapter", "Handle", "Orchestrator", "Outcome", "Task", "TaskFailure"]
 
 Handle = dict[str, Any]
 """A JSON object, at most a few hundred bytes: an adapter's own, opaque to everybody else."""
@@ -127,3 +130,44 @@ class Adapter(Protocol):
     async def close(self) -> None:
         """Close connections."""
         ...
+
+
+class BuildAdapter(Protocol):
+    """Builds the adapter of a Bridge."""
+
+    def __call__(
+        self,
+        spec: BridgeSpec,
+        name: str,
+        secret: Mapping[str, str],
+        certificates: str,
+        policy: AddressPolicy | None = None,
+    ) -> Adapter:
+        """Build an adapter.
+
+        Args:
+            spec: of the Bridge.
+            name: of the Bridge.
+            secret: data of its credentials Secret, decoded; empty for none.
+            certificates: PEM to trust; "" for the system's.
+            policy: which addresses may be connected to; None for any.
+
+        Raises:
+            Refused: address, credentials or certificates can't be used.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orchestrator:
+    """What an orchestrator's adapter declares, so that nobody else has to tell orchestrators apart.
+
+    Attributes:
+        source: ``spec.task.source`` of its runs, and the field of a Bridge's spec that selects it.
+        wants_logs: whether it keeps a log for each task: only then is a run's log read to be reported.
+        build: builds the adapter of a Bridge.
+    """
+
+    source: str
+    wants_logs: bool
+    build: BuildAdapter

@@ -16,11 +16,11 @@ __all__ = [
     "Advance",
     "Decision",
     "Nothing",
-    "Report",
+    "ReportToScheduler",
     "Settle",
     "Supply",
     "decide",
-    "decide_outcome",
+    "decide_order_outcome",
 ]
 
 TOO_LONG = "The script's running time exceeded the limit and the execution was aborted."
@@ -59,11 +59,11 @@ class Settle:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ReportToScheduler:
     """Tell the scheduler that asked."""
 
 
-Decision = Nothing | Supply | Advance | Settle | Report
+Decision = Nothing | Supply | Advance | Settle | ReportToScheduler
 
 
 def decide(order: Order, run: Mapping[str, Any] | None, now: datetime, limit_seconds: float) -> Decision:
@@ -103,10 +103,10 @@ def _decide_report(order: Order, now: datetime) -> Decision:
     if order.stage is not Stage.REPORTING:
         return Nothing()
     since = (now - (order.finished_at or now)).total_seconds()
-    return Report() if since <= _REPORT_SECONDS else Advance(Stage.FINISHED)
+    return ReportToScheduler() if since <= _REPORT_SECONDS else Advance(Stage.FINISHED)
 
 
-def decide_outcome(run: Mapping[str, Any], output: str | None, limit_seconds: float) -> Outcome:
+def decide_order_outcome(run: Mapping[str, Any], output: str | None, limit_seconds: float) -> Outcome:
     """Decide what a finished run comes to, in the pipeline's words.
 
     Args:

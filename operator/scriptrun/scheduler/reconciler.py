@@ -21,7 +21,16 @@ from scriptrun.history.store import Store
 from scriptrun.kube.client import Client
 from scriptrun.kube.resources import SCRIPTRUNS
 from scriptrun.policies.attempts import parse_instant
-from scriptrun.scheduler.decisions import Advance, Decision, Nothing, Report, Settle, Supply, decide, decide_outcome
+from scriptrun.scheduler.decisions import (
+    Advance,
+    Decision,
+    Nothing,
+    ReportToScheduler,
+    Settle,
+    Supply,
+    decide,
+    decide_order_outcome,
+)
 from scriptrun.scheduler.objects import find_order, name_run
 from scriptrun.scheduler.partners import Partners
 from scriptrun.scheduler.settings import SchedulerSettings
@@ -201,12 +210,12 @@ class Reconciler:
             case Settle(outcome, stop):
                 if outcome is None and run is not None:
                     output = await self._read_output(run, in_cluster=in_cluster)
-                    outcome = decide_outcome(run, output, self._settings.time_limit_seconds)
+                    outcome = decide_order_outcome(run, output, self._settings.time_limit_seconds)
                 await self.settle(order, outcome or Outcome(False, None, None), run)
                 if stop and in_cluster:
                     await self._cancel(order)
                 return True
-            case Report():
+            case ReportToScheduler():
                 await self._report(order)
                 return True
 

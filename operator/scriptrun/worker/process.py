@@ -15,7 +15,7 @@ from scriptrun.policies.text import escape_controls
 from scriptrun.worker.init_process import run_below
 from scriptrun.worker.loop import Worker
 from scriptrun.worker.program import Contract, Program
-from scriptrun.worker.server import Server, open_conductor, open_zeebe
+from scriptrun.worker.server import SERVERS, Server
 from scriptrun_runner.stop import Stop
 
 __all__ = ["Wishes", "execute"]
@@ -38,7 +38,7 @@ class Wishes:
     server: str = ""
     auth_key: str = ""
     auth_secret: str = ""
-    zeebe: bool = False
+    orchestrator: str = "conductor"
     contract: Contract | None = None
 
 
@@ -67,7 +67,7 @@ async def _work(wishes: Wishes) -> None:
         poll_seconds=wishes.poll_timeout_milliseconds / 1000,
         back_off_seconds=wishes.back_off_seconds,
     )
-    adapter = (open_zeebe if wishes.zeebe else open_conductor)(server, os.environ)
+    adapter = SERVERS[wishes.orchestrator].open(server, os.environ)
     try:
         await _work_with(adapter, wishes, server)
     finally:
@@ -77,7 +77,7 @@ async def _work(wishes: Wishes) -> None:
 async def _work_with(adapter: Adapter, wishes: Wishes, server: Server) -> None:
     program = Program(
         tuple(wishes.command),
-        wishes.contract or ("files" if wishes.zeebe else "stdio"),
+        wishes.contract or SERVERS[wishes.orchestrator].contract,
         wishes.exec_timeout_seconds or None,
         wishes.back_off_seconds,
     )

@@ -1,6 +1,6 @@
 """Which server a worker works for, and as whom: by options, else by the variables that each server's own tools read."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -12,8 +12,9 @@ from scriptrun.orchestrators.conductor.adapter import Conductor, Poll, cut_addre
 from scriptrun.orchestrators.credentials import build_credentials
 from scriptrun.orchestrators.http_client import Http
 from scriptrun.orchestrators.zeebe.adapter import build_zeebe
+from scriptrun.worker.program import Contract
 
-__all__ = ["Server", "open_conductor", "open_zeebe"]
+__all__ = ["SERVERS", "Server", "ServerKind", "open_conductor", "open_zeebe"]
 
 _LOCAL = "http://localhost:8080"
 
@@ -44,7 +45,7 @@ class Server:
 
 
 def open_conductor(server: Server, environ: Mapping[str, str]) -> Adapter:
-    """Open the line to Conductor.
+    """Connect to Conductor.
 
     Raises:
         Refused: the address can't be used.
@@ -66,7 +67,7 @@ def open_conductor(server: Server, environ: Mapping[str, str]) -> Adapter:
 
 
 def open_zeebe(server: Server, environ: Mapping[str, str]) -> Adapter:
-    """Open the line to Zeebe.
+    """Connect to Zeebe.
 
     Raises:
         Refused: the address can't be used.
@@ -96,6 +97,25 @@ def open_zeebe(server: Server, environ: Mapping[str, str]) -> Adapter:
         wrong = error.errors()[0]
         raise UsageError(f"{'.'.join(map(str, wrong['loc']))}={str(wrong['input'])[:100]}: {wrong['msg']}") from error
     return build_zeebe(spec, "worker", {"clientId": client, "clientSecret": secret} if client else {}, "")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerKind:
+    """An orchestrator that a worker can work for.
+
+    Attributes:
+        open: opens the connection, as ``open_conductor`` does.
+        contract: how its tasks get to the program, unless an option says otherwise.
+    """
+
+    open: Callable[[Server, Mapping[str, str]], Adapter]
+    contract: Contract
+
+
+SERVERS: Mapping[str, ServerKind] = {
+    "conductor": ServerKind(open_conductor, "stdio"),
+    "zeebe": ServerKind(open_zeebe, "files"),
+}
 
 
 def _check_pair(key: str, secret: str, *names: str) -> None:

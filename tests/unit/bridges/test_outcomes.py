@@ -10,7 +10,7 @@ import pytest
 from builders import NOW
 from scriptrun.bridges.bridge_context import BridgeContext
 from scriptrun.bridges.open_runs import OpenRun
-from scriptrun.bridges.outcomes import decide_outcome, gather_outcome
+from scriptrun.bridges.outcomes import decide_task_outcome, gather_outcome
 from scriptrun.errors import NotFound
 from scriptrun.models.bridge import BridgeSpec
 from scriptrun.models.reasons import Reason
@@ -21,21 +21,21 @@ ZEEBE = {"zeebe": {"address": "http://z"}}
 
 
 def test_a_run_that_completed() -> None:
-    outcome = decide_outcome(GOOD, {"a": 1}, ("line",), 5.0)
+    outcome = decide_task_outcome(GOOD, {"a": 1}, ("line",), 5.0)
     assert (outcome.status, outcome.output, outcome.failure) == ("COMPLETED", {"a": 1}, None)
     assert outcome.logs == ("line",)
-    assert decide_outcome(GOOD, None, (), 5.0).output == {}
+    assert decide_task_outcome(GOOD, None, (), 5.0).output == {}
 
 
 @pytest.mark.parametrize(("reason", "terminal"), [("ScriptFailed", True), ("Timeout", False), ("Canceled", False)])
 def test_a_run_whose_script_said_never_again(reason: str, terminal: bool) -> None:
     status = {"reason": reason, "message": "words", "resultStatus": "FAILED_WITH_TERMINAL_ERROR"}
-    outcome = decide_outcome(status, None, (), 5.0)
+    outcome = decide_task_outcome(status, None, (), 5.0)
     assert (outcome.status, outcome.terminal) == ("FAILED", terminal)
 
 
 def test_a_run_whose_script_goes_on() -> None:
-    outcome = decide_outcome({**GOOD, "resultStatus": "IN_PROGRESS"}, {"a": 1}, (), 5.0)
+    outcome = decide_task_outcome({**GOOD, "resultStatus": "IN_PROGRESS"}, {"a": 1}, (), 5.0)
     assert (outcome.status, outcome.output, outcome.back_off_seconds) == ("IN_PROGRESS", {"a": 1}, 5.0)
 
 
@@ -44,7 +44,7 @@ def test_a_run_whose_script_goes_on() -> None:
     [([1], "an array"), ("x", "a string"), (3, "a number"), (1.5, "a number"), (True, "true or false")],
 )
 def test_an_output_that_is_no_object(output: Any, word: str) -> None:
-    outcome = decide_outcome(GOOD, output, (), 5.0)
+    outcome = decide_task_outcome(GOOD, output, (), 5.0)
     assert outcome.status == "FAILED"
     assert outcome.failure is not None
     assert outcome.failure.reason is Reason.INVALID_OUTPUT
@@ -53,7 +53,7 @@ def test_an_output_that_is_no_object(output: Any, word: str) -> None:
 
 @pytest.mark.parametrize("reason", [reason for reason in Reason if reason is not Reason.COMPLETED])
 def test_a_run_that_failed_says_why(reason: Reason) -> None:
-    outcome = decide_outcome({"reason": str(reason), "message": "words"}, {"error": {"code": "X"}}, (), 7.0)
+    outcome = decide_task_outcome({"reason": str(reason), "message": "words"}, {"error": {"code": "X"}}, (), 7.0)
     assert outcome.status == "FAILED"
     assert outcome.failure is not None
     assert (outcome.failure.reason, outcome.failure.message) == (reason, "words")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from scriptrun.bridges.task_validation import build_task, check_script, check_size, name_script
+from scriptrun.bridges.task_validation import build_run_task, check_script, check_size, name_script
 from scriptrun.models.bridge import BridgeSpec
 from scriptrun.models.reasons import REASONS, Reason
 from scriptrun.orchestrators.adapter import Task, TaskFailure
@@ -175,9 +175,8 @@ def test_none_of_these_is_worth_another_try(reason: Reason) -> None:
 
 
 def test_the_task_goes_with_the_run() -> None:
-    conductor = BridgeSpec.model_validate({"conductor": {"address": "http://c", "taskType": "x"}})
     handed_out = task(headers={"a": 1}, payload={"taskId": "1"}, domain="d", workflow_id="w")
-    built = build_task(handed_out, conductor)
+    built = build_run_task(handed_out, "conductor")
     assert built == {
         "source": "conductor",
         "id": "1",
@@ -187,4 +186,3 @@ def test_the_task_goes_with_the_run() -> None:
         "headers": {"a": 1},
         "payload": {"taskId": "1"},
     }
-    assert build_task(handed_out, spec())["source"] == "zeebe"

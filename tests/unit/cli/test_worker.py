@@ -59,9 +59,9 @@ def _changed(wishes: Wishes) -> dict[str, Any]:
         ),
         (
             "greet_task python3 worker.py --server http://c/api --auth-key k --auth-secret s --zeebe",
-            {"server": "http://c/api", "auth_key": "k", "auth_secret": "s", "zeebe": True},
+            {"server": "http://c/api", "auth_key": "k", "auth_secret": "s", "orchestrator": "zeebe"},
         ),
-        ("greet_task python3 worker.py --zeebe --contract stdio", {"zeebe": True, "contract": "stdio"}),
+        ("greet_task python3 worker.py --zeebe --contract stdio", {"orchestrator": "zeebe", "contract": "stdio"}),
     ],
 )
 def test_flags_may_stand_anywhere(

@@ -12,11 +12,11 @@ from scriptrun.orchestrators.adapter import Outcome, Task, TaskFailure
 from scriptrun.orchestrators.conductor.task import (
     Finding,
     build_extension,
-    build_task,
     build_update,
     check_output_size,
     is_about,
     judge_update,
+    read_task,
 )
 from unit.orchestrators.conductorshapes import HANDLE, RECORDED, TASK_ID, WORKFLOW_ID, recorded
 
@@ -33,12 +33,12 @@ def failed(message: str, reason: Reason = Reason.SCRIPT_FAILED) -> Outcome:
 
 def test_a_scripts_terminal_error_is_conductors() -> None:
     outcome = replace(failed("no such order"), terminal=True)
-    update = build_update(build_task(RECORDED).handle, outcome, "w", 1.0, 0)
+    update = build_update(read_task(RECORDED).handle, outcome, "w", 1.0, 0)
     assert (update["status"], update["reasonForIncompletion"]) == ("FAILED_WITH_TERMINAL_ERROR", "no such order")
 
 
 def test_a_task() -> None:
-    assert build_task(RECORDED, script_header="script") == Task(
+    assert read_task(RECORDED, script_header="script") == Task(
         identity=TASK_ID,
         id=TASK_ID,
         type="greet",
@@ -52,38 +52,38 @@ def test_a_task() -> None:
 
 
 def test_without_a_header_all_input_is_the_scripts() -> None:
-    task = build_task(RECORDED)
+    task = read_task(RECORDED)
     assert (task.script, task.variables) == ("", {"name": "Ada", "script": "hello.py"})
 
 
 def test_the_input_is_not_changed() -> None:
-    build_task(document := recorded(), script_header="script")
+    read_task(document := recorded(), script_header="script")
     assert document == RECORDED
 
 
 @pytest.mark.parametrize(("given", "seconds"), [(0, None), (30, 30), (None, None), ("60", None), (True, None)])
 def test_lease(given: Any, seconds: float | None) -> None:
-    assert build_task(recorded(responseTimeoutSeconds=given)).lease_seconds == seconds
+    assert read_task(recorded(responseTimeoutSeconds=given)).lease_seconds == seconds
 
 
 def test_the_domain_is_the_tasks_own_where_it_has_one() -> None:
-    assert build_task(RECORDED, "polled").domain == "polled"
-    assert build_task(recorded(domain="prod"), "polled").domain == "prod"
+    assert read_task(RECORDED, "polled").domain == "polled"
+    assert read_task(recorded(domain="prod"), "polled").domain == "prod"
 
 
 def test_a_callback_has_the_same_identity_and_another_handle() -> None:
-    first, second = build_task(RECORDED), build_task(recorded(pollCount=2))
+    first, second = read_task(RECORDED), read_task(recorded(pollCount=2))
     assert first.identity == second.identity
     assert first.handle != second.handle
 
 
 @pytest.mark.parametrize("task_id", ["Not-a-UUID", "x" * 80, "é/\ud800", TASK_ID.upper()])
 def test_an_identity_is_fit_for_a_name_whatever_the_id(task_id: str) -> None:
-    identity = build_task(recorded(taskId=task_id)).identity
+    identity = read_task(recorded(taskId=task_id)).identity
     assert identity.encode("ascii").decode().replace("-", "").isalnum()
     assert identity == identity.lower()
     assert len(identity) <= 40
-    assert identity != build_task(recorded(taskId=task_id + "x")).identity
+    assert identity != read_task(recorded(taskId=task_id + "x")).identity
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_an_identity_is_fit_for_a_name_whatever_the_id(task_id: str) -> None:
     ],
 )
 def test_a_task_that_can_not_be_run_says_why(changes: dict[str, Any], reason: Reason, words: str) -> None:
-    task = build_task(recorded(**changes), script_header="script")
+    task = read_task(recorded(**changes), script_header="script")
     assert task.problem is not None
     assert task.problem.reason is reason
     assert words in task.problem.message
@@ -109,18 +109,18 @@ def test_a_task_that_can_not_be_run_says_why(changes: dict[str, Any], reason: Re
 
 
 def test_a_script_that_an_expression_did_not_find_is_none() -> None:
-    task = build_task(recorded(inputData={"script": None, "name": "Ada"}), script_header="script")
+    task = read_task(recorded(inputData={"script": None, "name": "Ada"}), script_header="script")
     assert (task.script, task.variables, task.problem) == ("", {"name": "Ada"}, None)
 
 
 @pytest.mark.parametrize("document", [None, [], "task", {}, {"taskId": 7}, {"taskId": ""}])
 def test_what_is_no_task(document: object) -> None:
     with pytest.raises(ValueError, match="without taskId"):
-        build_task(document)
+        read_task(document)
 
 
 def test_a_task_with_next_to_nothing_in_it() -> None:
-    task = build_task({"taskId": TASK_ID})
+    task = read_task({"taskId": TASK_ID})
     assert (task.type, task.workflow_id, task.variables, task.problem) == ("", "", {}, None)
     assert task.handle == {"taskId": TASK_ID, "workflowInstanceId": "", "pollCount": 0}
 

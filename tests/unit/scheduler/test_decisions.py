@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from scriptrun.history.orders import NewOrder, Order, Outcome, Stage
-from scriptrun.scheduler.decisions import TOO_LONG, Advance, Nothing, Report, Settle, Supply, decide, decide_outcome
+from scriptrun.scheduler.decisions import (
+    TOO_LONG,
+    Advance,
+    Nothing,
+    ReportToScheduler,
+    Settle,
+    Supply,
+    decide,
+    decide_order_outcome,
+)
 from scriptrun.scheduler.objects import build_environment, build_order_run, build_script, build_secret, find_order
 from scriptrun.scheduler.settings import SchedulerSettings
 
@@ -66,7 +75,7 @@ def test_what_is_overdue_is_stopped() -> None:
 
 def test_a_starters_result_is_reported_for_a_day() -> None:
     order = build(Stage.REPORTING, finished_at=NOON)
-    assert decide(order, None, NOON + timedelta(hours=23), 900) == Report()
+    assert decide(order, None, NOON + timedelta(hours=23), 900) == ReportToScheduler()
     assert decide(order, None, NOON + timedelta(hours=25), 900) == Advance(Stage.FINISHED)
 
 
@@ -91,11 +100,11 @@ def status(reason: str, **more: Any) -> dict[str, Any]:
     ],
 )
 def test_what_a_run_comes_to(run: dict[str, Any], output: str | None, expected: Outcome) -> None:
-    assert decide_outcome(run, output, 900) == expected
+    assert decide_order_outcome(run, output, 900) == expected
 
 
 def test_an_output_has_a_million_characters_at_most() -> None:
-    outcome = decide_outcome(status("Completed"), '{"output": "' + "x" * 1_000_001 + '"}', 900)
+    outcome = decide_order_outcome(status("Completed"), '{"output": "' + "x" * 1_000_001 + '"}', 900)
     assert len(outcome.output or "") == 1_000_000
 
 

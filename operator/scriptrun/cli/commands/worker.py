@@ -97,7 +97,7 @@ def execute(
         server=server,
         auth_key=auth_key,
         auth_secret=auth_secret,
-        zeebe=zeebe,
+        orchestrator="zeebe" if zeebe else "conductor",
         contract=contract,
     )
     raise typer.Exit(process.execute(wishes))

@@ -20,11 +20,10 @@ import structlog
 
 from scriptrun.errors import Gone, Refused, Rejected, TaskError, TryLater
 from scriptrun.models.bridge import BridgeSpec
-from scriptrun.orchestrators.adapter import Handle, Outcome, Task
+from scriptrun.orchestrators.adapter import Handle, Orchestrator, Outcome, Task
 from scriptrun.orchestrators.conductor.task import (
     Finding,
     build_extension,
-    build_task,
     build_update,
     check_output_size,
     describe_task_end,
@@ -32,13 +31,14 @@ from scriptrun.orchestrators.conductor.task import (
     is_about,
     is_handle,
     judge_update,
+    read_task,
 )
 from scriptrun.orchestrators.credentials import build_credentials
 from scriptrun.orchestrators.delivery import read_tasks
 from scriptrun.orchestrators.http_client import Answer, Http, build_error, build_tls
 from scriptrun.policies.address_policy import AddressPolicy
 
-__all__ = ["Conductor", "Poll", "build_conductor", "cut_address"]
+__all__ = ["CONDUCTOR", "Conductor", "Poll", "build_conductor", "cut_address"]
 
 _log = structlog.get_logger(__name__)
 _LONGEST_POLL_SECONDS = 5.0  # more is refused with 400
@@ -110,7 +110,7 @@ class Conductor:
         return read_tasks(answer.document, limit, self._understand)
 
     def _understand(self, document: object) -> Task:
-        task = build_task(document, self._poll.domain, self._poll.script_header)
+        task = read_task(document, self._poll.domain, self._poll.script_header)
         if task.lease_seconds is None and not self._warned:
             self._warned = True
             _log.warning(
@@ -235,8 +235,7 @@ def build_conductor(
     Raises:
         Refused: address, credentials or certificates can't be used.
     """
-    if spec.conductor is None:
-        raise ValueError("not a Bridge to Conductor")
+    assert spec.conductor is not None  # noqa: S101 - whoever builds this has looked
     address, tls = cut_address(spec.conductor.address), build_tls(certificates)
     credentials = build_credentials(secret, address=address, oauth2=spec.oauth2, tls=tls, policy=policy)
     return Conductor(
@@ -250,3 +249,6 @@ def build_conductor(
             script_header=spec.script_header,
         ),
     )
+
+
+CONDUCTOR = Orchestrator(source="conductor", wants_logs=True, build=build_conductor)

@@ -20,7 +20,6 @@ __all__ = [
     "OUTPUT_LIMIT_BYTES",
     "Finding",
     "build_extension",
-    "build_task",
     "build_update",
     "check_output_size",
     "describe_task_end",
@@ -28,6 +27,7 @@ __all__ = [
     "is_about",
     "is_handle",
     "judge_update",
+    "read_task",
 ]
 
 _TASK_ENDS = frozenset(
@@ -52,7 +52,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TOO_LARGE = re.compile(r"payload size.*greater than the permissible limit", re.DOTALL | re.IGNORECASE)
 
 
-def build_task(document: object, domain: str = "", script_header: str = "") -> Task:
+def read_task(document: object, domain: str = "", script_header: str = "") -> Task:
     """Build a task of one entry of a poll's answer.
 
     Args:

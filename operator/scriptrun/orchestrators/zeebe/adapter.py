@@ -11,21 +11,21 @@ from typing import Any
 
 from scriptrun.errors import Gone, Refused, Rejected, TaskError, TryLater
 from scriptrun.models.bridge import BridgeSpec, ZeebeSpec
-from scriptrun.orchestrators.adapter import Handle, Outcome, Task
+from scriptrun.orchestrators.adapter import Handle, Orchestrator, Outcome, Task
 from scriptrun.orchestrators.credentials import build_credentials
 from scriptrun.orchestrators.delivery import read_tasks
 from scriptrun.orchestrators.http_client import Answer, Http, build_error, build_tls
 from scriptrun.orchestrators.zeebe.job import (
-    Report,
+    JobCommand,
     build_activation,
     build_extension,
-    build_reports,
-    build_task,
+    build_job_commands,
+    read_job,
     read_key,
 )
 from scriptrun.policies.address_policy import AddressPolicy
 
-__all__ = ["OUTPUT_LIMIT_BYTES", "Zeebe", "build_zeebe"]
+__all__ = ["OUTPUT_LIMIT_BYTES", "ZEEBE", "Zeebe", "build_zeebe"]
 
 OUTPUT_LIMIT_BYTES = 1_000_000
 """Longest output that is sent, as JSON. The engine takes about twice that (its record batch is 4 MiB, and the output is
@@ -62,7 +62,7 @@ class Zeebe:
         jobs = answer.document.get("jobs") if isinstance(answer.document, dict) else None
         if not isinstance(jobs, list):
             raise Refused(f"{answer.where} answered with what are no jobs: is this Zeebe's REST API?")
-        tasks = read_tasks(jobs, limit, lambda job: build_task(job, self._spec.script_header))
+        tasks = read_tasks(jobs, limit, lambda job: read_job(job, self._spec.script_header))
         if jobs and not tasks:
             raise Refused(f"{answer.where} answered with what are no jobs: is this Zeebe's REST API?")
         return tasks
@@ -87,7 +87,7 @@ class Zeebe:
         a state that can't fail again.
         """
         refused: Rejected | None = None
-        for report in build_reports(handle, outcome):
+        for report in build_job_commands(handle, outcome):
             try:
                 await self._send(_find_key(handle), report)
             except Rejected as error:
@@ -101,7 +101,7 @@ class Zeebe:
         """Close connections."""
         await self._http.close()
 
-    async def _send(self, key: str, report: Report) -> None:
+    async def _send(self, key: str, report: JobCommand) -> None:
         size = _measure(report.body.get("variables", {}))
         if size > OUTPUT_LIMIT_BYTES:
             raise Rejected(
@@ -140,6 +140,9 @@ def build_zeebe(
     credentials = build_credentials(secret, address=address, oauth2=spec.oauth2, tls=tls, policy=policy)
     http = Http(address, tls, credentials, secret.values(), policy)
     return Zeebe(http, spec, spec.worker_id or f"scriptrun/{name}")
+
+
+ZEEBE = Orchestrator(source="zeebe", wants_logs=False, build=build_zeebe)
 
 
 def _find_key(handle: Handle) -> str:

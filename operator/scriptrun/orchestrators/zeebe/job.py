@@ -13,7 +13,7 @@ from scriptrun.models.reasons import REASONS, Reason
 from scriptrun.orchestrators.adapter import Handle, Outcome, Task, TaskFailure
 from scriptrun.policies.text import escape_controls, shorten
 
-__all__ = ["Report", "build_activation", "build_extension", "build_reports", "build_task", "read_key"]
+__all__ = ["JobCommand", "build_activation", "build_extension", "build_job_commands", "read_job", "read_key"]
 
 MESSAGE_LIMIT = 4000
 """Characters of an error message that are sent; Zeebe keeps them in every incident."""
@@ -24,7 +24,7 @@ _DIGITS = 19  # of a 64-bit number
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class JobCommand:
     """One way to report how a job ended.
 
     Attributes:
@@ -64,7 +64,7 @@ def build_activation(
     return ask
 
 
-def build_task(job: object, script_header: str) -> Task:
+def read_job(job: object, script_header: str) -> Task:
     """Build a task of an activated job.
 
     Its payload is empty: a script that reads the task from standard input gets one made of id, type and variables,
@@ -126,16 +126,18 @@ def build_extension(handle: Handle, lease_seconds: float) -> dict[str, Any]:
     return {"changeset": {"timeout": round(lease_seconds * 1000)}, **_pick_token(handle)}
 
 
-def build_reports(handle: Handle, outcome: Outcome) -> tuple[Report, ...]:
+def build_job_commands(handle: Handle, outcome: Outcome) -> tuple[JobCommand, ...]:
     """Build the ways to report how a job ended, best first: the next is for when the engine refuses one for good.
 
     Completed: with its output, and nothing else will do. Failed: with the output as variables, else without.
     """
     token = _pick_token(handle)
     if outcome.status == "COMPLETED":
-        return (Report("completion", {"variables": outcome.output, **token}, "completed"),)
+        return (JobCommand("completion", {"variables": outcome.output, **token}, "completed"),)
     if thrown := _build_error(outcome):
-        return tuple(Report("error", {**body, **token}, f"BPMN error {body['errorCode']} thrown") for body in thrown)
+        return tuple(
+            JobCommand("error", {**body, **token}, f"BPMN error {body['errorCode']} thrown") for body in thrown
+        )
     failure = _decide_failure(outcome)
     retryable = REASONS[failure.reason].retryable and not outcome.terminal
     left = max(0, int(handle["retries"]) - 1) if retryable else 0
@@ -143,10 +145,10 @@ def build_reports(handle: Handle, outcome: Outcome) -> tuple[Report, ...]:
     if left:
         body["retryBackOff"] = round(outcome.back_off_seconds * 1000)
     says = f"failed, {left} left to try" if left else "failed, an incident for an analyst"
-    bare = Report("failure", {**body, **token}, says)
+    bare = JobCommand("failure", {**body, **token}, says)
     if not outcome.output:
         return (bare,)
-    return Report("failure", {**body, "variables": outcome.output, **token}, says), bare
+    return JobCommand("failure", {**body, "variables": outcome.output, **token}, says), bare
 
 
 def _decide_failure(outcome: Outcome) -> TaskFailure:
