@@ -11,7 +11,7 @@ import urllib3
 
 from clusterlab.apiprocess import API, Reply
 from clusterlab.space import Space
-from scriptrun.kube.access import SCHEDULER_VERBS
+from scriptrun.kube.access import PIPELINE_VERBS
 
 SECRET = "the-secret-of-server-and-scheduler"
 BASE = "0d2f3c1e-6a52-4a6e-9d0b-6c8f0f6b1d11"
@@ -87,7 +87,7 @@ def prepare_pipeline(space: Space, **spec: Any) -> None:
     """Make what a namespace of the scheduler holds: its Script, and the rights that the chart gives the API in it."""
     rules = [
         {"apiGroups": [group], "resources": [resource], "verbs": sorted(verbs)}
-        for (group, resource), verbs in SCHEDULER_VERBS.items()
+        for (group, resource), verbs in PIPELINE_VERBS.items()
     ]
     group = "rbac.authorization.k8s.io"
     space.create(space.path("roles", group=f"{group}/v1"), {"metadata": {"name": "scheduler"}, "rules": rules})

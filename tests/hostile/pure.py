@@ -38,6 +38,7 @@ from scriptrun.models.bridge import BridgeSpec
 from scriptrun.models.facts import Claim
 from scriptrun.orchestrators.conductor import task as conductor_task
 from scriptrun.orchestrators.zeebe import job as zeebe_job
+from scriptrun.pipeline.requests import BadCall, parse_run_call
 from scriptrun.policies.acceptance import INPUT_LIMIT_BYTES
 from scriptrun.policies.documents import parse_document
 from scriptrun.policies.faults import (
@@ -54,7 +55,6 @@ from scriptrun.policies.hiding import (
     mask_variables,
 )
 from scriptrun.policies.wildcards import matches_wildcards
-from scriptrun.scheduler.calls import BadCall, parse_run_call
 from scriptrun_runner.output import OutputError, read_output
 
 CPU_SECONDS = 4

@@ -15,12 +15,13 @@ from sqlalchemy import Connection, func, insert, inspect, select, text
 
 from jsondocuments import WIDE_DOCUMENTS, assert_same, make
 from peers.databases import KINDS, Database
+from scriptrun.database.columns import METADATA
+from scriptrun.database.engine import build_config, migrate
+from scriptrun.database.tables_runs import CONTENTS, RUNS
 from scriptrun.errors import HistoryUnavailable
-from scriptrun.history.database import build_config, migrate
 from scriptrun.history.records import Contents, Group, Query, RunRecord, Summary
 from scriptrun.history.statistics import count_runs
 from scriptrun.history.store import Store, build_list
-from scriptrun.history.tables import CONTENTS, METADATA, RUNS
 
 pytest_plugins = ["peers.databasefixtures"]
 

@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 
 from peers.databases import Database
-from scriptrun.history.order_statistics import OrderCount, count_orders
-from scriptrun.history.order_store import OrderQuery, OrderStore
-from scriptrun.history.orders import NewOrder, Order, Outcome, Stage, UsageRow
 from scriptrun.history.store import Store
+from scriptrun.pipeline.order_statistics import OrderCount, count_orders
+from scriptrun.pipeline.order_store import OrderQuery, OrderStore
+from scriptrun.pipeline.orders import NewOrder, Order, OrderOutcome, Stage, UsageRow
 
 pytest_plugins = ["peers.databasefixtures"]
 
 NOON = datetime(2026, 1, 31, 12, 0, 0, 123000, UTC)
 BASE = "12345678-ABCD-4bcd-8bcd-1234567890ab"
-GOOD = Outcome(True, 0, "hello\n", 1.5)
+GOOD = OrderOutcome(True, 0, "hello\n", 1.5)
 
 
 def build_request(number: int = 0, **changes: Any) -> NewOrder:
@@ -137,7 +137,7 @@ async def test_a_limit_of_none_at_all(orders: OrderStore) -> None:
 async def test_what_never_ran_does_not_count(orders: OrderStore) -> None:
     order = await orders.add(build_request(), 1)
     assert order is not None
-    assert await orders.settle(order, Outcome(False, None, "no script"), None, NOON)
+    assert await orders.settle(order, OrderOutcome(False, None, "no script"), None, NOON)
     assert await orders.count_started("user", "ada@example.com", "2026-01") == 0
     assert await orders.list_usage("user", "2026-01", "", 0, 10) == ([], 0)
     assert await orders.add(build_request(1), 1) is not None
@@ -226,7 +226,7 @@ async def test_old_orders_go_and_their_ids_never_come_again(orders: OrderStore) 
     assert (await add(orders, 3)).id > unfinished.id
 
 
-async def settle_at(orders: OrderStore, order: Order, outcome: Outcome, started_at: datetime) -> None:
+async def settle_at(orders: OrderStore, order: Order, outcome: OrderOutcome, started_at: datetime) -> None:
     assert await orders.settle(order, outcome, started_at, started_at + timedelta(seconds=5))
 
 
@@ -234,7 +234,7 @@ async def test_figures_by_base_and_by_day(orders: OrderStore) -> None:
     evening = NOON.replace(hour=23, minute=59, second=59)
     await settle_at(orders, await add(orders, 0, org_id=5), GOOD, NOON)
     by_rule = await add(orders, 1, org_id=5, operate_from="automation-rule", dtable_uuid=BASE.lower().replace("-", ""))
-    await settle_at(orders, by_rule, Outcome(False, 3, "no", 2.5), evening)
+    await settle_at(orders, by_rule, OrderOutcome(False, 3, "no", 2.5), evening)
     other = await add(orders, 2, org_id=5, dtable_uuid="other", operate_from="else")
     await orders.advance(other, Stage.RUNNING, evening + timedelta(seconds=1))
     await add(orders, 3, org_id=5, dtable_uuid="other")

@@ -19,8 +19,8 @@ from scriptrun.api.app import build_app
 from scriptrun.api.callers import Gatekeeper
 from scriptrun.api.context import Context
 from scriptrun.api.live import Live
+from scriptrun.api.pipeline_mount import mount_pipeline
 from scriptrun.api.protocol import GuardedProtocol
-from scriptrun.api.scheduler_mount import mount_scheduler
 from scriptrun.api.service import RunService
 from scriptrun.api.settings import ApiSettings
 from scriptrun.api.tokens import TokenFolder
@@ -32,14 +32,16 @@ from scriptrun.kube.access import (
     API_VERBS,
     HISTORY_VERBS,
     LEASE_VERBS,
+    PIPELINE_VERBS,
     REVIEW_VERBS,
-    SCHEDULER_VERBS,
     merge_verbs,
 )
 from scriptrun.kube.client import Client
 from scriptrun.kube.connection import Connection, open_connection
 from scriptrun.kube.leader import lead
 from scriptrun.kube.preflight import check_cluster
+from scriptrun.pipeline.process import Pipeline, open_pipeline
+from scriptrun.pipeline.settings import PipelineSettings
 from scriptrun.runtime.checks import COMPUTED
 from scriptrun.runtime.garbage import spare_collecting
 from scriptrun.runtime.hiding import HIDDEN_BY, Hiding
@@ -47,8 +49,6 @@ from scriptrun.runtime.loop_lag import watch_loop_lag
 from scriptrun.runtime.steps import Steps
 from scriptrun.runtime.worker_pool import WorkerPool
 from scriptrun.runtime.worker_process import build_limits
-from scriptrun.scheduler.process import Scheduler, open_scheduler
-from scriptrun.scheduler.settings import SchedulerSettings
 
 __all__ = ["run_api"]
 
@@ -62,7 +62,7 @@ _KEEP_ALIVE_SECONDS = 75
 async def run_api(
     settings: ApiSettings,
     history: HistorySettings,
-    scheduling: SchedulerSettings,
+    scheduling: PipelineSettings,
     kubeconfig: str = "",
     context: str = "",
 ) -> None:
@@ -92,18 +92,18 @@ async def run_api(
             rights = {**verbs, **HISTORY_VERBS, **LEASE_VERBS}
             writer = Client(connection, rights, metrics.observe_kube, _HISTORY_MANAGER)
             recorder = Recorder(writer, store, Hiding(pool), history)
-        maker = Client(connection, merge_verbs(verbs, SCHEDULER_VERBS), metrics.observe_kube)
-        async with open_scheduler(maker, store, settings.namespaces, scheduling) as scheduler:
-            live = Live(client, settings.namespaces, _feed(recorder, scheduler))
+        maker = Client(connection, merge_verbs(verbs, PIPELINE_VERBS), metrics.observe_kube)
+        async with open_pipeline(maker, store, settings.namespaces, scheduling) as pipeline:
+            live = Live(client, settings.namespaces, _feed(recorder, pipeline))
             gatekeeper = Gatekeeper(client, TokenFolder(settings.tokens_dir), settings.auth_cache_seconds)
             runs = RunService(client, gatekeeper, live, store, recorder, pool)
             held = Context(client, gatekeeper, live, runs, settings, Hiding(pool), store)
-            server = _build_server(held, settings, scheduler, steps)
+            server = _build_server(held, settings, pipeline, steps)
             work = {"watches": live.run(), "server": server.serve(), "loop lag": watch_loop_lag(steps)}
             if recorder is not None and store is not None:
                 work["history"] = _keep_history(connection, store, recorder, settings)
-            if scheduler is not None:
-                work["scheduler"] = scheduler.reconciler.work()
+            if pipeline is not None:
+                work["scheduler"] = pipeline.reconciler.work()
             spare_collecting()
             await _run_until_one_ends(work)
 
@@ -133,12 +133,12 @@ async def _open_store(history: HistorySettings) -> AsyncIterator[Store | None]:
         await store.close()
 
 
-def _feed(recorder: Recorder | None, scheduler: Scheduler | None) -> Any:
-    """Tell the recorder and the scheduler of runs as they are seen."""
+def _feed(recorder: Recorder | None, pipeline: Pipeline | None) -> Any:
+    """Tell the recorder and the pipeline of runs as they are seen."""
 
     def tell(event: str, run: dict[str, Any]) -> None:
-        if scheduler is not None:
-            scheduler.reconciler.note_run(run)
+        if pipeline is not None:
+            pipeline.reconciler.note_run(run)
         if recorder is None:
             return
         if event == "GONE":
@@ -208,10 +208,10 @@ def _follow_requests(app: ASGIApp, steps: Steps) -> ASGIApp:
     return follow
 
 
-def _build_server(context: Context, settings: ApiSettings, scheduler: Scheduler | None, steps: Steps) -> uvicorn.Server:
+def _build_server(context: Context, settings: ApiSettings, pipeline: Pipeline | None, steps: Steps) -> uvicorn.Server:
     app: ASGIApp = build_app(context)
-    if scheduler is not None:
-        app = mount_scheduler(app, scheduler.service, settings)
+    if pipeline is not None:
+        app = mount_pipeline(app, pipeline.service, settings)
     app = _follow_requests(app, steps)
     limits = {"header_seconds": settings.header_seconds, "send_seconds": settings.send_seconds}
     protocol = type("Protocol", (GuardedProtocol,), limits)

@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 from sqlalchemy import BigInteger, ColumnElement, Select, case, func, select, type_coerce
 
+from scriptrun.database.tables_runs import RUNS
 from scriptrun.history.records import Group, Query
 from scriptrun.history.store import Store, build_conditions
-from scriptrun.history.tables import RUNS
 
 __all__ = ["GroupBy", "count_runs"]
 

@@ -10,11 +10,11 @@ from sqlalchemy import ColumnElement, Select, and_, delete, insert, or_, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from scriptrun.database.engine import migrate, open_engine
+from scriptrun.database.tables_runs import CONTENTS, RUNS
 from scriptrun.errors import HistoryUnavailable
-from scriptrun.history.database import migrate, open_engine
 from scriptrun.history.records import Contents, Query, RunRecord, Summary
 from scriptrun.history.settings import HistorySettings
-from scriptrun.history.tables import CONTENTS, RUNS
 
 __all__ = ["Store", "clean_text"]
 

@@ -12,9 +12,9 @@ __all__ = [
     "HISTORY_VERBS",
     "LEASE_VERBS",
     "OPERATOR_VERBS",
+    "PIPELINE_VERBS",
     "REVIEW_VERBS",
     "RUNNER_VERBS",
-    "SCHEDULER_VERBS",
     "Verbs",
     "merge_verbs",
 ]
@@ -60,7 +60,7 @@ API_VERBS: Verbs = {
 HISTORY_VERBS: Verbs = {("scriptrun.dev", "scriptruns/status"): frozenset({"patch"})}
 """Besides, where a history is kept: to say of a run that it is stored."""
 
-SCHEDULER_VERBS: Verbs = {
+PIPELINE_VERBS: Verbs = {
     ("", "configmaps"): frozenset({"create"}),
     ("", "secrets"): frozenset({"create"}),
 }

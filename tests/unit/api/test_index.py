@@ -10,7 +10,7 @@ from scriptrun import __version__
 from scriptrun.api.app import build_app, build_document
 from scriptrun.api.context import Context
 from scriptrun.api.settings import ApiSettings
-from unit.scheduler.asgi import Reply, ask
+from unit.pipeline.asgi import Reply, ask
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from helm import Manifest, read_refusal, render, select
-from scriptrun.api.scheduler_mount import PREFIXES
-from scriptrun.kube.access import SCHEDULER_VERBS
-from scriptrun.scheduler.settings import SchedulerSettings
+from scriptrun.api.pipeline_mount import PREFIXES
+from scriptrun.kube.access import PIPELINE_VERBS
+from scriptrun.pipeline.settings import PipelineSettings
 
 OURS: dict[str, Any] = {"create": True, "tokenSecret": "shared", "namespace": "pipeline"}
 VALUES: dict[str, Any] = {"api": {"create": True}, "history": {"create": True}, "scheduler": OURS}
@@ -25,10 +25,10 @@ def _read_environment(values: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _load(values: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> SchedulerSettings:
+def _load(values: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> PipelineSettings:
     for name, value in _read_environment(values).items():
         monkeypatch.setenv(name, value if isinstance(value, str) else "0123456789abcdef")
-    return SchedulerSettings()
+    return PipelineSettings()
 
 
 def test_as_it_comes_there_is_none_of_it() -> None:
@@ -38,7 +38,7 @@ def test_as_it_comes_there_is_none_of_it() -> None:
 
 def test_every_setting_is_the_codes_own_default(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = _load(VALUES, monkeypatch)
-    assert settings == SchedulerSettings(token="0123456789abcdef", namespace="pipeline")  # type: ignore[arg-type]
+    assert settings == PipelineSettings(token="0123456789abcdef", namespace="pipeline")  # type: ignore[arg-type]
     assert set(_read_environment(VALUES)) == {
         f"SCRIPTRUN_SCHEDULER_{name.upper()}" for name in type(settings).model_fields
     }
@@ -75,7 +75,7 @@ def test_it_may_do_what_the_code_declares_in_one_namespace(listed: list[str]) ->
         for group in rule["apiGroups"]
         for resource in rule["resources"]
     }
-    assert granted == dict(SCHEDULER_VERBS)
+    assert granted == dict(PIPELINE_VERBS)
     [binding] = select(manifests, "RoleBinding", "scriptrun-api-scheduler")
     assert binding["metadata"]["namespace"] == "pipeline"
     assert binding["roleRef"]["name"] == "scriptrun-api-scheduler"

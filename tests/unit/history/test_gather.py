@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from scriptrun.database.engine import parse_url
 from scriptrun.errors import UsageError
-from scriptrun.history.database import parse_url
 from scriptrun.history.gather import summarize
 from scriptrun.history.records import Query
 from scriptrun.policies.wildcards import matches_wildcards

@@ -39,12 +39,12 @@ def api(kubeconfig: Kubeconfig = "", context: Context = "") -> None:
         from scriptrun.api.server import run_api
         from scriptrun.api.settings import ApiSettings
         from scriptrun.history.settings import HistorySettings
-        from scriptrun.scheduler.settings import SchedulerSettings
+        from scriptrun.pipeline.settings import PipelineSettings
     except ModuleNotFoundError as error:
         raise UsageError(f"the API needs more than is installed ({error}): pip install 'scriptrun[api]'") from error
 
     settings, history = _read_settings(ApiSettings), _read_settings(HistorySettings)
-    scheduling = _read_settings(SchedulerSettings)
+    scheduling = _read_settings(PipelineSettings)
     configure_logs(settings.log_level, settings.log_format)
     asyncio.run(run_api(settings, history, scheduling, kubeconfig, context))
 

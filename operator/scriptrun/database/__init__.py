@@ -1,0 +1,1 @@
+"""The database: its engine, its tables and their migrations."""
