@@ -1,7 +1,6 @@
 """The application: its paths, and what stands in front of them."""
 
 import asyncio
-import time
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
@@ -18,10 +17,10 @@ from scriptrun.api.page import POLICY, render_page
 from scriptrun.api.shares import Shares
 from scriptrun.api.views import Index
 from scriptrun.history import metrics as history_metrics
+from scriptrun.runtime.liveness import explain_silence
 
 __all__ = ["build_app", "build_document"]
 
-_SILENT_SECONDS = 420.0
 _DESCRIPTION = """Runs scripts on Kubernetes, each in its own Job. Send `Authorization: Bearer TOKEN`, with a token of
 the cluster (its RBAC on `scriptruns.scriptrun.dev` decides what you may do) or an API token. What goes wrong is told as
 `application/problem+json`; its `type` is stable."""
@@ -37,10 +36,8 @@ _NOT_NOW: dict[int | str, dict[str, Any]] = {
 @system.get("/healthz", response_class=PlainTextResponse, operation_id="getHealth", responses=_NOT_NOW)
 async def get_health(context: ContextOf) -> Response:
     """Say whether this process works; 503 when only a restart helps."""
-    silent = time.monotonic() - context.live.last_contact()
-    if silent > _SILENT_SECONDS:
-        return PlainTextResponse(f"the watches are dead: nothing heard for {silent:.0f} s\n", 503)
-    return PlainTextResponse("ok\n")
+    wrong = explain_silence(context.live.last_contact())
+    return PlainTextResponse(f"{wrong or 'ok'}\n", 503 if wrong else 200)
 
 
 @system.get("/readyz", response_class=PlainTextResponse, operation_id="getReadiness", responses=_NOT_NOW)

@@ -1,11 +1,7 @@
 """An API process from start to end: connect, check, watch, serve, and keep the history."""
 
 import asyncio
-import os
-import signal
-import socket
-import uuid
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -46,6 +42,7 @@ from scriptrun.runtime.checks import COMPUTED
 from scriptrun.runtime.garbage import spare_collecting
 from scriptrun.runtime.hiding import HIDDEN_BY, Hiding
 from scriptrun.runtime.loop_lag import watch_loop_lag
+from scriptrun.runtime.process import build_identity, on_signals, run_until_one_ends
 from scriptrun.runtime.steps import Steps
 from scriptrun.runtime.worker_pool import WorkerPool
 from scriptrun.runtime.worker_process import build_limits
@@ -105,20 +102,9 @@ async def run_api(
             if pipeline is not None:
                 work["scheduler"] = pipeline.reconciler.work()
             spare_collecting()
-            await _run_until_one_ends(work)
-
-
-async def _run_until_one_ends(work: Mapping[str, Coroutine[Any, Any, None]]) -> None:
-    """Run everything; whatever ends first ends the process, and says why."""
-    tasks = {asyncio.create_task(coroutine, name=name) for name, coroutine in work.items()}
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+            _, error = await run_until_one_ends(work)
+            if error is not None:
+                raise error
 
 
 @asynccontextmanager
@@ -164,7 +150,7 @@ async def _keep_history(connection: Connection, store: Store, recorder: Recorder
     if not settings.leader_election:
         await recorder.work()
         return
-    identity = f"{os.environ.get('HOSTNAME') or socket.gethostname()}_{uuid.uuid4().hex[:8]}"
+    identity = build_identity()
     lease = (settings.lease_namespace or connection.namespace, settings.lease_name)
     while True:
         await lead(connection, lease, identity, settings.lease_duration_seconds, recorder.work)
@@ -181,14 +167,11 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Take SIGTERM and SIGINT. uvicorn's own way ends in the signal once more, before anything is closed."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop)
+        give_up = on_signals(self._stop)
         try:
             yield
         finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.remove_signal_handler(number)
+            give_up()
 
     def _stop(self) -> None:
         self._stopping.set()

@@ -17,7 +17,7 @@ from scriptrun.kube.script_names import ScriptFinder
 from scriptrun.models.facts import Claim, Key
 from scriptrun.models.reasons import Reason
 from scriptrun.orchestrators.adapter import Outcome, Task, TaskFailure
-from scriptrun.orchestrators.registry import find_orchestrator
+from scriptrun.orchestrators.registry import require_orchestrator
 from scriptrun.runtime.backoff import back_off
 
 __all__ = ["Claimer"]
@@ -102,7 +102,7 @@ class Claimer:
         """Make a run; None when one of that name exists."""
         context = self._context
         claim = Claim(task.identity, generation, task.handle, lease_seconds=task.lease_seconds)
-        described = build_run_task(task, find_orchestrator(context.spec).source)
+        described = build_run_task(task, require_orchestrator(context.spec).source)
         body = build_claimed_run(context.bridge, claim, script, task.variables, described)
         if wrong := await check_size(body):
             return wrong

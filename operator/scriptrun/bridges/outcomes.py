@@ -56,7 +56,8 @@ async def gather_outcome(context: BridgeContext, open_run: OpenRun) -> Outcome:
     output = status.get("output")
     logs: tuple[str, ...] = ()
     attempts: list[dict[str, Any]] = status.get("attempts") or []
-    wants_logs = find_orchestrator(context.spec).wants_logs
+    orchestrator = find_orchestrator(context.spec)
+    wants_logs = orchestrator is not None and orchestrator.wants_logs
     if ("output" not in status and reference) or (wants_logs and attempts):
         name = reference["configMap"] if reference else output_name(attempts[-1]["pod"])
         found = await find_output(context.client, open_run.key[0], name)

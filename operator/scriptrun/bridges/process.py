@@ -1,10 +1,6 @@
 """A bridge process from start to end: connect, check, watch, lead, work, stop."""
 
 import asyncio
-import os
-import signal
-import socket
-import uuid
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -18,7 +14,6 @@ from scriptrun.bridges.connection import AdapterFactory
 from scriptrun.bridges.manager import OPEN_RUNS, Manager
 from scriptrun.bridges.open_runs import OpenRuns
 from scriptrun.errors import ScriptRunError
-from scriptrun.http import serve_http
 from scriptrun.kube.access import BRIDGE_VERBS, CREDENTIALS_VERBS, LEASE_VERBS
 from scriptrun.kube.client import Client
 from scriptrun.kube.connection import Connection, open_connection
@@ -26,12 +21,14 @@ from scriptrun.kube.leader import lead
 from scriptrun.kube.preflight import check_cluster
 from scriptrun.kube.reflector import EVERYTHING, Reflector
 from scriptrun.kube.resources import BRIDGES, SCRIPTRUNS
-from scriptrun.liveness import Liveness
 from scriptrun.models.bridge import BridgeSpec
 from scriptrun.orchestrators.adapter import Adapter
 from scriptrun.orchestrators.registry import build_adapter
 from scriptrun.runtime.garbage import spare_collecting
+from scriptrun.runtime.liveness import Liveness
 from scriptrun.runtime.loop_lag import watch_loop_lag
+from scriptrun.runtime.probes import serve_probes
+from scriptrun.runtime.process import build_identity, on_signals, run_until_one_ends
 from scriptrun.runtime.steps import Steps
 from scriptrun.settings import BridgeSettings
 
@@ -63,7 +60,7 @@ class _BridgeProcess:
         self._started = False
         self._liveness = Liveness(self._reflectors)
         self._steps = Steps()
-        self._identity = f"{os.environ.get('HOSTNAME') or socket.gethostname()}_{uuid.uuid4().hex[:8]}"
+        self._identity = build_identity()
 
     def readiness(self) -> str:
         """Say what is not there yet."""
@@ -75,34 +72,27 @@ class _BridgeProcess:
         Raises:
             ScriptRunError: a part that must go on for ever has ended.
         """
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
+        on_signals(self._stop.set)
         self._steps.install()
-        web = await serve_http(
-            self._settings.http_host, self._settings.http_port, self._liveness.explain, self.readiness
-        )
-        parts = [
-            asyncio.create_task(self._liveness.beat(), name="heartbeat"),
-            asyncio.create_task(watch_loop_lag(self._steps), name="loop lag"),
-            asyncio.create_task(self._resync_forever(), name="resync"),
-            *(
-                asyncio.create_task(reflector.run(namespace), name=f"{reflector} {namespace}")
+        address = (self._settings.http_host, self._settings.http_port)
+        web = await serve_probes(address, metrics.REGISTRY, self._liveness.explain, self.readiness)
+        parts = {
+            "bridges": self._work(),
+            "heartbeat": self._liveness.beat(),
+            "loop lag": watch_loop_lag(self._steps),
+            "resync": self._resync_forever(),
+            **{
+                f"{reflector} {namespace}": reflector.run(namespace)
                 for reflector in self._reflectors
                 for namespace in self._settings.namespaces or ("",)
-            ),
-        ]
-        main = asyncio.create_task(self._work(), name="bridges")
+            },
+        }
         try:
-            await asyncio.wait({main, *parts}, return_when=asyncio.FIRST_COMPLETED)
-            for task in (main, *parts):
-                if task.done() and not self._stop.is_set():
-                    raise ScriptRunError(f"{task.get_name()} ended: {task.exception()}") from task.exception()
+            name, error = await run_until_one_ends(parts)
         finally:
-            for task in (main, *parts):
-                task.cancel()
-            await asyncio.gather(main, *parts, return_exceptions=True)
             await web.cleanup()
+        if not self._stop.is_set():
+            raise ScriptRunError(f"{name} ended: {error}") from error
 
     async def _resync_forever(self) -> None:
         while True:

@@ -1,11 +1,7 @@
 """An operator process from start to end: connect, check, watch, lead, work, stop."""
 
 import asyncio
-import os
-import signal
-import socket
 import time
-import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -24,7 +20,6 @@ from scriptrun.controller.informer import (
 )
 from scriptrun.desired.interruptions import FIELD_MANAGER
 from scriptrun.errors import ScriptRunError
-from scriptrun.http import serve_http
 from scriptrun.kube.access import LEASE_VERBS, OPERATOR_VERBS
 from scriptrun.kube.client import Client
 from scriptrun.kube.connection import Connection, open_connection
@@ -32,11 +27,13 @@ from scriptrun.kube.leader import lead
 from scriptrun.kube.preflight import check_cluster
 from scriptrun.kube.reflector import Reflector
 from scriptrun.kube.resources import CONFIGMAPS, JOBS, PODS
-from scriptrun.liveness import Liveness
 from scriptrun.runtime.checks import COMPUTED
 from scriptrun.runtime.garbage import spare_collecting
+from scriptrun.runtime.liveness import Liveness
 from scriptrun.runtime.loop_lag import watch_loop_lag
 from scriptrun.runtime.mark_file import MarkFile
+from scriptrun.runtime.probes import serve_probes
+from scriptrun.runtime.process import build_identity, on_signals
 from scriptrun.runtime.worker_pool import WorkerPool
 from scriptrun.runtime.worker_process import build_limits
 from scriptrun.settings import Settings
@@ -90,9 +87,8 @@ class _Operator:
         """
         self._take_signals()
         self._loop.steps.install()
-        web = await serve_http(
-            self._settings.http_host, self._settings.http_port, self._liveness.explain, self.readiness
-        )
+        address = (self._settings.http_host, self._settings.http_port)
+        web = await serve_probes(address, metrics.REGISTRY, self._liveness.explain, self.readiness)
         parts = [
             asyncio.create_task(self._liveness.beat(), name="heartbeat"),
             asyncio.create_task(watch_loop_lag(self._loop.steps), name="loop lag"),
@@ -122,9 +118,7 @@ class _Operator:
             await web.cleanup()
 
     def _take_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
+        on_signals(self._stop.set)
 
     async def _finish(self, main: asyncio.Task[None]) -> None:
         """Give reconciles under way their time."""
@@ -186,11 +180,10 @@ class _Operator:
             await self._work()
             return
         namespace = self._settings.lease_namespace or self._connection.namespace
-        identity = f"{os.environ.get('HOSTNAME') or socket.gethostname()}_{uuid.uuid4().hex[:8]}"
         await lead(
             self._connection,
             (namespace, self._settings.lease_name),
-            identity,
+            build_identity(),
             self._settings.lease_duration_seconds,
             self._work,
         )

@@ -22,13 +22,15 @@ from scriptrun.kube.client import APPLY, Client
 from scriptrun.kube.resources import SCRIPTRUNS
 from scriptrun.models.facts import Key
 from scriptrun.policies.attempts import parse_instant
+from scriptrun.runtime.backoff import Backoff
 from scriptrun.runtime.hiding import Hiding
+from scriptrun.runtime.work_loop import work_off
+from scriptrun.runtime.work_queue import WorkQueue
 
 __all__ = ["Recorder"]
 
 _log = structlog.get_logger(__name__)
-_FIRST_RETRY_SECONDS = 0.2
-_LONGEST_RETRY_SECONDS = 30.0
+_RETRIES = Backoff(0.2, 30.0)
 
 
 def _key(run: dict[str, Any]) -> Key:
@@ -61,9 +63,7 @@ class Recorder:
         self._clock = clock
         self._pending: dict[Key, datetime] = {}
         self._deleted: dict[Key, dict[str, Any]] = {}
-        self._failures: dict[Key, int] = {}
-        self._asked: set[Key] = set()
-        self._queue: asyncio.Queue[Key] = asyncio.Queue()
+        self._queue: WorkQueue[Key] = WorkQueue(backoff=_RETRIES)
         self._working = False
         metrics.UNSTORED.set_function(lambda: len(self._pending))
         metrics.OLDEST_UNSTORED.set_function(self._measure_lag)
@@ -94,9 +94,8 @@ class Recorder:
         return max(0.0, (self._clock() - min(pending)).total_seconds()) if pending else 0.0
 
     def _ask(self, key: Key) -> None:
-        if self._working and key not in self._asked:
-            self._asked.add(key)
-            self._queue.put_nowait(key)
+        if self._working:
+            self._queue.add(key)
 
     async def work(self) -> None:
         """Store and prune until cancelled. One process at a time does so; others stand by and take note."""
@@ -107,36 +106,25 @@ class Recorder:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._prune_forever())
                 for _ in range(self._settings.workers):
-                    tasks.create_task(self._store_forever())
+                    tasks.create_task(work_off(self._queue, self._store_pending, self._note_failure))
         finally:
             self._working = False
-            self._asked.clear()
-            self._queue = asyncio.Queue()
+            self._queue = WorkQueue(backoff=_RETRIES)
 
-    async def _store_forever(self) -> None:
-        while True:
-            key = await self._queue.get()
-            self._asked.discard(key)
-            if key not in self._pending:
-                continue
-            try:
-                await self._settle(key)
-                self._failures.pop(key, None)
-            except Exception as error:
-                self._retry(key, error)
+    async def _store_pending(self, key: Key) -> None:
+        if key in self._pending:
+            await self._settle(key)
 
-    def _retry(self, key: Key, error: Exception) -> None:
+    def _note_failure(self, key: Key, error: Exception) -> None:
         metrics.ERRORS.inc()
-        failures = self._failures.get(key, 0)
-        self._failures[key] = failures + 1
-        delay = min(_FIRST_RETRY_SECONDS * 2 ** min(failures, 16), _LONGEST_RETRY_SECONDS)
+        failures = self._queue.count_failures(key)
+        delay = self._queue.retry(key)
         expected = isinstance(error, HistoryUnavailable | KubeError | WorkersBusy)
         facts = {"namespace": key[0], "run": key[1], "again_seconds": delay}
         if not expected:
             _log.error("run not stored, will be tried again", exc_info=error, **facts)
         elif failures in (0, 5):
             _log.warning("run not stored, will be tried again", error=str(error), **facts)
-        asyncio.get_running_loop().call_later(delay, self._ask, key)
 
     async def _settle(self, key: Key) -> None:
         """Store one run and say so on it."""

@@ -26,7 +26,7 @@ from scriptrun.policies.address_policy import AddressPolicy
 from scriptrun.policies.masking import hide_text
 from scriptrun.policies.text import escape_controls, shorten
 
-__all__ = ["Answer", "Credentials", "Http", "build_error", "build_tls"]
+__all__ = ["Answer", "Credentials", "Http", "build_error"]
 
 ANSWER_LIMIT_BYTES = 16 * 1024 * 1024
 """Longest answer that is read. One task is far below, and of a batch that is above fewer are asked for."""
@@ -122,28 +122,12 @@ def build_error(answer: Answer) -> TaskError:
     return Rejected(text)
 
 
-def build_tls(certificates: str) -> ssl.SSLContext | bool:
-    """Build what to trust: PEM certificates, or the system's for "".
-
-    Raises:
-        Refused: it is no PEM.
-    """
-    if not certificates:
-        return True
-    try:
-        return ssl.create_default_context(cadata=certificates)
-    except ssl.SSLError as error:
-        raise Refused(
-            "the certificates to trust (caConfigMap) are no PEM: they begin with -----BEGIN CERTIFICATE-----"
-        ) from error
-
-
 class Http:
     """Talks to one server.
 
     Args:
         address: base URL; paths are added to it.
-        tls: what to trust, of ``build_tls``.
+        tls: what to trust, of ``net.tls.build_tls``.
         credentials: None for none.
         secrets: texts that must not show in any message, should the server send them back.
         policy: which addresses may be connected to; None for any.

@@ -9,24 +9,32 @@ from scriptrun.orchestrators.conductor.adapter import CONDUCTOR
 from scriptrun.orchestrators.zeebe.adapter import ZEEBE
 from scriptrun.policies.address_policy import AddressPolicy
 
-__all__ = ["ORCHESTRATORS", "build_adapter", "find_orchestrator"]
+__all__ = ["ORCHESTRATORS", "build_adapter", "find_orchestrator", "require_orchestrator"]
 
 ORCHESTRATORS = {orchestrator.source: orchestrator for orchestrator in (ZEEBE, CONDUCTOR)}
 
 
-def find_orchestrator(spec: BridgeSpec) -> Orchestrator:
+def find_orchestrator(spec: BridgeSpec) -> Orchestrator | None:
+    """Find the orchestrator that a Bridge speaks to; None for a Bridge that is gone, of whose spec nothing is left.
+
+    Args:
+        spec: of the Bridge.
+    """
+    return next((found for source, found in ORCHESTRATORS.items() if getattr(spec, source, None) is not None), None)
+
+
+def require_orchestrator(spec: BridgeSpec) -> Orchestrator:
     """Find the orchestrator that a Bridge speaks to.
 
     Args:
         spec: of the Bridge.
 
     Raises:
-        Refused: it names none that this version knows (an older CRD, or a newer one, is installed).
+        Refused: it names none that this version knows (the CRDs of another version are installed).
     """
-    for source, orchestrator in ORCHESTRATORS.items():
-        if getattr(spec, source, None) is not None:
-            return orchestrator
-    raise Refused(f"the Bridge names no orchestrator: set one of {', '.join(ORCHESTRATORS)} in its spec")
+    if (found := find_orchestrator(spec)) is None:
+        raise Refused(f"the Bridge names no orchestrator: set one of {', '.join(ORCHESTRATORS)} in its spec")
+    return found
 
 
 def build_adapter(
@@ -37,4 +45,4 @@ def build_adapter(
     Raises:
         Refused: orchestrator, address, credentials or certificates can't be used.
     """
-    return find_orchestrator(spec).build(spec, name, secret, certificates, policy)
+    return require_orchestrator(spec).build(spec, name, secret, certificates, policy)

@@ -35,6 +35,8 @@ from scriptrun.pipeline.orders import Order, OrderOutcome, Stage
 from scriptrun.pipeline.script_delivery import ScriptDelivery
 from scriptrun.pipeline.settings import PipelineSettings
 from scriptrun.policies.attempts import parse_instant
+from scriptrun.runtime.work_loop import work_off
+from scriptrun.runtime.work_queue import WorkQueue
 
 __all__ = ["OrderReconciler"]
 
@@ -75,8 +77,7 @@ class OrderReconciler:
         self._settings = settings
         self._clock = clock
         self._open: set[int] = set()
-        self._asked: set[int] = set()
-        self._queue: asyncio.Queue[int] = asyncio.Queue()
+        self._queue: WorkQueue[int] = WorkQueue()
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._supplies: dict[int, asyncio.Task[None]] = {}
         self._downloads = asyncio.Semaphore(settings.workers)
@@ -92,9 +93,7 @@ class OrderReconciler:
     def ask(self, order_id: int) -> None:
         """Have an order looked at soon."""
         self._open.add(order_id)
-        if order_id not in self._asked:
-            self._asked.add(order_id)
-            self._queue.put_nowait(order_id)
+        self._queue.add(order_id)
 
     async def work(self) -> None:
         """Work until cancelled."""
@@ -103,26 +102,18 @@ class OrderReconciler:
                 tasks.create_task(self._sweep_forever())
                 tasks.create_task(self._prune_forever())
                 for _ in range(self._settings.workers):
-                    tasks.create_task(self._work_forever())
+                    tasks.create_task(work_off(self._queue, self.reconcile, self._note_failure))
         finally:
             for task in self._supplies.values():
                 task.cancel()
             await asyncio.gather(*self._supplies.values(), return_exceptions=True)
 
-    async def _work_forever(self) -> None:
-        while True:
-            order_id = await self._queue.get()
-            self._asked.discard(order_id)
-            try:
-                await self.reconcile(order_id)
-            except (KubeError, HistoryUnavailable, TryLater) as error:
-                _log.warning("order not taken further, will be tried again", order=order_id, error=str(error))
-                self._ask_later(order_id)
-            except Exception:
-                _log.exception("order not taken further", order=order_id)  # the next sweep looks at it again
-
-    def _ask_later(self, order_id: int) -> None:
-        asyncio.get_running_loop().call_later(_AGAIN_SECONDS, self.ask, order_id)
+    def _note_failure(self, order_id: int, error: Exception) -> None:
+        if isinstance(error, KubeError | HistoryUnavailable | TryLater):
+            _log.warning("order not taken further, will be tried again", order=order_id, error=str(error))
+            self._queue.add_after(order_id, _AGAIN_SECONDS)
+        else:
+            _log.error("order not taken further", order=order_id, exc_info=error)  # the next sweep looks at it again
 
     async def _sweep_forever(self) -> None:
         while True:
@@ -286,7 +277,7 @@ class OrderReconciler:
                 await self.orders.advance(order, Stage.SUPPLIED)
         except (KubeError, HistoryUnavailable) as error:
             _log.warning("order not taken further, will be tried again", order=order.id, error=str(error))
-            self._ask_later(order.id)
+            self._queue.add_after(order.id, _AGAIN_SECONDS)
         except Exception:
             _log.exception("order not taken further", order=order.id)
         else:

@@ -13,12 +13,13 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from scriptrun.runtime.backoff import Backoff
+
 __all__ = ["WorkQueue"]
 
 K = TypeVar("K", bound=Hashable)
 
-_FIRST_RETRY_SECONDS = 0.1
-_LONGEST_RETRY_SECONDS = 60.0
+_RETRIES = Backoff(0.1, 60.0)
 
 
 @dataclass(slots=True)
@@ -38,6 +39,7 @@ class WorkQueue(Generic[K]):
         flow_of: the flow that a key belongs to; by default all keys are one flow, and leave in the order they came.
         busy_per_flow: how many keys of one flow may be worked on at the same time; None for any number. With fewer than
             there are workers, a flow whose passes are slow leaves workers to the others.
+        backoff: how long a key waits after a failure.
     """
 
     def __init__(
@@ -45,10 +47,12 @@ class WorkQueue(Generic[K]):
         clock: Callable[[], float] = time.monotonic,
         flow_of: Callable[[K], Hashable] = lambda _key: None,
         busy_per_flow: int | None = None,
+        backoff: Backoff = _RETRIES,
     ) -> None:
         self._clock = clock
         self._flow_of = flow_of
         self._busy_per_flow = busy_per_flow
+        self._backoff = backoff
         self._flows: dict[Hashable, _Flow[K]] = {}
         self._turns: deque[_Flow[K]] = deque()  # flows that have a ready key and may have one more worker, each once
         self._waiting: set[K] = set()  # ready, or to be once its worker is done
@@ -86,11 +90,14 @@ class WorkQueue(Generic[K]):
 
     def retry(self, key: K) -> float:
         """Ask for a key again after a failure; each one in a row doubles the wait. Returns the wait in seconds."""
-        failures = self._failures.get(key, 0)
-        self._failures[key] = failures + 1
-        delay: float = min(_FIRST_RETRY_SECONDS * 2 ** min(failures, 16), _LONGEST_RETRY_SECONDS)
+        self._failures[key] = self.count_failures(key) + 1
+        delay = self._backoff.delay(self._failures[key])
         self.add_after(key, delay)
         return delay
+
+    def count_failures(self, key: K) -> int:
+        """Count the failures of a key in a row."""
+        return self._failures.get(key, 0)
 
     def forget(self, key: K) -> None:
         """Start counting failures anew."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from scriptrun.logs import configure_logs
 from scriptrun.orchestrators.adapter import Adapter, Outcome, Task
 from scriptrun.policies.text import escape_controls
+from scriptrun.runtime.logging import configure_logs
 from scriptrun.worker.init_process import run_below
 from scriptrun.worker.loop import Worker
 from scriptrun.worker.program import Contract, Program

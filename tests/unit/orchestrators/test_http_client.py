@@ -10,9 +10,10 @@ import pytest
 from aiohttp import web
 
 from scriptrun.errors import AnswerTooLarge, Gone, Refused, Rejected, TaskError, TryLater
+from scriptrun.net.tls import build_tls
 from scriptrun.orchestrators import http_client as module
 from scriptrun.orchestrators.credentials import Fixed, build_basic, build_bearer
-from scriptrun.orchestrators.http_client import Answer, Credentials, Http, build_error, build_tls
+from scriptrun.orchestrators.http_client import Answer, Credentials, Http, build_error
 from scriptrun.settings import BridgeSettings
 from unit.orchestrators.standin import StandIn, say, say_text, serve
 

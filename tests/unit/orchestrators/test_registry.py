@@ -65,10 +65,10 @@ class Cluster:
         return body
 
 
-def context(cluster: Cluster) -> BridgeContext:
+def context(cluster: Cluster, spec: BridgeSpec | None = None) -> BridgeContext:
     made = SimpleNamespace(
         bridge=("ns", "main"),
-        spec=ThirdSpec(third="here"),
+        spec=spec or ThirdSpec(third="here"),
         client=cluster,
         open_runs=OpenRuns(),
         count_claim=lambda outcome: None,
@@ -100,4 +100,12 @@ async def test_it_gets_a_log_if_it_wants_one(third: Orchestrator) -> None:
 
 def test_a_bridge_that_names_none_is_taken_for_no_other() -> None:
     with pytest.raises(Refused, match="set one of zeebe, conductor"):
-        find_orchestrator(ThirdSpec(third="here"))
+        build_adapter(ThirdSpec(third="here"), "main", {}, "")
+
+
+async def test_a_run_whose_bridge_is_gone_still_has_an_outcome() -> None:
+    status = {"reason": "Completed", "output": {"a": 1}, "attempts": [{"pod": "run-0-abcde"}]}
+    run = OpenRun(key=("ns", "run"), uid="u", version=1, bridge="b", claim=None, finished_at=NOW, status=status)
+    assert find_orchestrator(ThirdSpec()) is None
+    outcome = await gather_outcome(context(Cluster(), ThirdSpec()), run)
+    assert (outcome.output, outcome.logs) == ({"a": 1}, ())

@@ -33,7 +33,7 @@ def api(kubeconfig: Kubeconfig = "", context: Context = "") -> None:
     import asyncio
 
     from scriptrun.errors import UsageError
-    from scriptrun.logs import configure_logs
+    from scriptrun.runtime.logging import configure_logs
 
     try:
         from scriptrun.api.server import run_api

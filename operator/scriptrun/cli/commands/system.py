@@ -46,7 +46,7 @@ def _read_settings(kind: "type[SettingsType]") -> "SettingsType":
     from pydantic import ValidationError
 
     from scriptrun.errors import UsageError
-    from scriptrun.logs import configure_logs
+    from scriptrun.runtime.logging import configure_logs
 
     try:
         settings = kind()

@@ -20,6 +20,7 @@ import structlog
 
 from scriptrun.errors import Gone, Refused, Rejected, TaskError, TryLater
 from scriptrun.models.bridge import BridgeSpec
+from scriptrun.net.tls import build_tls
 from scriptrun.orchestrators.adapter import Handle, Orchestrator, Outcome, Task
 from scriptrun.orchestrators.conductor.task import (
     Finding,
@@ -35,7 +36,7 @@ from scriptrun.orchestrators.conductor.task import (
 )
 from scriptrun.orchestrators.credentials import build_credentials
 from scriptrun.orchestrators.delivery import read_tasks
-from scriptrun.orchestrators.http_client import Answer, Http, build_error, build_tls
+from scriptrun.orchestrators.http_client import Answer, Http, build_error
 from scriptrun.policies.address_policy import AddressPolicy
 
 __all__ = ["CONDUCTOR", "Conductor", "Poll", "build_conductor", "cut_address"]

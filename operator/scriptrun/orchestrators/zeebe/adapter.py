@@ -11,10 +11,11 @@ from typing import Any
 
 from scriptrun.errors import Gone, Refused, Rejected, TaskError, TryLater
 from scriptrun.models.bridge import BridgeSpec, ZeebeSpec
+from scriptrun.net.tls import build_tls
 from scriptrun.orchestrators.adapter import Handle, Orchestrator, Outcome, Task
 from scriptrun.orchestrators.credentials import build_credentials
 from scriptrun.orchestrators.delivery import read_tasks
-from scriptrun.orchestrators.http_client import Answer, Http, build_error, build_tls
+from scriptrun.orchestrators.http_client import Answer, Http, build_error
 from scriptrun.orchestrators.zeebe.job import (
     JobCommand,
     build_activation,

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from scriptrun import liveness
-from scriptrun.liveness import Liveness
+from scriptrun.runtime import liveness
+from scriptrun.runtime.liveness import Liveness
 
 
 @dataclass

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from scriptrun.logs import configure_logs
 from scriptrun.policies.text import escape_controls
+from scriptrun.runtime.logging import configure_logs
 
 
 @pytest.fixture(autouse=True)

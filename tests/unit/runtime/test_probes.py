@@ -8,7 +8,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from scriptrun import http
+from scriptrun import metrics
+from scriptrun.runtime import probes
 
 
 class _Served:
@@ -26,7 +27,9 @@ class _Served:
 @pytest.fixture
 async def served() -> AsyncIterator[_Served]:
     made = _Served()
-    runner = await http.serve_http("127.0.0.1", 0, lambda: made.wrong["healthy"], lambda: made.wrong["ready"])
+    runner = await probes.serve_probes(
+        ("127.0.0.1", 0), metrics.REGISTRY, lambda: made.wrong["healthy"], lambda: made.wrong["ready"]
+    )
     made.port = runner.addresses[0][1]
     yield made
     await runner.cleanup()
@@ -47,7 +50,7 @@ async def test_writing_thousands_of_series_holds_nobody_up(served: _Served, monk
         assert written.wait(30)
         return b"series"
 
-    monkeypatch.setattr(http, "generate_latest", generate)
+    monkeypatch.setattr(probes, "generate_latest", generate)
     async with aiohttp.ClientSession() as session:
         scrape = asyncio.create_task(served.ask(session, "/metrics"))
         await asyncio.sleep(0.05)

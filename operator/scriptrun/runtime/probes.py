@@ -4,22 +4,22 @@ import asyncio
 from collections.abc import Callable
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from scriptrun import metrics
-
-__all__ = ["serve_http"]
+__all__ = ["serve_probes"]
 
 Check = Callable[[], str]
 """Returns what is wrong, or ""."""
 
 
-async def serve_http(host: str, port: int, healthy: Check, ready: Check) -> web.AppRunner:
+async def serve_probes(
+    address: tuple[str, int], registry: CollectorRegistry, healthy: Check, ready: Check
+) -> web.AppRunner:
     """Serve until the returned runner is cleaned up.
 
     Args:
-        host: address to bind; "" for all.
-        port: 0 for any free one.
+        address: host to bind, "" for all; and port, 0 for any free one.
+        registry: what /metrics shows.
         healthy: fails when only a restart helps.
         ready: fails while the caches are being filled.
     """
@@ -36,7 +36,7 @@ async def serve_http(host: str, port: int, healthy: Check, ready: Check) -> web.
 
     async def get_metrics(_request: web.Request) -> web.Response:
         # In a thread: with a series for each of thousands of Scripts it takes a second, and goes on in small pieces.
-        body = await asyncio.to_thread(generate_latest, metrics.REGISTRY)
+        body = await asyncio.to_thread(generate_latest, registry)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     application = web.Application()
@@ -49,5 +49,6 @@ async def serve_http(host: str, port: int, healthy: Check, ready: Check) -> web.
     )
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
+    host, port = address
     await web.TCPSite(runner, host or None, port).start()
     return runner

@@ -5,10 +5,20 @@ import time
 from collections.abc import Sequence
 from typing import Protocol
 
-__all__ = ["Liveness"]
+__all__ = ["Liveness", "explain_silence"]
 
 _SILENT_SECONDS = 420.0  # a quiet watch is ended by the server, and begun anew, sooner than that
 _HEARTBEAT_SECONDS = 15.0
+
+
+def explain_silence(last_contact: float) -> str:
+    """Say that a process's watches are dead; empty when they are not.
+
+    Args:
+        last_contact: when the most silent of them heard from the API server, by the monotonic clock.
+    """
+    silent = time.monotonic() - last_contact
+    return f"the watches are dead: nothing heard for {silent:.0f} s" if silent > _SILENT_SECONDS else ""
 
 
 class _Watch(Protocol):
@@ -36,8 +46,6 @@ class Liveness:
 
     def explain(self) -> str:
         """Say what is wrong; empty when nothing is."""
-        now = time.monotonic()
-        if now - self._beat > 4 * _HEARTBEAT_SECONDS:
+        if time.monotonic() - self._beat > 4 * _HEARTBEAT_SECONDS:
             return "the event loop is stuck"
-        silent = now - min(watch.last_contact for watch in self._watches)
-        return f"the watches are dead: nothing heard for {silent:.0f} s" if silent > _SILENT_SECONDS else ""
+        return explain_silence(min(watch.last_contact for watch in self._watches))
