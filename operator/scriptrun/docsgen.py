@@ -15,8 +15,8 @@ from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings
 
 from scriptrun.api.app import build_document
+from scriptrun.api.docs.reference import Field, Operation, list_operations, list_schemas
 from scriptrun.api.problems import KINDS
-from scriptrun.api.reference import Field, Operation, list_operations, list_schemas
 from scriptrun.api.settings import ApiSettings
 from scriptrun.cli.main import app
 from scriptrun.cli.output.exit_codes import describe_exit_code

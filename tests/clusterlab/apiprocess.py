@@ -14,7 +14,7 @@ from clusterlab.chart import NAMESPACE
 from clusterlab.process import OperatorProcess, find_free_port
 from clusterlab.space import Space
 from kubeapi import wait_for
-from scriptrun.api.tokens import create_token, hash_token
+from scriptrun.api.auth.tokens import create_token, hash_token
 
 API = (NAMESPACE, "scriptrun-api")
 SECONDS = 60.0

@@ -13,7 +13,7 @@ from clusterlab.space import Space
 from docpages import ROOT, read_blocks
 from e2e.release import NAMESPACE, SETTINGS, Release, find_kubectl
 from kubeapi import wait_for
-from scriptrun.api.tokens import ApiToken, create_token, hash_token
+from scriptrun.api.auth.tokens import ApiToken, create_token, hash_token
 
 pytestmark = pytest.mark.e2e
 pytest_plugins = ["e2e.fixtures"]

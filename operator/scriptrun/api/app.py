@@ -8,14 +8,16 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Res
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from scriptrun import __version__
-from scriptrun.api import metrics, problems, routes_others, routes_runs
+from scriptrun.api import metrics, problems
+from scriptrun.api.auth.auth_middleware import AuthMiddleware
 from scriptrun.api.context import Context, ContextOf
-from scriptrun.api.gate import Gate
-from scriptrun.api.limits import Limits
-from scriptrun.api.openapi import build_openapi
-from scriptrun.api.page import POLICY, render_page
-from scriptrun.api.shares import Shares
-from scriptrun.api.views import Index
+from scriptrun.api.docs.openapi import build_openapi
+from scriptrun.api.docs.page import POLICY, render_page
+from scriptrun.api.middleware.limits import Limits
+from scriptrun.api.middleware.shares import Shares
+from scriptrun.api.runs import overview_routes as routes_others
+from scriptrun.api.runs import routes as routes_runs
+from scriptrun.api.runs.schemas import Index
 from scriptrun.history import metrics as history_metrics
 from scriptrun.runtime.liveness import explain_silence
 
@@ -36,14 +38,14 @@ _NOT_NOW: dict[int | str, dict[str, Any]] = {
 @system.get("/healthz", response_class=PlainTextResponse, operation_id="getHealth", responses=_NOT_NOW)
 async def get_health(context: ContextOf) -> Response:
     """Say whether this process works; 503 when only a restart helps."""
-    wrong = explain_silence(context.live.last_contact())
+    wrong = explain_silence(context.run_index.last_contact())
     return PlainTextResponse(f"{wrong or 'ok'}\n", 503 if wrong else 200)
 
 
 @system.get("/readyz", response_class=PlainTextResponse, operation_id="getReadiness", responses=_NOT_NOW)
 async def get_readiness(context: ContextOf) -> Response:
     """Say whether this process can answer; 503 while it does not know the cluster yet."""
-    if not context.live.is_synced():
+    if not context.run_index.is_synced():
         return PlainTextResponse("the caches are being filled\n", 503)
     return PlainTextResponse("ok\n")
 
@@ -112,6 +114,6 @@ def build_app(context: Context) -> FastAPI:
     app = _assemble()
     app.state.context = context
     problems.register(app)
-    app.add_middleware(Gate, gatekeeper=context.gatekeeper, shares=Shares(context.settings.max_callers))
+    app.add_middleware(AuthMiddleware, authorizer=context.authorizer, shares=Shares(context.settings.max_callers))
     app.add_middleware(Limits, settings=context.settings)
     return app

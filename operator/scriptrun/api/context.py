@@ -5,11 +5,11 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Request
 
-from scriptrun.api.callers import Caller, Gatekeeper
-from scriptrun.api.live import Live
-from scriptrun.api.service import RunService
+from scriptrun.api.auth.authorizer import Authorizer, Caller
+from scriptrun.api.middleware.shares import Shares
+from scriptrun.api.runs.run_index import RunIndex
+from scriptrun.api.runs.service import RunService
 from scriptrun.api.settings import ApiSettings
-from scriptrun.api.shares import Shares
 from scriptrun.history.store import Store
 from scriptrun.kube.client import Client
 from scriptrun.runtime.hiding import Hiding
@@ -31,8 +31,8 @@ class Context:
     """
 
     client: Client
-    gatekeeper: Gatekeeper
-    live: Live
+    authorizer: Authorizer
+    run_index: RunIndex
     runs: RunService
     settings: ApiSettings
     hiding: Hiding

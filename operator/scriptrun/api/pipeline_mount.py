@@ -2,7 +2,7 @@
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from scriptrun.api.limits import Limits
+from scriptrun.api.middleware.limits import Limits
 from scriptrun.api.settings import ApiSettings
 from scriptrun.pipeline.auth_middleware import PipelineAuthMiddleware
 from scriptrun.pipeline.routes import build_routes

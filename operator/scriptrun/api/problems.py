@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from scriptrun.api.openapi import MEDIA_TYPE, find_methods
+from scriptrun.api.docs.openapi import MEDIA_TYPE, find_methods
 from scriptrun.errors import (
     AlreadyExists,
     Conflict,

@@ -12,14 +12,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from scriptrun import __version__
 from scriptrun.api import metrics
 from scriptrun.api.app import build_app
-from scriptrun.api.callers import Gatekeeper
+from scriptrun.api.auth.authorizer import Authorizer
+from scriptrun.api.auth.tokens import TokenFolder
 from scriptrun.api.context import Context
-from scriptrun.api.live import Live
+from scriptrun.api.middleware.guarded_protocol import GuardedProtocol
 from scriptrun.api.pipeline_mount import mount_pipeline
-from scriptrun.api.protocol import GuardedProtocol
-from scriptrun.api.service import RunService
+from scriptrun.api.runs.run_index import RunIndex
+from scriptrun.api.runs.service import RunService
 from scriptrun.api.settings import ApiSettings
-from scriptrun.api.tokens import TokenFolder
 from scriptrun.errors import HistoryUnavailable
 from scriptrun.history.recorder import Recorder
 from scriptrun.history.settings import HistorySettings
@@ -91,12 +91,12 @@ async def run_api(
             recorder = Recorder(writer, store, Hiding(pool), history)
         maker = Client(connection, merge_verbs(verbs, PIPELINE_VERBS), metrics.observe_kube)
         async with open_pipeline(maker, store, settings.namespaces, scheduling) as pipeline:
-            live = Live(client, settings.namespaces, _feed(recorder, pipeline))
-            gatekeeper = Gatekeeper(client, TokenFolder(settings.tokens_dir), settings.auth_cache_seconds)
-            runs = RunService(client, gatekeeper, live, store, recorder, pool)
-            held = Context(client, gatekeeper, live, runs, settings, Hiding(pool), store)
+            run_index = RunIndex(client, settings.namespaces, _feed(recorder, pipeline))
+            authorizer = Authorizer(client, TokenFolder(settings.tokens_dir), settings.auth_cache_seconds)
+            runs = RunService(client, authorizer, run_index, store, recorder, pool)
+            held = Context(client, authorizer, run_index, runs, settings, Hiding(pool), store)
             server = _build_server(held, settings, pipeline, steps)
-            work = {"watches": live.run(), "server": server.serve(), "loop lag": watch_loop_lag(steps)}
+            work = {"watches": run_index.run(), "server": server.serve(), "loop lag": watch_loop_lag(steps)}
             if recorder is not None and store is not None:
                 work["history"] = _keep_history(connection, store, recorder, settings)
             if pipeline is not None:

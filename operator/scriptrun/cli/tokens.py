@@ -4,7 +4,7 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 
-from scriptrun.api.tokens import ApiToken, create_token, hash_token
+from scriptrun.api.auth.tokens import ApiToken, create_token, hash_token
 from scriptrun.cli.output.printing import dump_yaml, emit, note
 from scriptrun.errors import UsageError
 

@@ -15,8 +15,8 @@ import structlog
 from scriptrun.desired.stored import build_stored, is_stored
 from scriptrun.errors import Conflict, HistoryUnavailable, KubeError, NotFound, WorkersBusy
 from scriptrun.history import metrics
-from scriptrun.history.gather import gather
 from scriptrun.history.settings import HistorySettings
+from scriptrun.history.snapshot import take_snapshot
 from scriptrun.history.store import Store
 from scriptrun.kube.client import APPLY, Client
 from scriptrun.kube.resources import SCRIPTRUNS
@@ -159,7 +159,7 @@ class Recorder:
             HistoryUnavailable: the database is away.
             KubeError: the API server is.
         """
-        record = await gather(self._client, self._hiding, run, self._settings.log_limit_bytes)
+        record = await take_snapshot(self._client, self._hiding, run, self._settings.log_limit_bytes)
         if await self._store.put(record):
             metrics.STORED.inc()
 

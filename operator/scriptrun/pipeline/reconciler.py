@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from scriptrun.errors import HistoryUnavailable, KubeError, NotFound, Rejected, TryLater
-from scriptrun.history.gather import read_output
+from scriptrun.history.snapshot import read_output
 from scriptrun.history.store import Store
 from scriptrun.kube.client import Client
 from scriptrun.kube.resources import SCRIPTRUNS

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from helm import Manifest, render, select
-from scriptrun.api.service import REQUESTED_BY
+from scriptrun.api.runs.service import REQUESTED_BY
 from scriptrun.desired.names import (
     BRIDGE_LABEL,
     CLAIM_ANNOTATION,

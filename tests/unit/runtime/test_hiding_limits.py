@@ -7,12 +7,12 @@ from typing import Any, cast
 import pytest
 
 from builders import run_body
-from scriptrun.api.live import Live
-from scriptrun.api.logs import Place, Slice
-from scriptrun.api.service import Found, RunService
-from scriptrun.api.show import show_run
+from scriptrun.api.runs.logs import Place, Slice
+from scriptrun.api.runs.presenters import show_run
+from scriptrun.api.runs.run_index import RunIndex
+from scriptrun.api.runs.service import Found, RunService
 from scriptrun.errors import NotFound, WorkTooLarge
-from scriptrun.history.gather import gather
+from scriptrun.history.snapshot import take_snapshot
 from scriptrun.kube.client import Client
 from scriptrun.kube.resources import SCRIPTRUNS, SCRIPTS, Resource
 from scriptrun.policies.masking import MASK, Secrets
@@ -99,9 +99,9 @@ class _Cluster:
 
 
 async def test_a_run_whose_secrets_can_not_be_told_is_shown_and_can_be_ended(pool: WorkerPool, hiding: Hiding) -> None:
-    live = Live(cast(Client, _Cluster()), ())
-    live._take_script("ADDED", {"metadata": {"namespace": "shop", "name": "hello.py"}, "spec": SCRIPT})
-    service = RunService(cast(Client, _Cluster()), cast(Any, None), live, None, None, pool)
+    run_index = RunIndex(cast(Client, _Cluster()), ())
+    run_index._take_script("ADDED", {"metadata": {"namespace": "shop", "name": "hello.py"}, "spec": SCRIPT})
+    service = RunService(cast(Client, _Cluster()), cast(Any, None), run_index, None, None, pool)
     run = _run(message=PASSWORD, output={"said": PASSWORD})
     run["metadata"]["namespace"], run["spec"]["scriptRef"]["name"] = "shop", "hello.py"
     found = await service.examine(run)
@@ -115,7 +115,7 @@ async def test_a_run_whose_secrets_can_not_be_told_is_shown_and_can_be_ended(poo
 
 async def test_the_history_keeps_nothing_that_could_hold_a_secret(hiding: Hiding) -> None:
     run = _run(message=PASSWORD, attempts=[{"number": 1, "pod": "hello-1-0-aaaaa"}])
-    contents = (await gather(cast(Client, _Cluster()), hiding, run, 1000)).contents
+    contents = (await take_snapshot(cast(Client, _Cluster()), hiding, run, 1000)).contents
     assert PASSWORD not in json.dumps([contents.document, contents.output, contents.log])
     assert contents.document["masked"] == [["password"], ["more"]]
     assert WHY in contents.document["status"]["message"]

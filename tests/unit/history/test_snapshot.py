@@ -6,8 +6,8 @@ import pytest
 
 from scriptrun.database.engine import parse_url
 from scriptrun.errors import UsageError
-from scriptrun.history.gather import summarize
 from scriptrun.history.records import Query
+from scriptrun.history.snapshot import summarize
 from scriptrun.policies.wildcards import matches_wildcards
 
 RUN = {

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query
 
 from scriptrun.api.context import CallerOf, ContextOf, Namespace
-from scriptrun.api.figures import count_live
 from scriptrun.api.problems import Problem, describe
-from scriptrun.api.views import Script, ScriptList, Statistics, StatisticsGroup, Time, show_script
+from scriptrun.api.runs.live_statistics import count_live_runs
+from scriptrun.api.runs.schemas import Script, ScriptList, Statistics, StatisticsGroup, Time, show_script
 from scriptrun.history.records import Query as RunQuery
 from scriptrun.history.statistics import count_runs
 from scriptrun.policies.aliases import explain_ambiguous
@@ -24,7 +24,7 @@ router = APIRouter(prefix="/namespaces/{namespace}", responses=describe(400, 401
 async def list_scripts(namespace: Namespace, context: ContextOf, caller: CallerOf) -> ScriptList:
     """List the allow-list, with the schemas of variables and outputs."""
     await context.runs.allow(caller, "list", namespace, "scripts")
-    found = [item for item in context.live.scripts(namespace) if caller.may_use(item["metadata"]["name"])]
+    found = [item for item in context.run_index.scripts(namespace) if caller.may_use(item["metadata"]["name"])]
     return ScriptList(items=[show_script(item) for item in found])
 
 
@@ -38,7 +38,7 @@ async def get_script(
     """Read one entry of the allow-list."""
     await context.runs.allow(caller, "get", namespace, "scripts")
     names = context.runs.find_scripts(caller, namespace, script)
-    found = context.live.script(namespace, names[0]) if len(names) == 1 else None
+    found = context.run_index.script(namespace, names[0]) if len(names) == 1 else None
     if found is None:
         detail = explain_ambiguous(script, names) if names else f"there is no Script {script} in namespace {namespace}"
         raise Problem("not-found", detail)
@@ -64,5 +64,5 @@ async def get_statistics(
     if context.store is not None:
         groups = await count_runs(context.store, query, by)
     else:
-        groups = count_live(context.live.all(query), by)
+        groups = count_live_runs(context.run_index.all(query), by)
     return Statistics(by=by, since=since, until=until, groups=[StatisticsGroup.of(group) for group in groups])

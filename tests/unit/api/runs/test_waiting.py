@@ -6,8 +6,8 @@ from typing import Any, cast
 import pytest
 
 from builders import instant, run_body
-from scriptrun.api.live import Live
-from scriptrun.api.service import RunService
+from scriptrun.api.runs.run_index import RunIndex
+from scriptrun.api.runs.service import RunService
 from scriptrun.errors import NotFound
 from scriptrun.kube.client import Client
 from scriptrun.runtime.worker_pool import WorkerPool
@@ -24,19 +24,19 @@ class _Gone:
         raise NotFound("it is gone", 404, "NotFound")
 
 
-def _serve() -> tuple[Live, RunService]:
+def _serve() -> tuple[RunIndex, RunService]:
     client = cast(Client, _Gone())
-    live = Live(client, ())
-    return live, RunService(client, cast(Any, None), live, None, None, WorkerPool(WorkerLimits()))
+    run_index = RunIndex(client, ())
+    return run_index, RunService(client, cast(Any, None), run_index, None, None, WorkerPool(WorkerLimits()))
 
 
 async def _wait(events: list[tuple[str, dict[str, Any]]], run: dict[str, Any] = RUN) -> dict[str, Any]:
-    live, service = _serve()
+    run_index, service = _serve()
     task = asyncio.create_task(service.wait(run, 30))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     for event, body in events:
-        live._take_run(event, body)
+        run_index._take_run(event, body)
     return await task
 
 

@@ -2,7 +2,7 @@
 
 from contextlib import ExitStack
 
-from scriptrun.api.shares import Shares
+from scriptrun.api.middleware.shares import Shares
 
 
 def test_one_caller_has_a_quarter() -> None:

@@ -11,16 +11,16 @@ from typing import Any
 
 import structlog
 
-from scriptrun.api.callers import Caller, Gatekeeper
-from scriptrun.api.live import Live
+from scriptrun.api.auth.authorizer import Authorizer, Caller
 from scriptrun.api.problems import Problem, Wrong
-from scriptrun.api.views import CreateRun, Rerun
+from scriptrun.api.runs.run_index import RunIndex
+from scriptrun.api.runs.schemas import CreateRun, Rerun
 from scriptrun.desired.request import Request, build_rerun, build_run
 from scriptrun.desired.stored import is_stored
 from scriptrun.errors import AlreadyExists, HistoryUnavailable, NotFound, UsageError, WorkTooLarge
-from scriptrun.history.gather import read_input, read_output
 from scriptrun.history.recorder import Recorder
 from scriptrun.history.records import Query, Summary
+from scriptrun.history.snapshot import read_input, read_output
 from scriptrun.history.store import Store
 from scriptrun.kube.client import Client
 from scriptrun.kube.resources import SCRIPTRUNS, SCRIPTS
@@ -81,8 +81,8 @@ class RunService:
 
     Args:
         client: to the API server.
-        gatekeeper: says what callers may do.
-        live: what is in the cluster.
+        authorizer: says what callers may do.
+        run_index: what is in the cluster.
         store: the history; None where none is kept.
         recorder: what stores runs in it.
         pool: where what may take long is computed.
@@ -91,8 +91,8 @@ class RunService:
     def __init__(
         self,
         client: Client,
-        gatekeeper: Gatekeeper,
-        live: Live,
+        authorizer: Authorizer,
+        run_index: RunIndex,
         store: Store | None,
         recorder: Recorder | None,
         pool: WorkerPool,
@@ -100,8 +100,8 @@ class RunService:
         self._client = client
         self._checks = Checks(pool)
         self._hiding = Hiding(pool)
-        self._gatekeeper = gatekeeper
-        self._live = live
+        self._authorizer = authorizer
+        self._run_index = run_index
         self._store = store
         self._recorder = recorder
         self._specs: dict[str, tuple[int, ScriptSpec]] = {}
@@ -113,8 +113,8 @@ class RunService:
         Raises:
             Problem: ``forbidden``.
         """
-        await self._gatekeeper.require(caller, verb, namespace, resource)
-        if not self._live.serves(namespace):
+        await self._authorizer.require(caller, verb, namespace, resource)
+        if not self._run_index.serves(namespace):
             raise Problem("forbidden", f"this server does not work in namespace {namespace}: see watchNamespaces")
 
     async def create(
@@ -138,7 +138,7 @@ class RunService:
 
     def find_scripts(self, caller: Caller, namespace: str, name: str) -> list[str]:
         """Find those Scripts that a name stands for and a caller may use: several have it as an alias."""
-        return [script for script in self._live.find_scripts(namespace, name) if caller.may_use(script)]
+        return [script for script in self._run_index.find_scripts(namespace, name) if caller.may_use(script)]
 
     def _choose_script(self, caller: Caller, namespace: str, asked: str) -> str:
         """Decide which Script is asked for; whether there is one is found out later.
@@ -146,7 +146,7 @@ class RunService:
         Raises:
             Problem: the caller may not use it, or several have this alias.
         """
-        found = self._live.find_scripts(namespace, asked)
+        found = self._run_index.find_scripts(namespace, asked)
         allowed = [script for script in found or [asked] if caller.may_use(script)]
         if not allowed:
             raise Problem("forbidden", f'this API token is not good for Script "{asked}"')
@@ -228,7 +228,7 @@ class RunService:
         except AlreadyExists as error:
             detail = f"there is a run {metadata['name']} in namespace {metadata['namespace']}: choose another name"
             raise Problem("already-exists", detail) from error
-        self._live.put(run)
+        self._run_index.put(run)
         return run
 
     async def _check(self, namespace: str, spec: dict[str, Any]) -> None:
@@ -238,7 +238,7 @@ class RunService:
             Problem: it would refuse the run.
         """
         name = spec["scriptRef"]["name"]
-        script = self._live.script(namespace, name)
+        script = self._run_index.script(namespace, name)
         if script is None:
             try:
                 script = await self._client.get(SCRIPTS, namespace, name)
@@ -266,7 +266,7 @@ class RunService:
 
     async def _find_seen(self, namespace: str, name: str) -> dict[str, Any] | None:
         """Find the run of a name, which may have left the cluster already."""
-        if self._live.has(namespace, name):
+        if self._run_index.has(namespace, name):
             try:
                 return await self._client.get(SCRIPTRUNS, namespace, name)
             except NotFound:
@@ -286,7 +286,7 @@ class RunService:
         metadata = run["metadata"]
         if seconds <= 0 or (run.get("status") or {}).get("finishedAt") or "resourceVersion" not in metadata:
             return run
-        end, stop = asyncio.create_task(self._live.wait_end(run)), asyncio.create_task(self.stopping.wait())
+        end, stop = asyncio.create_task(self._run_index.wait_end(run)), asyncio.create_task(self.stopping.wait())
         try:
             await asyncio.wait((end, stop), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             seen = end.result() if end.done() else None
@@ -307,7 +307,7 @@ class RunService:
 
     def _has_distant_secrets(self, run: dict[str, Any]) -> bool:
         """Whether values that have to be hidden may have come from elsewhere than from the run itself."""
-        script = self._live.script(run["metadata"]["namespace"], run["spec"]["scriptRef"]["name"])
+        script = self._run_index.script(run["metadata"]["namespace"], run["spec"]["scriptRef"]["name"])
         schema = (script["spec"].get("variablesSchema") or {}) if script else None
         return bool(run["spec"].get("variablesFrom")) and (schema is None or has_secrets(schema))
 
@@ -333,7 +333,7 @@ class RunService:
         """Find out what must not be shown of a run."""
         if "resourceVersion" not in run["metadata"]:
             return Found(run, False)
-        script = self._live.script(run["metadata"]["namespace"], run["spec"]["scriptRef"]["name"])
+        script = self._run_index.script(run["metadata"]["namespace"], run["spec"]["scriptRef"]["name"])
         spec = script["spec"] if script else None
         variables = run["spec"].get("variables") or {}
         if self._has_distant_secrets(run):
@@ -360,7 +360,7 @@ class RunService:
             HistoryUnavailable: rather than that a part of the list is missing without a word.
         """
         # Either side gives as many as are asked for, so what both give together can't lack one in between.
-        merged = {summary.uid: (summary, True) for summary in self._live.newest(query)}
+        merged = {summary.uid: (summary, True) for summary in self._run_index.newest(query)}
         if self._store is not None:
             for summary in await self._store.list(query):
                 merged.setdefault(summary.uid, (summary, False))

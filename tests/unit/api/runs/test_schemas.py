@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scriptrun.api.app import build_document
-from scriptrun.api.figures import count_live
-from scriptrun.api.logs import Place, cut_kept, parse_place
-from scriptrun.api.page import render_page
+from scriptrun.api.docs.page import render_page
+from scriptrun.api.docs.reference import list_operations, list_schemas
 from scriptrun.api.problems import KINDS
-from scriptrun.api.reference import list_operations, list_schemas
-from scriptrun.api.views import dump_cursor, parse_cursor
+from scriptrun.api.runs.live_statistics import count_live_runs
+from scriptrun.api.runs.logs import Place, cut_kept, parse_place
+from scriptrun.api.runs.schemas import dump_cursor, parse_cursor
 from scriptrun.history.records import Group, Position, Summary
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -65,11 +65,11 @@ def build(seconds: float | None, reason: str = "Completed", script: str = "a") -
 def test_figures_without_a_database() -> None:
     runs = [build(float(number)) for number in range(1, 101)]
     runs += [build(None, "Timeout", "b"), Summary("u", "n", "r", "c", "Running", "", "", NOON)]
-    assert count_live(runs, "script") == [
+    assert count_live_runs(runs, "script") == [
         Group("a", {"Completed": 100}, 50.0, 95.0),
         Group("b", {"Timeout": 1}, None, None),
     ]
-    [day] = count_live(runs, "day")
+    [day] = count_live_runs(runs, "day")
     assert (day.key, day.count) == ("2026-01-31", 101)
 
 

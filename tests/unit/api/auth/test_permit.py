@@ -6,9 +6,9 @@ from typing import Any, cast
 
 import pytest
 
-from scriptrun.api import permit as module
-from scriptrun.api.callers import Caller, Gatekeeper
-from scriptrun.api.permit import Permit
+from scriptrun.api.auth import permit as module
+from scriptrun.api.auth.authorizer import Authorizer, Caller
+from scriptrun.api.auth.permit import Permit
 from scriptrun.api.problems import Problem
 from scriptrun.errors import Unavailable
 
@@ -35,8 +35,8 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_LEAST_SECONDS", 0.0)
 
 
-def _permit(gatekeeper: _Gatekeeper) -> Permit:
-    return Permit(cast(Gatekeeper, gatekeeper), Caller("ada"), "get", "space", "hello.py", 0.001)
+def _permit(authorizer: _Gatekeeper) -> Permit:
+    return Permit(cast(Authorizer, authorizer), Caller("ada"), "get", "space", "hello.py", 0.001)
 
 
 async def _wait_for_ever() -> str:
@@ -45,13 +45,13 @@ async def _wait_for_ever() -> str:
 
 
 async def test_who_still_may_gets_what_they_waited_for() -> None:
-    gatekeeper = _Gatekeeper(None)
+    authorizer = _Gatekeeper(None)
 
     async def work() -> str:
-        await gatekeeper.asked_thrice.wait()
+        await authorizer.asked_thrice.wait()
         return "done"
 
-    assert await _permit(gatekeeper).hold(work()) == "done"
+    assert await _permit(authorizer).hold(work()) == "done"
 
 
 @pytest.mark.parametrize("kind", ["unauthorized", "forbidden"])

@@ -9,7 +9,7 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from scriptrun.api.protocol import HEAD_LIMIT_BYTES, GuardedProtocol
+from scriptrun.api.middleware.guarded_protocol import HEAD_LIMIT_BYTES, GuardedProtocol
 
 FAR_MORE = 512 * HEAD_LIMIT_BYTES  # than the buffers of both ends hold
 CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from scriptrun.api.live import Live
+from scriptrun.api.runs.run_index import RunIndex
 from scriptrun.desired.containers import has_started
 from scriptrun.desired.links import is_pod_of_job, job_name_of, select_pods
 from scriptrun.desired.names import CONTAINER
@@ -127,14 +127,14 @@ class LogFollower:
 
     Args:
         client: to the API server, with room for long-lived connections.
-        live: tells of the run's end.
+        run_index: tells of the run's end.
         run: the ScriptRun.
         heartbeat_seconds: a heartbeat comes after so much silence.
     """
 
-    def __init__(self, client: Client, live: Live, run: dict[str, Any], heartbeat_seconds: float) -> None:
+    def __init__(self, client: Client, run_index: RunIndex, run: dict[str, Any], heartbeat_seconds: float) -> None:
         self._client = client
-        self._live = live
+        self._run_index = run_index
         self._run = run
         self._namespace: str = run["metadata"]["namespace"]
         self._name: str = run["metadata"]["name"]
@@ -147,7 +147,7 @@ class LogFollower:
         Raises:
             KubeError: it can't be read any further.
         """
-        end = asyncio.create_task(self._live.wait_end(self._run))
+        end = asyncio.create_task(self._run_index.wait_end(self._run))
         try:
             while True:
                 found: tuple[int, str] | None = None

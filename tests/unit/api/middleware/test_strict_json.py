@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fastapi import HTTPException
 
-from scriptrun.api.strict import _StrictRequest
+from scriptrun.api.middleware.strict_json import _StrictRequest
 from scriptrun.policies.effort import QUICK_BYTES
 
 

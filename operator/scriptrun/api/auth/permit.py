@@ -8,7 +8,7 @@ from typing import Any, NoReturn, TypeVar
 
 import structlog
 
-from scriptrun.api.callers import Caller, Gatekeeper
+from scriptrun.api.auth.authorizer import Authorizer, Caller
 from scriptrun.errors import KubeError
 
 __all__ = ["Permit"]
@@ -27,7 +27,7 @@ class Permit:
     """What a caller was allowed to do, and is asked about again while it lasts.
 
     Attributes:
-        gatekeeper: says what callers may do.
+        authorizer: says what callers may do.
         caller: who was allowed to.
         verb: on runs.
         namespace: of the run.
@@ -35,7 +35,7 @@ class Permit:
         every_seconds: how often it is asked; not more often than every second.
     """
 
-    gatekeeper: Gatekeeper
+    authorizer: Authorizer
     caller: Caller
     verb: str
     namespace: str
@@ -74,7 +74,7 @@ class Permit:
             await asyncio.sleep(max(self.every_seconds, _LEAST_SECONDS))
             try:
                 async with asyncio.timeout(_ANSWER_SECONDS):
-                    await self.gatekeeper.confirm(self.caller, self.verb, self.namespace, self.script)
+                    await self.authorizer.confirm(self.caller, self.verb, self.namespace, self.script)
                 heard_at = loop.time()
             except (KubeError, TimeoutError) as error:
                 if loop.time() - heard_at > _PATIENCE_SECONDS:

@@ -6,15 +6,15 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from scriptrun.api.cache import ShortCache
+from scriptrun.api.auth.short_cache import ShortCache
+from scriptrun.api.auth.tokens import ApiToken, TokenFolder
 from scriptrun.api.problems import Problem
-from scriptrun.api.tokens import ApiToken, TokenFolder
 from scriptrun.kube.client import Client
 from scriptrun.kube.resources import SUBJECTACCESSREVIEWS, TOKENREVIEWS
 from scriptrun.models.base import GROUP
 from scriptrun.policies.wildcards import matches_wildcards
 
-__all__ = ["Caller", "Gatekeeper"]
+__all__ = ["Authorizer", "Caller"]
 
 _LONGEST_TOKEN = 16_384
 _REVIEWS_AT_ONCE = 16
@@ -48,7 +48,7 @@ class Caller:
         return not self.scripts or any(matches_wildcards(pattern, script) for pattern in self.scripts)
 
 
-class Gatekeeper:
+class Authorizer:
     """Finds out who callers are and what they may do.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from scriptrun.api.tokens import TokenFolder, create_token, hash_token
+from scriptrun.api.auth.tokens import TokenFolder, create_token, hash_token
 from scriptrun.cli.main import run
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from scriptrun.api.docs.reference import Field, Operation, Schema, list_operations, list_schemas
 from scriptrun.api.problems import KINDS
-from scriptrun.api.reference import Field, Operation, Schema, list_operations, list_schemas
 
 __all__ = ["POLICY", "render_page"]
 

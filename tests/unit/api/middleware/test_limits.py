@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scriptrun.api.cache import ShortCache
-from scriptrun.api.limits import TokenBuckets
+from scriptrun.api.auth.short_cache import ShortCache
+from scriptrun.api.middleware.limits import TokenBuckets
 
 
 class Clock:

@@ -7,15 +7,14 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, Header, Path, Query, Response
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
-from scriptrun.api.callers import Caller
+from scriptrun.api.auth.authorizer import Caller
+from scriptrun.api.auth.permit import Permit
 from scriptrun.api.context import CallerOf, Context, ContextOf, Namespace
-from scriptrun.api.logs import PLACE, LogFollower, Place, cut_kept, parse_place, read_log
-from scriptrun.api.permit import Permit
+from scriptrun.api.middleware.strict_json import StrictRoute
 from scriptrun.api.problems import Problem, describe
-from scriptrun.api.service import Found
-from scriptrun.api.show import needs_output, show_run
-from scriptrun.api.strict import StrictRoute
-from scriptrun.api.views import (
+from scriptrun.api.runs.logs import PLACE, LogFollower, Place, cut_kept, parse_place, read_log
+from scriptrun.api.runs.presenters import needs_output, show_run
+from scriptrun.api.runs.schemas import (
     CURSOR,
     RUN_NAME,
     CreateRun,
@@ -27,9 +26,10 @@ from scriptrun.api.views import (
     dump_cursor,
     parse_cursor,
 )
+from scriptrun.api.runs.service import Found
 from scriptrun.errors import ScriptRunError, WorkTooLarge
-from scriptrun.history.gather import summarize
 from scriptrun.history.records import Query as RunQuery
+from scriptrun.history.snapshot import summarize
 from scriptrun.models.scriptrun import NAME_LIMIT
 from scriptrun.policies.text import escape_controls
 
@@ -88,7 +88,7 @@ async def _show(context: Context, found: Found) -> Run:
 def _permit(context: Context, caller: Caller, verb: str, run: dict[str, Any]) -> Permit:
     """Describe what a caller was allowed to do with a run, for what takes long."""
     namespace, script = run["metadata"]["namespace"], run["spec"]["scriptRef"]["name"]
-    return Permit(context.gatekeeper, caller, verb, namespace, script, context.settings.auth_cache_seconds)
+    return Permit(context.authorizer, caller, verb, namespace, script, context.settings.auth_cache_seconds)
 
 
 async def _wait(context: Context, permit: Permit, run: dict[str, Any], seconds: float) -> dict[str, Any]:
@@ -316,7 +316,7 @@ async def _follow(context: Context, permit: Permit, found: Found, place: Place) 
         Problem: they may not any more.
         KubeError: it can't be read any further, or nobody says whether they may.
     """
-    follower = LogFollower(context.client, context.live, found.run, context.settings.heartbeat_seconds)
+    follower = LogFollower(context.client, context.run_index, found.run, context.settings.heartbeat_seconds)
     async with permit.watched() as watching, aclosing(follower.follow(place)) as pieces:
         async for piece in pieces:
             hidden = None if piece is None else await piece.hide(found.key[0], found.secrets, context.hiding)

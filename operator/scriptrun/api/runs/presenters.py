@@ -3,11 +3,11 @@
 import json
 from typing import Any
 
-from scriptrun.api.service import REQUESTED_BY, Found
-from scriptrun.api.views import Attempt, Run, summary_fields
+from scriptrun.api.runs.schemas import Attempt, Run, summary_fields
+from scriptrun.api.runs.service import REQUESTED_BY, Found
 from scriptrun.desired.status import INLINE_LIMIT_BYTES
 from scriptrun.errors import WorkTooLarge
-from scriptrun.history.gather import summarize
+from scriptrun.history.snapshot import summarize
 from scriptrun.policies.attempts import parse_instant
 from scriptrun.policies.documents import parse_document
 from scriptrun.policies.exactness import is_rounded

@@ -8,15 +8,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from scriptrun.history.gather import summarize
 from scriptrun.history.records import Query, Summary
+from scriptrun.history.snapshot import summarize
 from scriptrun.kube.client import Client
 from scriptrun.kube.reflector import EVERYTHING, Reflector
 from scriptrun.kube.resources import SCRIPTRUNS, SCRIPTS
 from scriptrun.models.facts import Key
 from scriptrun.policies.aliases import ScriptNames
 
-__all__ = ["Live"]
+__all__ = ["RunIndex"]
 
 OnRun = Callable[[str, dict[str, Any]], None]
 """Told of each event of a run: ``ADDED``, ``MODIFIED``, ``DELETED`` or ``GONE`` (nobody saw it go), and the run."""
@@ -31,7 +31,7 @@ class _Known:
     summary: Summary
 
 
-class Live:
+class RunIndex:
     """Runs and Scripts as last seen.
 
     Args:

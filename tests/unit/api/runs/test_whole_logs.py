@@ -6,13 +6,13 @@ from typing import Any, cast
 import pytest
 
 from builders import run_body
-from scriptrun.api.callers import Caller, Gatekeeper
+from scriptrun.api.auth.authorizer import Authorizer, Caller
 from scriptrun.api.context import Context
-from scriptrun.api.live import Live
-from scriptrun.api.logs import WHOLE_LOG_BYTES, read_log
 from scriptrun.api.problems import Problem
-from scriptrun.api.routes_runs import get_logs
-from scriptrun.api.service import Found, RunService
+from scriptrun.api.runs.logs import WHOLE_LOG_BYTES, read_log
+from scriptrun.api.runs.routes import get_logs
+from scriptrun.api.runs.run_index import RunIndex
+from scriptrun.api.runs.service import Found, RunService
 from scriptrun.api.settings import ApiSettings
 from scriptrun.errors import NotFound
 from scriptrun.kube.client import Client
@@ -58,8 +58,8 @@ class _Runs:
 async def test_one_caller_reads_only_some_at_one_time() -> None:
     client = cast(Client, _Cluster(b"hello\n"))
     hiding = Hiding(WorkerPool(WorkerLimits()))
-    runs, live, gatekeeper = cast(RunService, _Runs()), cast(Live, None), cast(Gatekeeper, None)
-    context = Context(client, gatekeeper, live, runs, ApiSettings(), hiding)
+    runs, run_index, authorizer = cast(RunService, _Runs()), cast(RunIndex, None), cast(Authorizer, None)
+    context = Context(client, authorizer, run_index, runs, ApiSettings(), hiding)
 
     async def read(name: str) -> bytes:
         answer = await get_logs("shop", "hello-1", context, Caller(name), follow=False, attempt=None)

@@ -6,28 +6,28 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scriptrun.api import metrics
-from scriptrun.api.callers import Gatekeeper
+from scriptrun.api.auth.authorizer import Authorizer
+from scriptrun.api.middleware.shares import Shares
 from scriptrun.api.problems import Problem, build_response, problem_of
-from scriptrun.api.shares import Shares
 
-__all__ = ["Gate"]
+__all__ = ["AuthMiddleware"]
 
 _log = structlog.get_logger(__name__)
 _GUARDED = "/api/"
 
 
-class Gate:
+class AuthMiddleware:
     """ASGI middleware. Leaves the caller in ``request.state.caller``.
 
     Args:
         app: what is behind it.
-        gatekeeper: finds out who callers are.
+        authorizer: finds out who callers are.
         shares: how many requests are answered at one time.
     """
 
-    def __init__(self, app: ASGIApp, gatekeeper: Gatekeeper, shares: Shares) -> None:
+    def __init__(self, app: ASGIApp, authorizer: Authorizer, shares: Shares) -> None:
         self._app = app
-        self._gatekeeper = gatekeeper
+        self._authorizer = authorizer
         self._shares = shares
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -50,7 +50,7 @@ class Gate:
                 return
             try:
                 shown = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
-                identified = await self._gatekeeper.identify(shown)
+                identified = await self._authorizer.identify(shown)
                 caller = identified.name
                 if self._shares.is_used_up(caller):
                     detail = f"at most {self._shares.each} requests at one time: wait for the end of some"

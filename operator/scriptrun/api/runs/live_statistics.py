@@ -8,10 +8,10 @@ from datetime import UTC
 from scriptrun.history.records import Group, Summary
 from scriptrun.history.statistics import GroupBy
 
-__all__ = ["count_live"]
+__all__ = ["count_live_runs"]
 
 
-def count_live(runs: Iterable[Summary], by: GroupBy) -> list[Group]:
+def count_live_runs(runs: Iterable[Summary], by: GroupBy) -> list[Group]:
     """Count runs in groups, as the history's database would."""
     groups: defaultdict[str, list[Summary]] = defaultdict(list)
     for run in runs:

@@ -21,7 +21,7 @@ from scriptrun.policies.attempts import parse_instant
 from scriptrun.policies.masking import MASK, Secrets
 from scriptrun.runtime.hiding import Hiding
 
-__all__ = ["gather", "read_input", "read_output", "summarize"]
+__all__ = ["read_input", "read_output", "summarize", "take_snapshot"]
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _TASK_FIELDS = ("source", "id", "type", "workflowId", "domain")  # not its headers and payload, which repeat variables
@@ -59,7 +59,7 @@ def summarize(run: dict[str, Any]) -> Summary:
     )
 
 
-async def gather(client: Client, hiding: Hiding, run: dict[str, Any], log_limit_bytes: int) -> RunRecord:
+async def take_snapshot(client: Client, hiding: Hiding, run: dict[str, Any], log_limit_bytes: int) -> RunRecord:
     """Gather what is kept of a finished run.
 
     Args:

@@ -4,11 +4,11 @@ from typing import Any, cast
 
 import pytest
 
-from scriptrun.api.callers import Caller
+from scriptrun.api.auth.authorizer import Caller
+from scriptrun.api.auth.tokens import ApiToken
 from scriptrun.api.problems import Problem
-from scriptrun.api.service import Found, RunService
-from scriptrun.api.tokens import ApiToken
-from scriptrun.api.views import CreateRun, Rerun
+from scriptrun.api.runs.schemas import CreateRun, Rerun
+from scriptrun.api.runs.service import Found, RunService
 from scriptrun.errors import AlreadyExists, NotFound
 from scriptrun.kube.resources import SCRIPTRUNS, Resource
 from scriptrun.runtime.worker_pool import WorkerPool
@@ -48,7 +48,7 @@ class Cluster:
         return self._there
 
 
-class Live:
+class RunIndex:
     """A cache that knows the Script and has not seen any run yet."""
 
     def script(self, _namespace: str, _name: str) -> dict[str, Any]:
@@ -65,7 +65,9 @@ class Live:
 
 
 def serve(cluster: Cluster) -> RunService:
-    return RunService(cast(Any, cluster), cast(Any, None), cast(Any, Live()), None, None, WorkerPool(WorkerLimits()))
+    return RunService(
+        cast(Any, cluster), cast(Any, None), cast(Any, RunIndex()), None, None, WorkerPool(WorkerLimits())
+    )
 
 
 async def ask(cluster: Cluster, name: str | None = "one", key: str = "k") -> tuple[dict[str, Any], bool]:

@@ -7,8 +7,8 @@ import pytest
 
 from builders import run_body
 from scriptrun.errors import NotFound, WorkersBusy, WorkTooLarge
-from scriptrun.history.gather import gather
 from scriptrun.history.records import RunRecord
+from scriptrun.history.snapshot import take_snapshot
 from scriptrun.kube.client import Client
 from scriptrun.kube.resources import SCRIPTS, Resource
 from scriptrun.policies.masking import MASK
@@ -54,7 +54,7 @@ class _Overwhelmed(Hiding):
 
 
 async def _gather(hiding: Hiding) -> RunRecord:
-    return await gather(cast(Client, _Cluster()), hiding, RUN, 1000)
+    return await take_snapshot(cast(Client, _Cluster()), hiding, RUN, 1000)
 
 
 async def test_secrets_are_hidden_wherever_they_turn_up() -> None:

@@ -1,0 +1,1 @@
+"""Who asks, and what they may do: API tokens, and the cluster's own authentication and authorization."""

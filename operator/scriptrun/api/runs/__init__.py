@@ -1,0 +1,1 @@
+"""Runs over HTTP: their operations, what callers see of them, and what is known of them."""
