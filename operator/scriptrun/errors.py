@@ -17,6 +17,16 @@ ScriptRunError
 │   └── TryLater              no answer, or one that says: later
 │       ├── AnswerTooLarge    an answer that is more than is read
 │       └── Refused           credentials, TLS or address are wrong
+├── RunRequestError           what a caller asks of runs can't be had
+│   ├── NotPermitted          they lack the right, or it was taken away
+│   ├── InvalidRequest        some of it is not as it has to be
+│   ├── ScriptNotFound        there is no such Script
+│   ├── RunNotFound           neither the cluster nor the history knows the run
+│   ├── RunNameTaken          there is another run of that name
+│   ├── IdempotencyKeyReused  the key was used for another request
+│   ├── RunFinished           the run is over
+│   ├── RunForgotten          only the history knows the run
+│   └── SecretsMissing        the run can't be repeated without its secrets
 ├── WorkTooLarge              a computation took more CPU or memory than it may
 ├── WorkersBusy               a computation can't be done now: try again
 ├── AddressNotAllowed         an address that others chose may not be connected to
@@ -24,6 +34,8 @@ ScriptRunError
 ├── ClusterUnsuitable         CRDs missing, rights missing, or older than 1.30
 └── UsageError                the command line was used wrongly
 """
+
+from collections.abc import Sequence
 
 from scriptrun.policies.text import escape_controls
 
@@ -36,13 +48,23 @@ __all__ = [
     "Forbidden",
     "Gone",
     "HistoryUnavailable",
+    "IdempotencyKeyReused",
     "Invalid",
+    "InvalidRequest",
     "KubeError",
     "NotFound",
+    "NotPermitted",
     "QuotaExceeded",
     "Refused",
     "Rejected",
+    "RunFinished",
+    "RunForgotten",
+    "RunNameTaken",
+    "RunNotFound",
+    "RunRequestError",
+    "ScriptNotFound",
     "ScriptRunError",
+    "SecretsMissing",
     "TaskError",
     "TooLarge",
     "TryLater",
@@ -141,6 +163,54 @@ class AnswerTooLarge(TryLater):
 
 class Refused(TryLater):
     """Credentials, TLS or address are wrong: only a person can mend it, so it is tried again slowly."""
+
+
+class RunRequestError(ScriptRunError):
+    """What a caller asks of runs can't be had.
+
+    Attributes:
+        wrong: each thing that is wrong with the request: where, as a JSON pointer into it, and what.
+    """
+
+    def __init__(self, message: str, wrong: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(message)
+        self.wrong = tuple(wrong)
+
+
+class NotPermitted(RunRequestError):
+    """The caller lacks the right, or it was taken away."""
+
+
+class InvalidRequest(RunRequestError):
+    """Some of the request is not as it has to be."""
+
+
+class ScriptNotFound(RunRequestError):
+    """There is no such Script."""
+
+
+class RunNotFound(RunRequestError):
+    """Neither the cluster nor the history knows the run, or the caller may not know of it."""
+
+
+class RunNameTaken(RunRequestError):
+    """There is another run of that name."""
+
+
+class IdempotencyKeyReused(RunRequestError):
+    """The key was used for another request."""
+
+
+class RunFinished(RunRequestError):
+    """The run is over."""
+
+
+class RunForgotten(RunRequestError):
+    """Only the history knows the run."""
+
+
+class SecretsMissing(RunRequestError):
+    """The run can't be repeated without secrets that nobody kept."""
 
 
 class WorkTooLarge(ScriptRunError):

@@ -12,14 +12,14 @@ from scriptrun import errors
 from scriptrun.api.problems import Problem, Wrong, build_response
 from scriptrun.cli.output.tables import Row, decide_layout, format_row
 from scriptrun.desired.event import build_failure_event
-from scriptrun.desired.report import Report
+from scriptrun.desired.report import TaskReport
 from scriptrun.desired.status import build_end
 from scriptrun.models.facts import PodFacts
 from scriptrun.models.reasons import Reason
 from scriptrun.orchestrators.adapter import Outcome, TaskFailure
 from scriptrun.orchestrators.conductor.task import build_update
 from scriptrun.orchestrators.http_client import Answer
-from scriptrun.orchestrators.zeebe.job import build_reports
+from scriptrun.orchestrators.zeebe.job import build_job_commands
 from scriptrun.policies.attempts import judge_attempt, parse_result
 from scriptrun.policies.outcome import decide_outcome
 from scriptrun.policies.readiness import NotReady
@@ -44,7 +44,7 @@ def test_what_is_decided() -> None:
     assert Wait("PodPending", NASTY).message == SHOWN
     assert NotReady("SourceMissing", NASTY).message == SHOWN
     assert TaskFailure(Reason.SCRIPT_FAILED, NASTY).message == SHOWN
-    assert Report("Delivered", 1, f"BPMN error {NASTY} thrown").message == f"BPMN error {SHOWN} thrown"
+    assert TaskReport("Delivered", 1, f"BPMN error {NASTY} thrown").message == f"BPMN error {SHOWN} thrown"
 
 
 def end_of(pod: PodFacts, result: dict[str, Any] | None) -> tuple[Verdict, dict[str, Any]]:
@@ -95,9 +95,9 @@ def test_what_an_orchestrator_is_told() -> None:
     assert update["reasonForIncompletion"] == SHOWN
     assert [entry["log"] for entry in update["logs"]] == [SHOWN]
     handle = {"key": "1", "retries": 3}
-    assert build_reports(handle, failed)[0].body["errorMessage"] == f"ScriptFailed: {SHOWN}"
+    assert build_job_commands(handle, failed)[0].body["errorMessage"] == f"ScriptFailed: {SHOWN}"
     thrown = Outcome(status="FAILED", failure=failed.failure, output={"error": {"code": "E", "message": NASTY}})
-    assert build_reports(handle, thrown)[0].body["errorMessage"] == SHOWN
+    assert build_job_commands(handle, thrown)[0].body["errorMessage"] == SHOWN
 
 
 def test_what_a_caller_of_the_api_is_told() -> None:

@@ -18,10 +18,20 @@ from scriptrun.errors import (
     Conflict,
     Forbidden,
     HistoryUnavailable,
+    IdempotencyKeyReused,
     Invalid,
+    InvalidRequest,
     KubeError,
     NotFound,
+    NotPermitted,
     QuotaExceeded,
+    RunFinished,
+    RunForgotten,
+    RunNameTaken,
+    RunNotFound,
+    RunRequestError,
+    ScriptNotFound,
+    SecretsMissing,
     Unavailable,
     WorkersBusy,
     WorkTooLarge,
@@ -83,6 +93,20 @@ KINDS: Mapping[str, Kind] = {
     "too-many-streams": Kind(503, "Too many logs are being followed"),
 }
 """Every kind. Their names are stable: they are the last part of a problem's ``type``."""
+
+
+_OF_REQUESTS: Mapping[type[RunRequestError], str] = {
+    NotPermitted: "forbidden",
+    InvalidRequest: "invalid",
+    ScriptNotFound: "script-not-found",
+    RunNotFound: "not-found",
+    RunNameTaken: "already-exists",
+    IdempotencyKeyReused: "idempotency-key-reused",
+    RunFinished: "run-finished",
+    RunForgotten: "run-forgotten",
+    SecretsMissing: "run-has-secrets",
+}
+"""The kind of problem that each refusal of ``RunService`` is."""
 
 
 class Wrong(BaseModel):
@@ -158,6 +182,9 @@ def problem_of(error: Exception) -> Problem:
         return _problem_of_validation(error)
     if isinstance(error, HTTPException):
         return _problem_of_http(error)
+    if isinstance(error, RunRequestError):
+        wrongs = [Wrong(pointer=pointer, detail=detail) for pointer, detail in error.wrong]
+        return Problem(_OF_REQUESTS[type(error)], str(error), wrongs)
     if isinstance(error, HistoryUnavailable):
         _log.warning("the history does not answer", error=str(error))  # with addresses, which callers need not know
         return Problem("history-unavailable", "the history's database does not answer: try again")
@@ -225,6 +252,7 @@ def register(app: FastAPI) -> None:
 
     for class_ in (
         Problem,
+        RunRequestError,
         KubeError,
         HistoryUnavailable,
         WorkTooLarge,

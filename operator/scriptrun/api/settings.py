@@ -17,7 +17,10 @@ class ApiSettings(WorkerSettings):
         default="", description="Folder with one file an API token, as a Secret is mounted; empty: there are none."
     )
     auth_cache_seconds: float = Field(
-        default=10.0, ge=0, le=60, description="How long the cluster's word on a caller and their rights is kept."
+        default=10.0,
+        ge=0,
+        le=60,
+        description="Seconds to cache the results of TokenReview and SubjectAccessReview for a caller.",
     )
     body_limit_bytes: int = Field(default=1_048_576, ge=1024, description="Largest body of a request.")
     body_seconds: float = Field(default=30.0, gt=0, description="A request has to be complete after so long.")

@@ -166,7 +166,7 @@ class OpenRuns:
             yield self._runs[key]
 
     def handed_out_again(self, open_run: OpenRun) -> bool:
-        """Whether the task of a run that has ended was handed out as another attempt since: another run answers it."""
+        """Whether the task of a finished run was redelivered since, so that a newer run owns it."""
         if not open_run.task or open_run.finished_at is None:
             return False
         ended = open_run.finished_at.replace(microsecond=0)

@@ -12,7 +12,7 @@ from scriptrun.bridges.bridge_context import BridgeContext, wait_until
 from scriptrun.bridges.open_runs import OpenRun, observe_open_run
 from scriptrun.bridges.outcomes import gather_outcome
 from scriptrun.desired.claim import build_release
-from scriptrun.desired.report import Report, build_report
+from scriptrun.desired.report import TaskReport, build_report
 from scriptrun.errors import Conflict, Gone, KubeError, NotFound, Refused, Rejected, TryLater
 from scriptrun.kube.client import APPLY
 from scriptrun.kube.resources import SCRIPTRUNS
@@ -31,7 +31,7 @@ T = TypeVar("T")
 class _Answer:
     """What came of a try."""
 
-    report: Report
+    report: TaskReport
     counted: str = "dropped"
 
 
@@ -96,7 +96,7 @@ class Reporter:
         """Make one try; None when there is to be another."""
         if open_run.dropped or open_run.claim is None:
             why = open_run.dropped or "its claim can't be read any more (annotation scriptrun.dev/claim)"
-            return _Answer(Report("Dropped", self._count_tries(open_run), why))
+            return _Answer(TaskReport("Dropped", self._count_tries(open_run), why))
         try:
             return await self._deliver(open_run, open_run.claim)
         except (TryLater, KubeError) as error:
@@ -106,7 +106,8 @@ class Reporter:
             self._sent += isinstance(error, TryLater) and not isinstance(error, Refused)
             if open_run.deleting and self._loop.time() - self._began > self._context.spec.lease_seconds:
                 # Whoever deletes a run does not want to wait for ever. Unreported, the task is handed out again.
-                return _Answer(Report("Dropped", self._count_tries(open_run), f"deleted, and not reported: {error}"))
+                text = f"deleted, and not reported: {error}"
+                return _Answer(TaskReport("Dropped", self._count_tries(open_run), text))
             await self._note(open_run, str(error), delay)
         await self._wait(open_run, delay)
         return None
@@ -125,20 +126,20 @@ class Reporter:
         if outcome.status != "COMPLETED" and self._context.open_runs.handed_out_again(open_run):
             # An engine that can't tell one delivery from the next (Zeebe 8.6) would take it for the new attempt's.
             text = "confirmed by redelivery: the task was handed out again as another attempt"
-            return _Answer(Report("Delivered", self._count_tries(open_run), text), outcome.status.lower())
+            return _Answer(TaskReport("Delivered", self._count_tries(open_run), text), outcome.status.lower())
         try:
             said = await self._context.connection.report(claim.handle, outcome)
         except Gone as error:
             if self._count_tries(open_run):
                 text = f"confirmed by absence: an earlier try was not answered, and now {error}"
-                return _Answer(Report("Delivered", self._count_tries(open_run) + 1, text), outcome.status.lower())
-            return _Answer(Report("Dropped", self._count_tries(open_run) + 1, str(error)))
+                return _Answer(TaskReport("Delivered", self._count_tries(open_run) + 1, text), outcome.status.lower())
+            return _Answer(TaskReport("Dropped", self._count_tries(open_run) + 1, str(error)))
         except Rejected as error:
             self._instead = outcome.reduce(str(error))
             if self._instead is None:
-                return _Answer(Report("Dropped", self._count_tries(open_run) + 1, str(error)))
+                return _Answer(TaskReport("Dropped", self._count_tries(open_run) + 1, str(error)))
             return None
-        return _Answer(Report("Delivered", self._count_tries(open_run) + 1, said), outcome.status.lower())
+        return _Answer(TaskReport("Delivered", self._count_tries(open_run) + 1, said), outcome.status.lower())
 
     def _count_tries(self, open_run: OpenRun) -> int:
         return max(self._sent, int((open_run.status.get("report") or {}).get("attempts") or 0))
@@ -152,13 +153,13 @@ class Reporter:
         self._noted = self._loop.time()
         due = self._context.clock() + timedelta(seconds=delay)
         try:
-            await self._write(open_run, Report("Pending", self._count_tries(open_run), error, due))
+            await self._write(open_run, TaskReport("Pending", self._count_tries(open_run), error, due))
         except (NotFound, Conflict):
             await read_again(self._context, open_run)
         except KubeError:
             return  # a courtesy
 
-    async def _write(self, open_run: OpenRun, report: Report) -> OpenRun:
+    async def _write(self, open_run: OpenRun, report: TaskReport) -> OpenRun:
         body = build_report(
             (open_run.key, open_run.uid, open_run.version), open_run.status, report, self._context.clock()
         )

@@ -9,13 +9,13 @@ from scriptrun.models.base import API_VERSION
 from scriptrun.models.facts import Key
 from scriptrun.policies.text import escape_controls, shorten
 
-__all__ = ["Report", "build_report"]
+__all__ = ["TaskReport", "build_report"]
 
 _MESSAGE_LIMIT = 2048
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class TaskReport:
     """Where a report stands.
 
     Attributes:
@@ -35,7 +35,7 @@ class Report:
 
 
 def build_report(
-    run: tuple[Key, str, int | None], status: dict[str, Any], report: Report, now: datetime
+    run: tuple[Key, str, int | None], status: dict[str, Any], report: TaskReport, now: datetime
 ) -> dict[str, Any]:
     """Build the status patch.
 

@@ -10,10 +10,20 @@ from scriptrun.errors import (
     Conflict,
     Forbidden,
     HistoryUnavailable,
+    IdempotencyKeyReused,
     Invalid,
+    InvalidRequest,
     KubeError,
     NotFound,
+    NotPermitted,
     QuotaExceeded,
+    RunFinished,
+    RunForgotten,
+    RunNameTaken,
+    RunNotFound,
+    RunRequestError,
+    ScriptNotFound,
+    SecretsMissing,
     Unavailable,
     WorkersBusy,
     WorkTooLarge,
@@ -32,6 +42,15 @@ from scriptrun.errors import (
         (Unavailable("connect to 10.0.0.1:6443"), "unavailable", 503),
         (KubeError("teapot", 418), "unavailable", 503),
         (HistoryUnavailable("connect to db.internal:5432 as root"), "history-unavailable", 503),
+        (NotPermitted("no"), "forbidden", 403),
+        (InvalidRequest("x"), "invalid", 422),
+        (ScriptNotFound("x"), "script-not-found", 422),
+        (RunNotFound("x"), "not-found", 404),
+        (RunNameTaken("x"), "already-exists", 409),
+        (IdempotencyKeyReused("x"), "idempotency-key-reused", 422),
+        (RunFinished("x"), "run-finished", 409),
+        (RunForgotten("x"), "run-forgotten", 409),
+        (SecretsMissing("x"), "run-has-secrets", 409),
         (WorkTooLarge("took more than 2 s of CPU"), "work-too-large", 422),
         (WorkersBusy("64 computations of namespace team wait already"), "busy", 503),
         (RuntimeError("secret detail"), "internal", 500),
@@ -50,6 +69,11 @@ def test_every_error_has_its_kind(error: Exception, kind: str, status: int) -> N
     for hidden in ("10.0.0.1", "db.internal", "secret detail"):
         assert hidden not in json.dumps(body)
     assert ("Retry-After" in answer.headers) == (status == 503)
+
+
+def test_every_refusal_of_a_request_has_its_kind() -> None:
+    for class_ in RunRequestError.__subclasses__():
+        assert problem_of(class_("x", [("/script", "y")])).errors[0].pointer == "/script"
 
 
 def test_who_is_not_known_is_told_how_to_be() -> None:

@@ -7,10 +7,11 @@ from typing import Any, cast
 import pytest
 
 from builders import run_body
-from scriptrun.api.runs.logs import Place, Slice
+from scriptrun.api.runs.found_run import Found
+from scriptrun.api.runs.logs import LogPosition, Slice
 from scriptrun.api.runs.presenters import show_run
 from scriptrun.api.runs.run_index import RunIndex
-from scriptrun.api.runs.service import Found, RunService
+from scriptrun.api.runs.service import RunService
 from scriptrun.errors import NotFound, WorkTooLarge
 from scriptrun.history.snapshot import take_snapshot
 from scriptrun.kube.client import Client
@@ -73,8 +74,8 @@ async def test_so_is_all_else_of_a_run_whose_secrets_can_not_be_told() -> None:
 
 
 async def test_a_piece_of_a_followed_log_gives_way_to_a_word(hiding: Hiding) -> None:
-    piece = await Slice(Place(1, len(LARGE)), f"{LARGE}\n").hide("space", SECRETS, hiding)
-    assert (piece.text, piece.place) == (f"{WORD}\n", Place(1, len(LARGE)))
+    piece = await Slice(LogPosition(1, len(LARGE)), f"{LARGE}\n").hide("space", SECRETS, hiding)
+    assert (piece.text, piece.place) == (f"{WORD}\n", LogPosition(1, len(LARGE)))
 
 
 async def test_a_run_is_shown_without_what_could_hold_a_secret(hiding: Hiding) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from scriptrun.api.auth.short_cache import ShortCache
 from scriptrun.api.auth.tokens import ApiToken, TokenFolder
 from scriptrun.api.problems import Problem
+from scriptrun.errors import NotPermitted
 from scriptrun.kube.client import Client
 from scriptrun.kube.resources import SUBJECTACCESSREVIEWS, TOKENREVIEWS
 from scriptrun.models.base import GROUP
@@ -103,27 +104,28 @@ class Authorizer:
         """Make sure that a caller may do something in a namespace.
 
         Raises:
-            Problem: ``forbidden``.
+            NotPermitted: they may not.
         """
         if caller.token is not None:
             if caller.token.namespace != namespace:
-                raise Problem("forbidden", f"this API token is good for another namespace than {namespace}")
+                raise NotPermitted(f"this API token is good for another namespace than {namespace}")
             return
         key = (caller.identity, verb, namespace, resource)
         denied = await self._rights.get(key, lambda: self._ask(caller, verb, namespace, resource))
         if denied:
-            raise Problem("forbidden", denied)
+            raise NotPermitted(denied)
 
     async def confirm(self, caller: Caller, verb: str, namespace: str, script: str) -> None:
         """Make sure that a caller who was allowed to do something with a run still may.
 
         Raises:
-            Problem: the token, or the right, is gone.
+            Problem: the token is gone.
+            NotPermitted: the right is gone.
         """
         now = await self.identify(caller.authorization)
         await self.require(now, verb, namespace)
         if not now.may_use(script):
-            raise Problem("forbidden", f'this API token is not good for Script "{script}" any more')
+            raise NotPermitted(f'this API token is not good for Script "{script}" any more')
 
     async def _ask(self, caller: Caller, verb: str, namespace: str, resource: str) -> str:
         """Ask the cluster; returns why not, or ""."""

@@ -46,7 +46,8 @@ class Permit:
         """Wait for work that takes long, which ends with the permit.
 
         Raises:
-            Problem: the caller may not have its result any more.
+            NotPermitted: the caller may not have its result any more.
+            Problem: their token is not good any more.
         """
         doing = asyncio.create_task(work)
         try:

@@ -26,10 +26,10 @@ __all__ = [
     "PLACE",
     "WHOLE_LOG_BYTES",
     "LogFollower",
-    "Place",
+    "LogPosition",
     "Slice",
     "cut_kept",
-    "parse_place",
+    "parse_position",
     "read_log",
 ]
 
@@ -50,7 +50,7 @@ HEARTBEAT = None
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LogPosition:
     """A place in a run's log.
 
     Attributes:
@@ -71,7 +71,7 @@ class Place:
 class Slice:
     """A piece of a log, and the place behind it. One without text says that some of the log is lost."""
 
-    place: Place
+    place: LogPosition
     text: str = ""
     lost: bool = False
 
@@ -85,11 +85,11 @@ class Slice:
         return f"id: {self.place}\nevent: {'gap' if self.lost else 'log'}\ndata: {data}\n\n"
 
 
-def parse_place(text: str | None) -> Place:
+def parse_position(text: str | None) -> LogPosition:
     """Read a ``Last-Event-ID``, which fits ``PLACE``; None: the log's beginning."""
     numbers, _, time_ = (text or "1.0").partition("@")
     attempt, _, size = numbers.partition(".")
-    return Place(int(attempt), int(size), time_)
+    return LogPosition(int(attempt), int(size), time_)
 
 
 async def with_heartbeat(
@@ -141,7 +141,7 @@ class LogFollower:
         self._job = job_name_of(run)
         self._heartbeat = heartbeat_seconds
 
-    async def follow(self, place: Place) -> AsyncGenerator[Slice | None, None]:
+    async def follow(self, place: LogPosition) -> AsyncGenerator[Slice | None, None]:
         """Yield the log from a place to the run's end.
 
         Raises:
@@ -160,11 +160,11 @@ class LogFollower:
                 if found is None:
                     break
                 number, pod = found
-                start = place if place.attempt == number else Place(number)
+                start = place if place.attempt == number else LogPosition(number)
                 async with aclosing(self._copy(pod, start, end)) as slices:
                     async for piece in slices:
                         yield piece
-                place = Place(number + 1)
+                place = LogPosition(number + 1)
             async with aclosing(self._finish(place, end)) as slices:
                 async for piece in slices:
                     yield piece
@@ -196,7 +196,7 @@ class LogFollower:
             await asyncio.gather(next_pod, return_exceptions=True)
             await pods.aclose()  # type: ignore[attr-defined]
 
-    async def _copy(self, pod: str, place: Place, end: "asyncio.Task[Any]") -> AsyncGenerator[Slice | None, None]:
+    async def _copy(self, pod: str, place: LogPosition, end: "asyncio.Task[Any]") -> AsyncGenerator[Slice | None, None]:
         """Copy a pod's log to its end."""
         broken_at = 0.0
 
@@ -225,7 +225,7 @@ class LogFollower:
                         yield piece
                 return
 
-    async def _read(self, pod: str, place: Place) -> AsyncGenerator[Slice, None]:
+    async def _read(self, pod: str, place: LogPosition) -> AsyncGenerator[Slice, None]:
         """Read a pod's log from a place on. Each line comes with a stamp, which outlasts the rotation of the file."""
         query = {"container": CONTAINER, "follow": "true", "timestamps": "true"}
         if place.time:
@@ -242,15 +242,15 @@ class LogFollower:
                     skip -= len(text)
                     continue
                 size, last = size + len(text) - skip, moment
-                yield Slice(Place(place.attempt, size, last), text[skip:].decode(errors="replace"))
+                yield Slice(LogPosition(place.attempt, size, last), text[skip:].decode(errors="replace"))
                 skip = 0
 
-    async def _copy_kept(self, pod: str, place: Place) -> AsyncGenerator[Slice, None]:
+    async def _copy_kept(self, pod: str, place: LogPosition) -> AsyncGenerator[Slice, None]:
         kept = await read_kept_log(self._client, self._namespace, pod)
         for piece in cut_kept(kept or b"", place):
             yield piece
 
-    async def _finish(self, place: Place, end: "asyncio.Task[Any]") -> AsyncGenerator[Slice | None, None]:
+    async def _finish(self, place: LogPosition, end: "asyncio.Task[Any]") -> AsyncGenerator[Slice | None, None]:
         """Copy what is still missing of a run that is over; a fast one is over before its pod was seen to start."""
         try:
             run = await self._client.get(SCRIPTRUNS, self._namespace, self._name)
@@ -260,7 +260,7 @@ class LogFollower:
             number = int(attempt["number"])
             if number < place.attempt:
                 continue
-            start = place if place.attempt == number else Place(number)
+            start = place if place.attempt == number else LogPosition(number)
             kept = await read_kept_log(self._client, self._namespace, attempt["pod"])
             if kept is not None and len(kept) < KEPT_LOG_BYTES:
                 for piece in cut_kept(kept, start):
@@ -271,7 +271,7 @@ class LogFollower:
                     yield copied
 
 
-def cut_kept(log: bytes, place: Place) -> list[Slice]:
+def cut_kept(log: bytes, place: LogPosition) -> list[Slice]:
     """Cut a kept log, the end of it or the whole, into slices from a place on."""
     slices = []
     size = place.bytes
@@ -282,7 +282,7 @@ def cut_kept(log: bytes, place: Place) -> list[Slice]:
         slices.append(Slice(place, "some of the log is lost or comes twice: only its end is kept", lost=True))
     for line in _LINES.findall(log):
         size += len(line)
-        slices.append(Slice(Place(place.attempt, size), line.decode(errors="replace")))
+        slices.append(Slice(LogPosition(place.attempt, size), line.decode(errors="replace")))
     return slices
 
 

@@ -3,8 +3,9 @@
 import json
 from typing import Any
 
+from scriptrun.api.runs.found_run import Found
 from scriptrun.api.runs.schemas import Attempt, Run, summary_fields
-from scriptrun.api.runs.service import REQUESTED_BY, Found
+from scriptrun.api.runs.service import REQUESTED_BY
 from scriptrun.desired.status import INLINE_LIMIT_BYTES
 from scriptrun.errors import WorkTooLarge
 from scriptrun.history.snapshot import summarize

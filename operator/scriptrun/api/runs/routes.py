@@ -12,7 +12,8 @@ from scriptrun.api.auth.permit import Permit
 from scriptrun.api.context import CallerOf, Context, ContextOf, Namespace
 from scriptrun.api.middleware.strict_json import StrictRoute
 from scriptrun.api.problems import Problem, describe
-from scriptrun.api.runs.logs import PLACE, LogFollower, Place, cut_kept, parse_place, read_log
+from scriptrun.api.runs.found_run import Found
+from scriptrun.api.runs.logs import PLACE, LogFollower, LogPosition, cut_kept, parse_position, read_log
 from scriptrun.api.runs.presenters import needs_output, show_run
 from scriptrun.api.runs.schemas import (
     CURSOR,
@@ -26,7 +27,6 @@ from scriptrun.api.runs.schemas import (
     dump_cursor,
     parse_cursor,
 )
-from scriptrun.api.runs.service import Found
 from scriptrun.errors import ScriptRunError, WorkTooLarge
 from scriptrun.history.records import Query as RunQuery
 from scriptrun.history.snapshot import summarize
@@ -281,7 +281,7 @@ async def get_logs(
     await context.runs.allow(caller, "get", namespace)
     found = await context.runs.find(caller, namespace, name)
     if follow:
-        place = parse_place(last_event_id)
+        place = parse_position(last_event_id)
         if context.streams.is_full() or context.streams.is_used_up(caller.name):
             detail = f"{context.streams.total} logs are being followed, by one caller at most {context.streams.each}"
             raise Problem("too-many-streams", f"{detail}: try again later")
@@ -309,11 +309,12 @@ async def _count(context: Context, caller: Caller, events: AsyncGenerator[str, N
                 yield event
 
 
-async def _follow(context: Context, permit: Permit, found: Found, place: Place) -> AsyncGenerator[str, None]:
+async def _follow(context: Context, permit: Permit, found: Found, place: LogPosition) -> AsyncGenerator[str, None]:
     """Write the log of a run in the cluster as events, for as long as the caller may have it.
 
     Raises:
-        Problem: they may not any more.
+        NotPermitted: they may not any more.
+        Problem: their token is not good any more.
         KubeError: it can't be read any further, or nobody says whether they may.
     """
     follower = LogFollower(context.client, context.run_index, found.run, context.settings.heartbeat_seconds)
@@ -327,7 +328,7 @@ async def _follow(context: Context, permit: Permit, found: Found, place: Place) 
                 return
 
 
-async def _stream(context: Context, permit: Permit, found: Found, place: Place) -> AsyncGenerator[str, None]:
+async def _stream(context: Context, permit: Permit, found: Found, place: LogPosition) -> AsyncGenerator[str, None]:
     """Write a run's log as events, and end with the run in brief."""
     try:
         if found.in_cluster:
@@ -341,7 +342,7 @@ async def _stream(context: Context, permit: Permit, found: Found, place: Place) 
             last = len(found.run["status"].get("attempts") or ()) or 1
             log = await context.store.read_log(found.run["metadata"]["uid"])
             if place.attempt <= last:
-                start = place if place.attempt == last else Place(last)
+                start = place if place.attempt == last else LogPosition(last)
                 for piece in cut_kept(log.encode(), start):
                     yield piece.render()
         shown = RunSummary.of(summarize(found.run), in_cluster=found.in_cluster)

@@ -5,19 +5,34 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 
 from scriptrun.api.auth.authorizer import Authorizer, Caller
-from scriptrun.api.problems import Problem, Wrong
+from scriptrun.api.runs.found_run import Found
 from scriptrun.api.runs.run_index import RunIndex
 from scriptrun.api.runs.schemas import CreateRun, Rerun
 from scriptrun.desired.request import Request, build_rerun, build_run
 from scriptrun.desired.stored import is_stored
-from scriptrun.errors import AlreadyExists, HistoryUnavailable, NotFound, UsageError, WorkTooLarge
+from scriptrun.errors import (
+    AlreadyExists,
+    HistoryUnavailable,
+    IdempotencyKeyReused,
+    InvalidRequest,
+    NotFound,
+    NotPermitted,
+    RunFinished,
+    RunForgotten,
+    RunNameTaken,
+    RunNotFound,
+    RunRequestError,
+    ScriptNotFound,
+    SecretsMissing,
+    UsageError,
+    WorkTooLarge,
+)
 from scriptrun.history.recorder import Recorder
 from scriptrun.history.records import Query, Summary
 from scriptrun.history.snapshot import read_input, read_output
@@ -35,7 +50,7 @@ from scriptrun.runtime.checks import Checks
 from scriptrun.runtime.hiding import Hiding
 from scriptrun.runtime.worker_pool import WorkerPool
 
-__all__ = ["REQUESTED_BY", "Found", "RunService"]
+__all__ = ["REQUESTED_BY", "RunService"]
 
 _log = structlog.get_logger(__name__)
 
@@ -47,33 +62,6 @@ _SPECS = 1000
 _TRIES = 5
 """To create a run, while others of its name come and go."""
 _NO_INSTANT = datetime.fromtimestamp(0, UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A run that was looked up.
-
-    Attributes:
-        run: the ScriptRun; from the history as it was at its end, with secrets masked.
-        in_cluster: whether it is there still.
-        secrets: what must not be shown of it.
-        sha256: of the source it ran; "" where that is not known.
-    """
-
-    run: dict[str, Any]
-    in_cluster: bool = True
-    secrets: Secrets = field(default_factory=Secrets)
-    sha256: str = ""
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """Namespace and name."""
-        return self.run["metadata"]["namespace"], self.run["metadata"]["name"]
-
-    @property
-    def finished(self) -> bool:
-        """Whether it is over."""
-        return bool((self.run.get("status") or {}).get("finishedAt"))
 
 
 class RunService:
@@ -111,11 +99,11 @@ class RunService:
         """Make sure that a caller may do something here.
 
         Raises:
-            Problem: ``forbidden``.
+            NotPermitted: they may not.
         """
         await self._authorizer.require(caller, verb, namespace, resource)
         if not self._run_index.serves(namespace):
-            raise Problem("forbidden", f"this server does not work in namespace {namespace}: see watchNamespaces")
+            raise NotPermitted(f"this server does not work in namespace {namespace}: see watchNamespaces")
 
     async def create(
         self, caller: Caller, namespace: str, asked: CreateRun, key: str | None
@@ -123,7 +111,7 @@ class RunService:
         """Create a run; returns it, and whether it is a new one.
 
         Raises:
-            Problem: what was asked for can't be had.
+            RunRequestError: what was asked for can't be had.
         """
         request = Request(
             self._choose_script(caller, namespace, asked.script),
@@ -144,33 +132,33 @@ class RunService:
         """Decide which Script is asked for; whether there is one is found out later.
 
         Raises:
-            Problem: the caller may not use it, or several have this alias.
+            NotPermitted: the caller may not use it.
+            InvalidRequest: several have this alias.
         """
         found = self._run_index.find_scripts(namespace, asked)
         allowed = [script for script in found or [asked] if caller.may_use(script)]
         if not allowed:
-            raise Problem("forbidden", f'this API token is not good for Script "{asked}"')
+            raise NotPermitted(f'this API token is not good for Script "{asked}"')
         if len(found) > 1:
             detail = explain_ambiguous(asked, allowed)
-            raise Problem("invalid", detail, [Wrong(pointer="/script", detail=detail)])
+            raise InvalidRequest(detail, [("/script", detail)])
         return allowed[0]
 
     async def rerun(self, caller: Caller, found: Found, asked: Rerun, key: str | None) -> tuple[dict[str, Any], bool]:
         """Run again what another run ran; returns the new run, and whether it is new.
 
         Raises:
-            Problem: that can't be done.
+            RunRequestError: that can't be done.
         """
         try:
             manifest = build_rerun(found.run, asked.name or "")
         except UsageError as error:
-            raise Problem("run-has-secrets", str(error)) from error
+            raise SecretsMissing(str(error)) from error
         lost = {str(path[0]) for path in found.run.get("masked") or () if path} - asked.variables.keys()
         if lost:
-            raise Problem(
-                "run-has-secrets",
+            raise SecretsMissing(
                 f"the history does not keep secrets: give the variables {', '.join(sorted(lost))} anew",
-                [Wrong(pointer=f"/variables/{name}", detail="is needed") for name in sorted(lost)],
+                [(f"/variables/{name}", "is needed") for name in sorted(lost)],
             )
         if asked.variables:
             manifest["spec"]["variables"] = manifest["spec"].get("variables", {}) | asked.variables
@@ -195,13 +183,11 @@ class RunService:
         metadata["annotations"][_FINGERPRINT] = fingerprint
         if named := "name" in metadata:
             detail = f"there is a run {metadata['name']}, which another request asked for: choose another name"
-            other = Problem("already-exists", detail)
+            other: RunRequestError = RunNameTaken(detail)
         else:
             del metadata["generateName"]
             metadata["name"] = f"run-{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:_KEY_CHARACTERS]}"
-            other = Problem(
-                "idempotency-key-reused", "this Idempotency-Key was used for another request: use a new key"
-            )
+            other = IdempotencyKeyReused("this Idempotency-Key was used for another request: use a new key")
         for _ in range(_TRIES):
             seen = await self._find_seen(namespace, metadata["name"])
             if seen is not None and _is_of(seen, fingerprint):
@@ -210,9 +196,8 @@ class RunService:
                 raise other
             try:
                 return await self._create(manifest), True
-            except Problem as problem:
-                if problem.kind != "already-exists":
-                    raise
+            except RunNameTaken:
+                pass
             with suppress(NotFound):  # deleted since: the name may be free now
                 seen = await self._client.get(SCRIPTRUNS, namespace, metadata["name"])
                 if not _is_of(seen, fingerprint):
@@ -227,7 +212,7 @@ class RunService:
             run = await self._client.create(SCRIPTRUNS, metadata["namespace"], manifest)
         except AlreadyExists as error:
             detail = f"there is a run {metadata['name']} in namespace {metadata['namespace']}: choose another name"
-            raise Problem("already-exists", detail) from error
+            raise RunNameTaken(detail) from error
         self._run_index.put(run)
         return run
 
@@ -235,7 +220,8 @@ class RunService:
         """Check what the operator would check, so that the caller learns of it at once.
 
         Raises:
-            Problem: it would refuse the run.
+            InvalidRequest: it would refuse the run.
+            ScriptNotFound: there is none to run.
         """
         name = spec["scriptRef"]["name"]
         script = self._run_index.script(namespace, name)
@@ -244,7 +230,7 @@ class RunService:
                 script = await self._client.get(SCRIPTS, namespace, name)
             except NotFound as error:
                 detail = f'there is no Script "{name}" in namespace {namespace}'
-                raise Problem("script-not-found", detail, [Wrong(pointer="/script", detail=detail)]) from error
+                raise ScriptNotFound(detail, [("/script", detail)]) from error
         # Only what these checks look at.
         facts = RunFacts((namespace, ""), "", 0, _NO_INSTANT, name, spec=spec)
         limits = self._read_spec(script)
@@ -252,7 +238,7 @@ class RunService:
         if verdict is None and not spec.get("variablesFrom"):
             verdict = await self._checks.check_variables(namespace, spec.get("variables") or {}, limits)
         if verdict is not None:
-            raise Problem("invalid", f"{verdict.reason}: {verdict.message}")
+            raise InvalidRequest(f"{verdict.reason}: {verdict.message}")
 
     def _read_spec(self, script: dict[str, Any]) -> ScriptSpec:
         """Read a Script's spec, each generation once: it takes as long as all else that a request needs."""
@@ -315,11 +301,11 @@ class RunService:
         """Find a run, in the cluster or in the history.
 
         Raises:
-            Problem: ``not-found``.
+            RunNotFound: there is none that they may know of.
         """
         found = await self._find(namespace, name)
         if found is None or not caller.may_use(found.run["spec"]["scriptRef"]["name"]):
-            raise Problem("not-found", f"there is no run {name} in namespace {namespace}, nor was there one lately")
+            raise RunNotFound(f"there is no run {name} in namespace {namespace}, nor was there one lately")
         return found
 
     async def _find(self, namespace: str, name: str) -> Found | None:
@@ -371,10 +357,10 @@ class RunService:
         """Ask for a run's end.
 
         Raises:
-            Problem: it is over already.
+            RunFinished: it is over already.
         """
         if found.finished or not found.in_cluster:
-            raise Problem("run-finished", f"{found.key[1]} is over already: {found.run['status'].get('phase')}")
+            raise RunFinished(f"{found.key[1]} is over already: {found.run['status'].get('phase')}")
         body = {"metadata": {"uid": found.run["metadata"]["uid"]}, "spec": {"cancel": True}}
         return await self._client.patch(SCRIPTRUNS, found.key, body)
 
@@ -382,12 +368,10 @@ class RunService:
         """Delete a run from the cluster; one that is over goes into the history first.
 
         Raises:
-            Problem: only the history knows it.
+            RunForgotten: only the history knows it.
         """
         if not found.in_cluster:
-            raise Problem(
-                "run-forgotten", f"{found.key[1]} has left the cluster; the history keeps it for its retention time"
-            )
+            raise RunForgotten(f"{found.key[1]} has left the cluster; the history keeps it for its retention time")
         if found.finished and self._recorder is not None and not is_stored(found.run):
             await self._recorder.store(found.run)
         options = {"preconditions": {"uid": found.run["metadata"]["uid"]}, "propagationPolicy": "Background"}

@@ -10,10 +10,10 @@ from scriptrun.api.auth import permit as module
 from scriptrun.api.auth.authorizer import Authorizer, Caller
 from scriptrun.api.auth.permit import Permit
 from scriptrun.api.problems import Problem
-from scriptrun.errors import Unavailable
+from scriptrun.errors import NotPermitted, RunNotFound, Unavailable
 
 
-class _Gatekeeper:
+class _Authorizer:
     """Says one thing after the other, and then for ever the last."""
 
     def __init__(self, *said: Exception | None) -> None:
@@ -35,7 +35,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_LEAST_SECONDS", 0.0)
 
 
-def _permit(authorizer: _Gatekeeper) -> Permit:
+def _permit(authorizer: _Authorizer) -> Permit:
     return Permit(cast(Authorizer, authorizer), Caller("ada"), "get", "space", "hello.py", 0.001)
 
 
@@ -45,7 +45,7 @@ async def _wait_for_ever() -> str:
 
 
 async def test_who_still_may_gets_what_they_waited_for() -> None:
-    authorizer = _Gatekeeper(None)
+    authorizer = _Authorizer(None)
 
     async def work() -> str:
         await authorizer.asked_thrice.wait()
@@ -54,8 +54,8 @@ async def test_who_still_may_gets_what_they_waited_for() -> None:
     assert await _permit(authorizer).hold(work()) == "done"
 
 
-@pytest.mark.parametrize("kind", ["unauthorized", "forbidden"])
-async def test_who_may_not_any_more_waits_no_longer(kind: str) -> None:
+@pytest.mark.parametrize("refusal", [Problem("unauthorized", "no more"), NotPermitted("no more")])
+async def test_who_may_not_any_more_waits_no_longer(refusal: Exception) -> None:
     ended = asyncio.Event()
 
     async def work() -> str:
@@ -64,33 +64,30 @@ async def test_who_may_not_any_more_waits_no_longer(kind: str) -> None:
         finally:
             ended.set()
 
-    with pytest.raises(Problem) as caught:
-        await _permit(_Gatekeeper(None, None, Problem(kind, "no more"))).hold(work())
-    assert caught.value.kind == kind
+    with pytest.raises(type(refusal), match="no more"):
+        await _permit(_Authorizer(None, None, refusal)).hold(work())
     assert ended.is_set()
 
 
 async def test_the_failure_of_the_work_is_its_own() -> None:
     async def work() -> None:
-        raise Problem("not-found", "gone")
+        raise RunNotFound("gone")
 
-    with pytest.raises(Problem) as caught:
-        await _permit(_Gatekeeper(None)).hold(work())
-    assert caught.value.kind == "not-found"
+    with pytest.raises(RunNotFound):
+        await _permit(_Authorizer(None)).hold(work())
 
 
 async def test_an_api_server_that_is_away_for_a_moment_is_no_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     away = Unavailable("away")
-    with pytest.raises(Problem) as caught:
-        await _permit(_Gatekeeper(away, away, None, away, Problem("forbidden", "no"))).hold(_wait_for_ever())
-    assert caught.value.kind == "forbidden"
+    with pytest.raises(NotPermitted):
+        await _permit(_Authorizer(away, away, None, away, NotPermitted("no"))).hold(_wait_for_ever())
     monkeypatch.setattr(module, "_PATIENCE_SECONDS", 0.0)
     with pytest.raises(Unavailable):
-        await _permit(_Gatekeeper(away)).hold(_wait_for_ever())
+        await _permit(_Authorizer(away)).hold(_wait_for_ever())
 
 
 async def test_an_api_server_that_does_not_answer_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    class _Silent(_Gatekeeper):
+    class _Silent(_Authorizer):
         async def confirm(self, *_: Any) -> None:
             await asyncio.Event().wait()
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from scriptrun.api.runs.found_run import Found
 from scriptrun.api.runs.presenters import needs_output, show_run
-from scriptrun.api.runs.service import Found
 from scriptrun.runtime.hiding import Hiding
 from scriptrun.runtime.worker_pool import WorkerPool
 from scriptrun.runtime.worker_process import WorkerLimits

@@ -10,7 +10,7 @@ from scriptrun.api.docs.page import render_page
 from scriptrun.api.docs.reference import list_operations, list_schemas
 from scriptrun.api.problems import KINDS
 from scriptrun.api.runs.live_statistics import count_live_runs
-from scriptrun.api.runs.logs import Place, cut_kept, parse_place
+from scriptrun.api.runs.logs import LogPosition, cut_kept, parse_position
 from scriptrun.api.runs.schemas import dump_cursor, parse_cursor
 from scriptrun.history.records import Group, Position, Summary
 
@@ -28,17 +28,17 @@ def test_a_cursor_is_read_as_it_was_written(milliseconds: int, uid: object) -> N
 
 @given(st.integers(1, 999_999), st.integers(0, 10**12), st.sampled_from(["", "2026-01-31T12:00:00.123456789Z"]))
 def test_a_place_is_read_as_it_was_written(attempt: int, size: int, time: str) -> None:
-    assert parse_place(str(Place(attempt, size, time))) == Place(attempt, size, time)
+    assert parse_position(str(LogPosition(attempt, size, time))) == LogPosition(attempt, size, time)
 
 
 def test_without_a_place_a_log_begins_at_its_beginning() -> None:
-    assert parse_place(None) == Place(1, 0)
+    assert parse_position(None) == LogPosition(1, 0)
 
 
 @given(st.lists(st.binary(max_size=30), max_size=20), st.integers(0, 100))
 def test_a_kept_log_is_taken_up_anywhere(lines: list[bytes], start: int) -> None:
     log = b"\n".join(line.replace(b"\n", b"") for line in lines)
-    whole = cut_kept(log, Place(1))
+    whole = cut_kept(log, LogPosition(1))
     assert sum(piece.text.count("\n") for piece in whole) == log.count(b"\n")
     for piece in whole:
         rest = cut_kept(log, piece.place)
@@ -46,14 +46,14 @@ def test_a_kept_log_is_taken_up_anywhere(lines: list[bytes], start: int) -> None
 
 
 def test_of_a_long_log_a_gap_is_told() -> None:
-    first, *rest = cut_kept(b"x\n" * 40_000, Place(1, 7))
+    first, *rest = cut_kept(b"x\n" * 40_000, LogPosition(1, 7))
     assert first.lost
     assert len(rest) == 40_000
     assert "event: gap" in first.render()
 
 
 def test_a_carriage_return_does_not_end_an_event() -> None:
-    [piece] = cut_kept("a\rb ü".encode(), Place(1))
+    [piece] = cut_kept("a\rb ü".encode(), LogPosition(1))
     assert piece.render().count("\r") == 0
     assert piece.render().endswith('"text": "a\\rb ü"}\n\n')
 

@@ -9,10 +9,11 @@ from builders import run_body
 from scriptrun.api.auth.authorizer import Authorizer, Caller
 from scriptrun.api.context import Context
 from scriptrun.api.problems import Problem
+from scriptrun.api.runs.found_run import Found
 from scriptrun.api.runs.logs import WHOLE_LOG_BYTES, read_log
 from scriptrun.api.runs.routes import get_logs
 from scriptrun.api.runs.run_index import RunIndex
-from scriptrun.api.runs.service import Found, RunService
+from scriptrun.api.runs.service import RunService
 from scriptrun.api.settings import ApiSettings
 from scriptrun.errors import NotFound
 from scriptrun.kube.client import Client
