@@ -12,6 +12,7 @@ import structlog
 from scriptrun.orchestrators.adapter import Adapter, Outcome, Task
 from scriptrun.policies.text import escape_controls
 from scriptrun.runtime.logging import configure_logs
+from scriptrun.runtime.process import SIGNALS, on_signals
 from scriptrun.worker.init_process import run_below
 from scriptrun.worker.loop import Worker
 from scriptrun.worker.program import Contract, Program
@@ -101,7 +102,6 @@ async def _work_with(adapter: Adapter, wishes: Wishes, server: Server) -> None:
 
 def _stop_on_signals(worker: Worker) -> None:
     """Tell the worker of the first two signals; the third ends this process at once."""
-    loop = asyncio.get_running_loop()
     received = 0
 
     def note() -> None:
@@ -109,9 +109,8 @@ def _stop_on_signals(worker: Worker) -> None:
         received += 1
         worker.stop()
         if received == 2:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)
+            give_up()
+            for number in SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, note)
+    give_up = on_signals(note)
