@@ -236,7 +236,8 @@ def build_conductor(
     Raises:
         Refused: address, credentials or certificates can't be used.
     """
-    assert spec.conductor is not None  # noqa: S101 - whoever builds this has looked
+    if spec.conductor is None:
+        raise ValueError("not a Bridge to Conductor")
     address, tls = cut_address(spec.conductor.address), build_tls(certificates)
     credentials = build_credentials(secret, address=address, oauth2=spec.oauth2, tls=tls, policy=policy)
     return Conductor(
