@@ -9,7 +9,7 @@ from scriptrun.bridges.task_validation import build_run_task, check_script, chec
 from scriptrun.models.bridge import BridgeSpec
 from scriptrun.models.reasons import REASONS, Reason
 from scriptrun.orchestrators.adapter import Task, TaskFailure
-from scriptrun.orchestrators.conductor.task import build_task as build_conductor_task
+from scriptrun.orchestrators.conductor.task import read_task as read_conductor_task
 from unit.orchestrators.conductorshapes import recorded
 
 BRIDGE = ("n", "camunda")
@@ -158,7 +158,7 @@ async def test_what_fits_is_never_taken_for_far_too_large(value: Any) -> None:
 
 async def test_conductors_input_may_be_as_large_as_any_since_it_is_kept_once() -> None:
     variables = {"x": "y" * 899_000}
-    handed_out = build_conductor_task(recorded(inputData=variables))
+    handed_out = read_conductor_task(recorded(inputData=variables))
     assert handed_out.variables == variables
     assert await check_size(body(handed_out.variables, payload=handed_out.payload)) is None
 
