@@ -169,6 +169,34 @@ class Settings(WorkerSettings):
         default=ResourceRequirements(),
         description="`resources` of pods whose Script sets none, as JSON, such as for namespaces with a quota.",
     )
+    dependency_index_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s@]+)?$",
+        description="Package index (PEP 503 or 691) that scripts' libraries are installed from; empty: there is none.",
+    )
+    dependency_ca_bundle: str = Field(
+        default="",
+        max_length=65_536,
+        description="Certificate authorities of the index in PEM, beside the runner image's own.",
+    )
+    dependency_credentials_secret: str = Field(
+        default="",
+        max_length=253,
+        description="Secret with the keys `username` and `password` for the index, in each namespace with such runs.",
+    )
+    dependency_cache_claim: str = Field(
+        default="",
+        max_length=253,
+        description="PersistentVolumeClaim that installed libraries are kept in, in each namespace with such runs; "
+        "empty: each pod installs its own.",
+    )
+    dependency_timeout_seconds: int = Field(
+        default=300, ge=1, le=86_400, description="How long installing the libraries of one pod may take."
+    )
+    dependency_resources: ResourceRequirements = Field(
+        default=ResourceRequirements(requests={"cpu": "50m", "memory": "64Mi"}, limits={"memory": "512Mi"}),
+        description="`resources` of the container that installs libraries, as JSON.",
+    )
     workers: int = Field(
         default=4,
         ge=1,

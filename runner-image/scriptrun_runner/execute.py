@@ -91,6 +91,10 @@ def _start(contract: Contract, environ: Mapping[str, str], stop: Stop) -> Child:
     except (OSError, ValueError) as error:
         raise StartError(CANNOT_EXECUTE, f"the script could not be laid out: {error}") from error
     environment = _build_environment(contract, environ)
+    if spec.dependencies is not None:
+        from scriptrun_runner.libraries import add_libraries
+
+        add_libraries(spec, paths, environment, stop)
     command = build_command(spec, script, _build_search_path(environment, environ))
     return spawn([*command, *arguments], environment, paths.work, contract.stdin(), merge_stderr=contract.merges_stderr)
 
@@ -137,6 +141,8 @@ def _build_unstarted(error: StartError, stop: Stop, started_at: float) -> Result
     from scriptrun_runner.result import Result
 
     conclusion = Conclusion.script_failed(str(error))
+    if error.reason:
+        conclusion.fail(error.reason, str(error))
     if stop.requested_at is not None:
         conclusion.fail(TERMINATED, str(error))
     return Result(conclusion, error.exit_code, started_at, f"{error}\n")

@@ -24,11 +24,13 @@ class StartError(Exception):
 
     Attributes:
         exit_code: 126 or 127.
+        reason: why, in one word of the operator's; "": the script itself is at fault.
     """
 
-    def __init__(self, exit_code: int, message: str) -> None:
+    def __init__(self, exit_code: int, message: str, reason: str = "") -> None:
         super().__init__(message)
         self.exit_code = exit_code
+        self.reason = reason
 
 
 def build_command(spec: RunSpec, script: str | None, search_path: str) -> list[str]:

@@ -59,6 +59,16 @@ class Paths:
         return os.path.join(self.own, "output.json")
 
     @property
+    def libraries(self) -> str:
+        """Where the pod's installer puts the script's libraries; read-only here, and perhaps shared with other pods."""
+        return os.path.join(os.path.dirname(self.own), "libraries")
+
+    @property
+    def installer(self) -> str:
+        """Where the pod's installer says how it went; read-only here."""
+        return os.path.join(os.path.dirname(self.own), "installer")
+
+    @property
     def script_folder(self) -> str:
         """Where the script lies, and where Python looks for modules first."""
         return os.path.join(self.own, "script")

@@ -35,7 +35,8 @@ class Result:
     Attributes:
         status: COMPLETED, FAILED, FAILED_WITH_TERMINAL_ERROR or IN_PROGRESS.
         exit_code: the script's; 128 + N when signal N ended it.
-        reason: "", ScriptFailed, Timeout, InvalidOutput, OutputTooLarge or Terminated.
+        reason: "", ScriptFailed, Timeout, InvalidOutput, OutputTooLarge, Terminated, DependencyError or
+            IndexUnavailable.
         message: what went wrong and the end of stderr; at most 2 KiB as UTF-8.
         output: a JSON object, byte for byte as the script gave it; None when there is none.
         log: the end of what the script wrote for people; at most 64 KiB as UTF-8.

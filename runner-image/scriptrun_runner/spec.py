@@ -45,6 +45,7 @@ class RunSpec:
         handler: python, shell, node or exec.
         command: for `exec`: argv, with `{script}` for the source's path; empty: the source itself.
         contract: files, stdio, stream or package.
+        dependencies: of a script with libraries: `lockSha256`, `pythonVersion` and `startSeconds`; None: it has none.
         attempt_deadline_seconds: None: no deadline.
         output_limit_bytes: most the output may have, as JSON.
         output_transport: ConfigMap or TerminationMessage.
@@ -56,6 +57,7 @@ class RunSpec:
         "attempt_deadline_seconds",
         "command",
         "contract",
+        "dependencies",
         "file_name",
         "folder",
         "grace_period_seconds",
@@ -89,6 +91,8 @@ class RunSpec:
         self.handler = _choose(document, "handler", _HANDLERS)
         self.command = [str(word) for word in document.get("command") or ()]
         self.contract = _choose(document, "contract", _CONTRACTS)
+        dependencies = document.get("dependencies")
+        self.dependencies = dependencies if isinstance(dependencies, dict) else None
         deadline = document.get("attemptDeadlineSeconds")
         self.attempt_deadline_seconds = None if deadline is None else float(deadline)
         self.output_limit_bytes = int(document.get("outputLimitBytes") or 900_000)

@@ -7,18 +7,22 @@ from typing import Any
 from scriptrun.controller.cache import Cache
 from scriptrun.controller.observe import observe_script
 from scriptrun.controller.runs.inputs import observe_source
+from scriptrun.desired.input import decide_handler, name_file
 from scriptrun.desired.interruptions import without_interruptions
 from scriptrun.desired.status import build_script_status, format_instant
 from scriptrun.errors import Conflict, NotFound
 from scriptrun.kube.client import APPLY, Client
 from scriptrun.kube.resources import SCRIPTS
-from scriptrun.models.facts import Key, RunFacts
+from scriptrun.models.facts import Key, RunFacts, ScriptFacts
+from scriptrun.models.reasons import Reason
 from scriptrun.policies.attempts import parse_instant
+from scriptrun.policies.dependencies import check_cache_claim, find_dependency_fault
 from scriptrun.policies.interruptions import decide_unready
 from scriptrun.policies.readiness import NotReady, decide_readiness
 from scriptrun.policies.source import Missing, Source
 from scriptrun.policies.verdict import Verdict
 from scriptrun.runtime.checks import Checks
+from scriptrun.settings import Settings
 
 __all__ = ["ScriptReconciler"]
 
@@ -29,10 +33,13 @@ _LAST_RUN_EVERY = timedelta(minutes=1)
 class ScriptReconciler:
     """Writes the status of Scripts."""
 
-    def __init__(self, client: Client, cache: Cache, checks: Checks, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, client: Client, cache: Cache, checks: Checks, settings: Settings, clock: Callable[[], datetime]
+    ) -> None:
         self._client = client
         self._cache = cache
         self._checks = checks
+        self._settings = settings
         self._clock = clock
         self._ended: dict[Key, tuple[RunFacts, str]] = {}
 
@@ -58,6 +65,7 @@ class ScriptReconciler:
             source = await observe_source(self._client, key[0], script.spec)
             faults = await self._checks.find_schema_faults(key[0], script.spec)
             wrong, sha256 = decide_readiness(script.spec, source, faults)
+            wrong = wrong or self._check_dependencies(script, source)
             if wrong is None and (clash := self._cache.script_names.find_clash(key)):
                 wrong = NotReady("AliasConflict", clash)
         last_run = script.status.get("lastRun")
@@ -76,6 +84,15 @@ class ScriptReconciler:
         if self._ended.get(key) is last:
             self._ended.pop(key, None)
         return _source_again(source)
+
+    def _check_dependencies(self, script: ScriptFacts, source: Source | Missing | Verdict | None) -> NotReady | None:
+        spec = script.spec
+        if clash := check_cache_claim(spec, self._settings.dependency_cache_claim):
+            return NotReady("InvalidConfig", clash)
+        content = source.content if isinstance(source, Source) else None
+        python = decide_handler(name_file(spec, script.key[1]), spec) == "python"
+        wrong = find_dependency_fault(spec, content, self._settings.dependency_index_url, python=python)
+        return NotReady(Reason.DEPENDENCY_ERROR, wrong) if wrong else None
 
     def _wait_for_last_run(self, status: dict[str, Any], now: datetime) -> float:
         written = parse_instant((status.get("lastRun") or {}).get("finishedAt"))

@@ -8,7 +8,7 @@ never matter.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from scriptrun.desired.names import CONTAINER
+from scriptrun.desired.names import CONTAINER, INSTALLER_CONTAINER
 from scriptrun.models.facts import INIT_FAILED, INIT_RUNNING, NOT_STARTED, Blocker
 
 __all__ = ["find_blocker", "has_started", "is_alone", "script_state"]
@@ -38,9 +38,11 @@ def has_started(pod: Mapping[str, Any]) -> bool:
 def is_alone(pod: Mapping[str, Any]) -> bool:
     """Whether the pod ends with the script's container.
 
-    Native sidecars (init containers with ``restartPolicy: Always``) don't count: the kubelet ends them itself.
+    The installer of its libraries ends by itself. Native sidecars (init
+    containers with ``restartPolicy: Always``) don't count: the kubelet ends them itself.
     """
-    return len((pod.get("spec") or {}).get("containers") or ()) <= 1
+    containers = (pod.get("spec") or {}).get("containers") or ()
+    return all(container.get("name") in (CONTAINER, INSTALLER_CONTAINER) for container in containers)
 
 
 def find_blocker(pod: Mapping[str, Any]) -> Blocker | None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from scriptrun.desired.dependencies import build_library_request
 from scriptrun.desired.names import input_name, run_labels
 from scriptrun.models.base import API_VERSION
 from scriptrun.models.facts import RunFacts, ScriptFacts
@@ -24,6 +25,7 @@ __all__ = [
     "dump_json",
     "find_handler",
     "hash_input",
+    "name_file",
 ]
 
 GRACE_PERIOD_SECONDS = 30
@@ -56,12 +58,25 @@ def build_owner(run: RunFacts) -> dict[str, Any]:
 
 def decide_file_name(run: RunFacts, script: ScriptSpec) -> str:
     """Decide the name under which the script is put into the pod: its entry point's or key's, else its Script's."""
-    place: ScriptSource | RunSource | None = script.source
-    if place and script.source and script.source.from_run and run.spec.get("source"):
-        place = RunSource.model_validate(run.spec["source"])
+    if script.source and script.source.from_run and run.spec.get("source"):
+        return _name_file(RunSource.model_validate(run.spec["source"]), run.script)
+    return name_file(script, run.script)
+
+
+def name_file(script: ScriptSpec, name: str) -> str:
+    """Name the file that a Script's own source has in the pod.
+
+    Args:
+        script: the Script's spec.
+        name: of the Script, for a source without a name of its own.
+    """
+    return _name_file(script.source, name)
+
+
+def _name_file(place: ScriptSource | RunSource | None, otherwise: str) -> str:
     if place and place.folder:
         return place.folder.entry_point
-    return place.config_map.key if place and place.config_map else run.script
+    return place.config_map.key if place and place.config_map else otherwise
 
 
 def decide_handler(file_name: str, script: ScriptSpec) -> Handler:
@@ -132,6 +147,7 @@ def build_input(run: RunFacts, script: ScriptSpec, inputs: Inputs) -> dict[str, 
         "handler": decide_handler(file_name, script),
         "command": script.command,
         "contract": script.contract,
+        **build_library_request(script),
         "attemptDeadlineSeconds": script.attempt_deadline_seconds,
         "outputLimitBytes": script.output.limit_bytes,
         "outputTransport": script.output.transport,
@@ -150,6 +166,7 @@ def build_input(run: RunFacts, script: ScriptSpec, inputs: Inputs) -> dict[str, 
         "config.json": dump_json(script.config),
         # It holds the variables once more, so only those get it who read it.
         **({"task.json": dump_json(document)} if script.contract == "stdio" else {}),
+        **({"lock": script.dependencies.lock} if script.dependencies and script.dependencies.lock else {}),
     }
     binary: dict[str, str] = {}
     files = {} if source is None else {"script": source.content}

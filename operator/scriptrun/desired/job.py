@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from scriptrun.desired.dependencies import build_installer, has_libraries
 from scriptrun.desired.environment import build_environment
 from scriptrun.desired.input import GRACE_PERIOD_SECONDS, build_owner, dump_json
 from scriptrun.desired.names import (
@@ -30,7 +31,7 @@ _DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"  # for `kubectl l
 
 
 def _build_pod_spec(run: RunFacts, script: ScriptSpec, input_sha256: str, settings: Settings) -> dict[str, Any]:
-    volumes = build_volumes(run.key[1], script, settings.run_as_user)
+    volumes = build_volumes(run.key[1], script, settings)
     resources = _dump(script.resources) or _dump(settings.resources)
     container = {
         "name": CONTAINER,
@@ -59,7 +60,7 @@ def _build_pod_spec(run: RunFacts, script: ScriptSpec, input_sha256: str, settin
             "seccompProfile": {"type": "RuntimeDefault"},
             **volumes.security,
         },
-        "containers": [container],
+        "containers": [container, *([build_installer(input_sha256, settings)] if has_libraries(script) else ())],
         "volumes": volumes.volumes,
         **build_placement(script, settings),
     }

@@ -9,6 +9,7 @@ __all__ = [
     "CLAIM_ANNOTATION",
     "CONTAINER",
     "DROPPED_ANNOTATION",
+    "INSTALLER_CONTAINER",
     "MANAGED_BY",
     "OPEN_LABEL",
     "OUTPUT_LABEL",
@@ -35,6 +36,7 @@ SNAPSHOT_ANNOTATION = "scriptrun.dev/snapshot"
 STOP_ANNOTATION = "scriptrun.dev/stopped"
 RUNNER_ACCOUNT = "scriptrun-runner"
 CONTAINER = "script"
+INSTALLER_CONTAINER = "dependencies"
 BRIDGE_LABEL = "scriptrun.dev/bridge"
 OPEN_LABEL = "scriptrun.dev/open"
 """On runs whose task was not reported yet: a bridge that starts reads those, and not what was kept since yesterday."""

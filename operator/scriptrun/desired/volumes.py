@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from scriptrun.desired.dependencies import build_library_volumes, has_libraries
 from scriptrun.desired.names import TOKEN_VOLUME, input_name
 from scriptrun.models.script import ScriptSpec
+from scriptrun.settings import Settings
 
 __all__ = ["Volumes", "build_volumes"]
 
@@ -27,13 +29,13 @@ class Volumes:
     security: dict[str, Any]
 
 
-def build_volumes(run_name: str, script: ScriptSpec, group: int | None) -> Volumes:
+def build_volumes(run_name: str, script: ScriptSpec, settings: Settings) -> Volumes:
     """Build the volumes of a run's pod.
 
     Args:
         run_name: of the run.
         script: its Script's spec.
-        group: that the pod runs as; None where the cluster chooses it, and then the volumes' group, too.
+        settings: the operator's.
     """
     own = [
         _build(
@@ -46,10 +48,15 @@ def build_volumes(run_name: str, script: ScriptSpec, group: int | None) -> Volum
         own.append(_build("tmp", _TMP, emptyDir={}))
     if script.output.transport == "ConfigMap":
         own.append(_build(TOKEN_VOLUME, "/scriptrun/token", read_only=True, projected=_build_token()))
+    libraries = has_libraries(script)
+    if libraries:
+        own += build_library_volumes(settings)
     asked = [item.model_dump(by_alias=True, exclude_none=True) for item in script.volumes]
     mounts = [item.model_dump(by_alias=True, exclude_none=True) for item in script.volume_mounts]
     # Else a volume would belong to root, and a file of mode 0400 could not be read.
-    owned = bool(asked) and group is not None
+    # Where the cluster chooses the group, it does so for volumes, too.
+    group = settings.run_as_user
+    owned = bool(asked or (libraries and settings.dependency_cache_claim)) and group is not None
     security = {"fsGroup": group, "fsGroupChangePolicy": "OnRootMismatch"} if owned else {}
     return Volumes([volume for volume, _ in own] + asked, [mount for _, mount in own] + mounts, security)
 

@@ -27,6 +27,8 @@ class Reason(StrEnum):
     SCRIPT_NOT_ALLOWED = "ScriptNotAllowed"
     SOURCE_MISSING = "SourceMissing"
     DIGEST_MISMATCH = "DigestMismatch"
+    DEPENDENCY_ERROR = "DependencyError"
+    INDEX_UNAVAILABLE = "IndexUnavailable"
     INVALID_VARIABLES = "InvalidVariables"
     INVALID_OUTPUT = "InvalidOutput"
     OUTPUT_TOO_LARGE = "OutputTooLarge"
@@ -68,6 +70,15 @@ REASONS: dict[Reason, ReasonFacts] = {
     ),
     Reason.SOURCE_MISSING: ReasonFacts("caller", True, "A ConfigMap, Secret or key that the run needs did not appear."),
     Reason.DIGEST_MISMATCH: ReasonFacts("caller", False, "The source is not the one its Script pins."),
+    Reason.DEPENDENCY_ERROR: ReasonFacts(
+        "script",
+        False,
+        "The script's libraries can't be installed: no lock, one that does not fit, no index, or a file that is not "
+        "the locked one.",
+    ),
+    Reason.INDEX_UNAVAILABLE: ReasonFacts(
+        "infrastructure", True, "The package index that libraries come from did not answer, or refused."
+    ),
     Reason.INVALID_VARIABLES: ReasonFacts("caller", False, "The variables are not what the Script's schema asks for."),
     Reason.INVALID_OUTPUT: ReasonFacts(
         "script", False, "The output is not JSON, or not what the Script's schema asks for."

@@ -12,6 +12,7 @@ from scriptrun.models.container import (
     ResourceRequirements,
     Toleration,
 )
+from scriptrun.models.dependencies import Dependencies
 from scriptrun.models.podmetadata import PodMetadata
 from scriptrun.models.scheduling import Affinity, PriorityClassName, RuntimeClassName, TopologySpreadConstraint
 from scriptrun.models.source import ScriptSource
@@ -103,6 +104,11 @@ class ScriptSpec(Model):
         default="files",
         description="How the script gets its variables and gives back its output: files, stdio, stream or package. "
         "Default: files.",
+    )
+    dependencies: Dependencies | None = Field(
+        default=None,
+        description="Python libraries that are installed before the script starts, from the operator's package index. "
+        "Default: none.",
     )
     image: str = Field(
         default="",
@@ -259,8 +265,8 @@ class ScriptStatus(Model):
 
     conditions: list[Condition] = Field(
         default_factory=list,
-        description="Ready: True, or False with reason SourceMissing, InvalidSource, DigestMismatch, InvalidSchema, "
-        "InvalidConfig, AliasConflict or OperatorCrashed.",
+        description="Ready: True, or False with reason SourceMissing, InvalidSource, DigestMismatch, "
+        "DependencyError, InvalidSchema, InvalidConfig, AliasConflict or OperatorCrashed.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     observed_generation: int | None = Field(

@@ -10,7 +10,7 @@ from scriptrun.models.container import FieldSelector, Quantity
 
 __all__ = ["RESERVED_VOLUMES", "Volume", "VolumeMount"]
 
-RESERVED_VOLUMES = ("input", "work", "run", "token")
+RESERVED_VOLUMES = ("input", "work", "run", "token", "libraries", "installer")
 """Names of the runner's own volumes; `tmp` is given up for a mount at /tmp."""
 
 _KINDS = ("configMap", "secret", "emptyDir", "projected", "persistentVolumeClaim", "downwardAPI", "csi", "ephemeral")

@@ -23,6 +23,8 @@ RUNNER_REASONS = {
         Reason.OUTPUT_TOO_LARGE,
         Reason.OUTPUT_LOST,
         Reason.DIGEST_MISMATCH,
+        Reason.DEPENDENCY_ERROR,
+        Reason.INDEX_UNAVAILABLE,
     )
 }
 TERMINATED = "Terminated"
@@ -53,7 +55,9 @@ class Attempt:
 
     @property
     def terminal(self) -> bool:
-        """Whether the script failed and said that trying again is of no use."""
+        """Whether trying again is of no use: the script failed and said so, or its lock can't be installed."""
+        if self.verdict is not None and self.verdict.reason is Reason.DEPENDENCY_ERROR:
+            return True
         said = self.result is not None and self.result.status == TERMINAL
         return said and self.verdict is not None and self.verdict.reason is Reason.SCRIPT_FAILED
 

@@ -16,6 +16,11 @@ PAGE = (ROOT / "docs" / "operations.md").read_text()
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
 SAID = {
     "affinity": "none",
+    "dependency_cache_claim": "none",
+    "dependency_ca_bundle": "none",
+    "dependency_credentials_secret": "none",
+    "dependency_index_url": "none",
+    "dependency_resources": "50m CPU, 64 to 512 MiB",
     "http_host": "every address",
     "image_pull_secrets": "those of `imagePullSecrets`",
     "lease_namespace": "the release's",
@@ -58,6 +63,7 @@ def test_the_settings_page_names_no_other_value() -> None:
     others |= {"runner.podAnnotations", "runner.podLabels", "runAsUser", "runner.imagePullSecrets"}
     others |= {"runner.nodeSelector", "runner.tolerations", "runner.affinity", "runner.topologySpreadConstraints"}
     others |= {"runner.priorityClassName", "runner.runtimeClassName", "runner.resources"}
+    others |= {f"dependencies.{name}" for name in VALUES["dependencies"]}
     assert set(named) - others == set(VALUES["operator"]["settings"])
     assert len(named) == len(Settings.model_fields)
 

@@ -49,6 +49,14 @@ PLACEMENT: dict[str, Any] = {
     "topologySpreadConstraints": [SPREAD],
     "resources": {"requests": {"cpu": "100m"}, "limits": {"memory": "64Mi"}},
 }
+DEPENDENCIES: dict[str, Any] = {
+    "indexUrl": "https://index/simple/",
+    "caBundle": "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+    "credentialsSecret": "index",
+    "cacheClaim": "libraries",
+    "timeoutSeconds": 60,
+    "resources": {"requests": {"cpu": "1"}, "limits": {"memory": "1Gi", "cpu": "1"}},
+}
 
 
 def _camel(name: str) -> str:
@@ -89,6 +97,7 @@ def test_every_setting_can_be_set(name: str, monkeypatch: pytest.MonkeyPatch) ->
             "podAnnotations": {"linkerd.io/inject": "enabled", "consul.hashicorp.com/connect-inject": None},
             **PLACEMENT,
         },
+        "dependencies": DEPENDENCIES,
         "runAsUser": 1_000_660_000,
         "watchNamespaces": ["a", "b"],
         "api": {"create": True},
@@ -111,6 +120,14 @@ def test_every_setting_can_be_set(name: str, monkeypatch: pytest.MonkeyPatch) ->
         "tolerations": [Toleration(key="runs", operator="Exists", toleration_seconds=5)],
         "affinity": Affinity.model_validate(PLACEMENT["affinity"]),
         "topology_spread_constraints": [TopologySpreadConstraint.model_validate(SPREAD)],
+        "dependency_index_url": "https://index/simple/",
+        "dependency_ca_bundle": "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+        "dependency_credentials_secret": "index",
+        "dependency_cache_claim": "libraries",
+        "dependency_timeout_seconds": 60,
+        "dependency_resources": ResourceRequirements(
+            requests={"cpu": "1", "memory": "64Mi"}, limits={"memory": "1Gi", "cpu": "1"}
+        ),
     }
     got = getattr(_load_settings(monkeypatch, values), name)
     assert got == {**OTHER, **derived}[name]
@@ -251,6 +268,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         "'/runner/resources/limits/memory'",
     ),
     "a claim": ({"runner": {"resources": {"claims": []}}}, "'/runner/resources': additional properties 'claims' not"),
+    "credentials in the address": (
+        {"dependencies": {"indexUrl": "https://me:secret@index/"}},
+        "'/dependencies/indexUrl'",
+    ),
     "a class with a space": ({"runner": {"priorityClassName": "a b"}}, "'/runner/priorityClassName': 'a b' does not"),
     "a misspelt affinity": (
         {"runner": {"affinity": {"nodeAffinty": {}}}},

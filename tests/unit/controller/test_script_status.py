@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from builders import at, quick_checks, script_body
+from builders import at, quick_checks, script_body, settings
 from scriptrun.controller.cache import Cache
 from scriptrun.controller.observe import observe_script
 from scriptrun.controller.scripts import ScriptReconciler
@@ -24,7 +24,7 @@ class _World:
     def __init__(self, meanwhile: Callable[[Server], None]) -> None:
         self.server, self.cache = Server(), Cache()
         client = ServerClient(self.server, random.Random(1), NO_FAULTS, [])
-        self.reconciler = ScriptReconciler(cast(Client, client), self.cache, quick_checks(), lambda: at(10))
+        self.reconciler = ScriptReconciler(cast(Client, client), self.cache, quick_checks(), settings(), lambda: at(10))
         self.take(self.server.create("scripts", script_body()))
         patch = client.patch
 

@@ -17,6 +17,11 @@ EVERYTHING: dict[str, Any] = {
     "handler": "exec",
     "command": ["tool", "{script}"],
     "contract": "stdio",
+    "dependencies": {
+        "requirements": ["six>=1.16"],
+        "lock": f"six==1.17.0 --hash=sha256:{'a' * 64}\n",
+        "pythonVersion": "3.12",
+    },
     "image": "registry/own:1",
     "activeDeadlineSeconds": 60,
     "attemptDeadlineSeconds": 30,
@@ -166,6 +171,7 @@ def test_the_list_of_reasons_is_closed() -> None:
     # Bridges and people's scripts depend on these words: a new one is an addition to the API, a change breaks it.
     assert set(Reason) == {
         *("Completed", "ScriptFailed", "Timeout", "OutOfMemory", "Evicted", "NodeLost", "ImageError", "Unschedulable"),
+        *("DependencyError", "IndexUnavailable"),
         *("SidecarFailed", "ScriptNotAllowed", "SourceMissing", "DigestMismatch", "InvalidVariables", "InvalidOutput"),
         *("OutputTooLarge", "OutputLost", "InputTooLarge", "OperatorCrashed", "Canceled"),
     }

@@ -5,6 +5,20 @@ It stands in the pod template itself, so a changed setting rolls the pods; there
 {{- define "scriptrun.operator.env" -}}
 - name: SCRIPTRUN_AFFINITY
   value: {{ toJson .Values.runner.affinity | quote }}
+{{- with .Values.dependencies }}
+- name: SCRIPTRUN_DEPENDENCY_CACHE_CLAIM
+  value: {{ .cacheClaim | quote }}
+- name: SCRIPTRUN_DEPENDENCY_CA_BUNDLE
+  value: {{ .caBundle | quote }}
+- name: SCRIPTRUN_DEPENDENCY_CREDENTIALS_SECRET
+  value: {{ .credentialsSecret | quote }}
+- name: SCRIPTRUN_DEPENDENCY_INDEX_URL
+  value: {{ .indexUrl | quote }}
+- name: SCRIPTRUN_DEPENDENCY_RESOURCES
+  value: {{ toJson .resources | quote }}
+- name: SCRIPTRUN_DEPENDENCY_TIMEOUT_SECONDS
+  value: {{ include "scriptrun.scalar" .timeoutSeconds | quote }}
+{{- end }}
 - name: SCRIPTRUN_IMAGE_PULL_POLICY
   value: {{ .Values.runner.image.pullPolicy | quote }}
 - name: SCRIPTRUN_IMAGE_PULL_SECRETS

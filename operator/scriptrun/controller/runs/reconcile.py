@@ -66,7 +66,7 @@ class RunReconciler:
         self._queue = queue
         self._settings = settings
         self._clock = clock
-        self.scripts = ScriptReconciler(client, cache, checks, clock)
+        self.scripts = ScriptReconciler(client, cache, checks, settings, clock)
         self._starter = RunStarter(client, cache, checks, settings)
         self._observer = JobObserver(client, cache, checks)
         self._runs = RunWriter(client, cache, queue, clock, keep_until_stored=settings.keep_until_stored)

@@ -8,7 +8,7 @@ from scriptrun.controller.cache import Cache
 from scriptrun.controller.observe import observe_job
 from scriptrun.controller.runs.inputs import observe_inputs, observe_whole
 from scriptrun.controller.runs.namespaces import Namespaces
-from scriptrun.desired.input import build_input, hash_input
+from scriptrun.desired.input import build_input, decide_file_name, decide_handler, hash_input
 from scriptrun.desired.job import build_job
 from scriptrun.desired.links import is_owned_by, is_pod_of_job, select_pods
 from scriptrun.desired.names import job_name
@@ -27,6 +27,7 @@ from scriptrun.policies.acceptance import (
     decide_missing_source,
 )
 from scriptrun.policies.admission import decide_admission
+from scriptrun.policies.dependencies import check_cache_claim, check_dependencies
 from scriptrun.policies.interruptions import check_script
 from scriptrun.policies.obstacles import decide_refused
 from scriptrun.policies.source import Missing
@@ -112,6 +113,8 @@ class RunStarter:
             return decide_missing_script(run, self._settings.script_grace_seconds, now)
         if wrong := check_script(script) or check_limits(run, script.spec) or check_config(script.spec):
             return wrong
+        if clash := check_cache_claim(script.spec, self._settings.dependency_cache_claim):
+            return Verdict(Reason.SCRIPT_NOT_ALLOWED, f"the Script's {clash}")
         whole = await observe_whole(self._client, run)
         if whole is None:
             return Wait("", "", _NAME_SECONDS)  # the news of its end are on their way
@@ -122,6 +125,11 @@ class RunStarter:
             return decide_missing_source(run, inputs, script.spec.start_deadline_seconds, now)
         if isinstance(inputs, Verdict):
             return inputs
+        python = decide_handler(decide_file_name(run, script.spec), script.spec) == "python"
+        index = self._settings.dependency_index_url
+        content = inputs.source.content if inputs.source else None
+        if wrong := check_dependencies(script.spec, content, index, python=python):
+            return wrong
         config_map = build_input(whole, script.spec, inputs)
         text = config_map["data"]["variables.json"]
         if wrong := await self._checks.check_variables(run.key[0], inputs.variables, script.spec, text):
