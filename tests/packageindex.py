@@ -114,7 +114,10 @@ def serve_index(host: str = "127.0.0.1", wheels: Sequence[Wheel] = ()) -> Iterat
             if status == 401:
                 self.send_header("WWW-Authenticate", "Basic")
             self.end_headers()
-            self.wfile.write(body)
+            if self.command == "GET":
+                self.wfile.write(body)
+
+        do_HEAD = do_GET  # noqa: N815 - the name that http.server calls
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import api, bridge, burst, fairness, hostile, latency, scale, writes
+from bench import api, bridge, burst, dependencies, fairness, hostile, latency, scale, writes
 from bench.engine.measure import measure as measure_engine
 from bench.figures import DOCUMENT, Report, read_quotable, write_reports
 from bench.readme import write_readme
@@ -31,6 +31,7 @@ ON_CLUSTER: dict[str, Measure] = {
     "engine": measure_engine,
     "fairness": fairness.measure,
     "hostile": hostile.measure,
+    "dependencies": dependencies.measure,
 }
 ALONE: dict[str, Callable[[bool], Awaitable[Report]]] = {
     "scale": scale.measure,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from clusterlab.cachevolume import CLAIM, cache_claim
 from clusterlab.process import OperatorProcess
 from clusterlab.space import Space
 from localcluster.driver.clusters import choose_cluster
@@ -41,7 +42,6 @@ json.dump({
     "secret": any("s3cret" in text for text in seen.values()),
 }, open(sys.argv[2], "w"))
 """
-CLAIM = "libraries"
 
 
 @pytest.fixture
@@ -71,22 +71,6 @@ def place(make_space: Callable[[], Space]) -> Iterator[Space]:
     space.api.delete(f"/api/v1/namespaces/{space.name}")
 
 
-def add_claim(space: Space) -> str:
-    """A volume for the cache that is there already; returns its name."""
-    volume = f"libraries-of-{space.name}"
-    common = {"accessModes": ["ReadWriteMany"], "storageClassName": "none"}
-    spec = {
-        **common,
-        "capacity": {"storage": "64Mi"},
-        "hostPath": {"path": f"/var/tmp/{volume}", "type": "DirectoryOrCreate"},
-        "claimRef": {"namespace": space.name, "name": CLAIM},
-    }
-    space.create("/api/v1/persistentvolumes", {"metadata": {"name": volume}, "spec": spec})
-    claim = {**common, "resources": {"requests": {"storage": "64Mi"}}, "volumeName": volume}
-    space.create(space.path("persistentvolumeclaims"), {"metadata": {"name": CLAIM}, "spec": claim})
-    return volume
-
-
 def test_the_pod_installs_from_the_lock(
     place: Space, index: PackageIndex, operate: Callable[..., OperatorProcess]
 ) -> None:
@@ -104,13 +88,11 @@ def test_the_pod_installs_from_the_lock(
 
 
 def test_a_second_run_finds_the_cache(
-    place: Space, index: PackageIndex, operate: Callable[..., OperatorProcess]
+    place: Space, index: PackageIndex, operate: Callable[..., OperatorProcess], operator_settings: dict[str, str]
 ) -> None:
     operate(DEPENDENCY_INDEX_URL=index.url, DEPENDENCY_CACHE_CLAIM=CLAIM)
-    volume = add_claim(place)
-    try:
-        spec = {"dependencies": {"lock": index.lock("greet-lib", "tiny")}}
-        place.start("first", SCRIPT, spec)
+    with cache_claim(place.api, place.name, operator_settings["RUNNER_IMAGE"]):
+        place.start("first", SCRIPT, {"dependencies": {"lock": index.lock("greet-lib", "tiny")}})
         first = place.end_of("first")
         assert first.end == ("Succeeded", "Completed"), first
         index.status = 503
@@ -127,8 +109,6 @@ def test_a_second_run_finds_the_cache(
         refused = place.end_of("poison")
         assert refused.end == ("Failed", "ScriptNotAllowed"), refused
         assert CLAIM in refused.message
-    finally:
-        place.api.delete(f"/api/v1/persistentvolumes/{volume}")
 
 
 def test_what_goes_wrong(place: Space, index: PackageIndex, operate: Callable[..., OperatorProcess]) -> None:

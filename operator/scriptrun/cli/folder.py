@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from scriptrun.cli.locking import LOCK_ENDING
 from scriptrun.cli.render import EVERY, Overrides, is_script
 from scriptrun.cli.settings_yaml import read_yaml
 from scriptrun.cli.sources import ScriptFile, ScriptFolder
@@ -48,7 +49,7 @@ def read_folder(folder: Path) -> tuple[list[ScriptFile | ScriptFolder], Override
     left_out: list[str] = []
     try:
         for path in sorted(folder.iterdir()):
-            if path.name == SETTINGS_FILE:
+            if path.name == SETTINGS_FILE or _is_lock(path):
                 continue
             if why := _find_obstacle(path, folder):
                 left_out.append(f"{path.name}: {why}")
@@ -102,6 +103,11 @@ def _read(path: Path, overrides: Overrides) -> tuple[ScriptFile | ScriptFolder |
     if is_script(file, overrides):
         return file, []
     return None, [f"{path.name}: no script by its ending or a #! line; name it in {SETTINGS_FILE} if it is"]
+
+
+def _is_lock(path: Path) -> bool:
+    """Whether a file is the lock of a script beside it."""
+    return path.name.endswith(LOCK_ENDING) and path.with_name(path.name.removesuffix(LOCK_ENDING)).exists()
 
 
 def _find_obstacle(path: Path, folder: Path) -> str:

@@ -65,6 +65,7 @@ def execute_locally(request: LocalRun, sink: Sink) -> tuple[dict[str, Any], str 
     script, known, _ = read_script(request.file)
     overrides = known.of(script.name) | request.overrides
     spec = ScriptSpec.model_validate(build_spec(script, overrides, "local"))
+    spec = spec.model_copy(update={"dependencies": None})  # this machine's Python has its own; no installer is here
     name = decide_name(script.name, overrides)
     run = RunFacts(
         key=(_NAMESPACE, f"{decide_prefix(script.name)}local"),

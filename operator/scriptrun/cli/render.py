@@ -14,6 +14,7 @@ from scriptrun.desired.input import decide_handler
 from scriptrun.errors import UsageError
 from scriptrun.models.base import API_VERSION
 from scriptrun.models.script import ScriptSpec
+from scriptrun.policies.dependencies import find_dependency_fault
 from scriptrun.policies.readiness import decide_readiness
 
 __all__ = ["EVERY", "Naming", "Overrides", "build_manifests", "build_spec", "decide_name", "is_script"]
@@ -204,6 +205,7 @@ def _build_scripts(
         fields = overrides.of(source.name)
         metadata = _build_metadata(decide_name(source.name, fields), namespace)
         spec = build_spec(source, fields, config_map)
+        _check_lock(source, ScriptSpec.model_validate(spec))
         for name in {metadata["name"], *spec.get("aliases", ())}:
             if other := taken.get(name):
                 raise UsageError(
@@ -213,6 +215,13 @@ def _build_scripts(
             taken[name] = source.name
         scripts.append({"apiVersion": API_VERSION, "kind": "Script", "metadata": metadata, "spec": spec})
     return sorted(scripts, key=lambda script: str(script["metadata"]["name"]))
+
+
+def _check_lock(script: ScriptFile | ScriptFolder, spec: ScriptSpec) -> None:
+    """Refuse what the operator would: whether the cluster has an index is not known here."""
+    python = decide_handler(script.file_name, spec) == "python"
+    if wrong := find_dependency_fault(spec, script.content, "unknown", python=python):
+        raise UsageError(f"{script.name}: {wrong}")
 
 
 def _check_keys(files: Iterable[ScriptFile]) -> None:

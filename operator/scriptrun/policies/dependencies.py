@@ -18,6 +18,7 @@ __all__ = [
     "RequirementError",
     "check_cache_claim",
     "check_dependencies",
+    "check_requirement",
     "find_dependency_fault",
     "find_lock_fault",
     "list_requirements",
@@ -87,11 +88,16 @@ def list_requirements(script: ScriptSpec, source: bytes | None, *, python: bool)
     given = script.dependencies.requirements if script.dependencies else []
     requirements = list(dict.fromkeys([*given, *block]))
     for text in requirements:
-        _parse_requirement(text)
+        check_requirement(text)
     return requirements
 
 
-def _parse_requirement(text: str) -> Requirement:
+def check_requirement(text: str) -> Requirement:
+    """Check that a text is a requirement, and one that an index can meet.
+
+    Raises:
+        RequirementError: it is not, and why.
+    """
     try:
         requirement = Requirement(text)
     except InvalidRequirement as error:
@@ -130,7 +136,7 @@ def find_lock_fault(lock: str, requirements: Iterable[str], python_version: str 
         "platform_system": "Linux",
     }
     for text in requirements:
-        requirement = _parse_requirement(text)
+        requirement = check_requirement(text)
         if requirement.marker and not requirement.marker.evaluate(where):
             continue
         found = locked.get(normalize(requirement.name), [])

@@ -77,6 +77,13 @@ def render(
     fix_line_endings: Annotated[
         bool, typer.Option("--fix-line-endings", help="Put LF in the place of CR LF in shell scripts and #! lines.")
     ] = False,
+    upgrade: Annotated[
+        bool,
+        typer.Option("--upgrade", help="Lock the newest versions of the scripts' libraries, not those locked before."),
+    ] = False,
+    index_url: Annotated[
+        str, typer.Option(metavar="URL", help="Package index to lock libraries from. Default: uv's own setting.")
+    ] = "",
     output: Annotated[Literal["yaml", "json"], typer.Option("--output", "-o", help="Print yaml or json.")] = "yaml",
 ) -> None:
     """Print the allow-list for a folder of scripts: ConfigMaps, and Scripts that pin their sources.
@@ -87,8 +94,12 @@ def render(
 
     A file `scripts.yaml` in the folder may give fields of a Script's spec by name of file or folder; "*" stands for
     all, and `entryPoint` names the file of a folder that is started.
+
+    Libraries that a script asks for (a PEP 723 block, requirements.txt or pyproject.toml in its folder, `scripts.yaml`)
+    are locked into a file beside it, such as report.py.lock.txt.
     """
     from scriptrun.cli.folder import read_folder
+    from scriptrun.cli.locking import Locker, lock_scripts
     from scriptrun.cli.output.printing import dump_json, dump_yaml, emit, note
     from scriptrun.cli.pitfalls import find_pitfalls, with_fixed_lines
     from scriptrun.cli.render import Naming, build_manifests
@@ -104,6 +115,7 @@ def render(
     for script in scripts:
         for text in find_pitfalls(script):
             note(f"warning: {text}")
+    overrides = lock_scripts(scripts, overrides, Locker(folder, upgrade, index_url, note))
     manifests = build_manifests(scripts, overrides, Naming(configmap, namespace, hashed=hash_))
     if output == "json":
         emit(dump_json({"apiVersion": "v1", "kind": "List", "items": manifests}))
