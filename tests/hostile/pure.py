@@ -36,10 +36,12 @@ from scriptrun.desired.claim import build_claimed_run
 from scriptrun.kube.decoding import cut_deep
 from scriptrun.models.bridge import BridgeSpec
 from scriptrun.models.facts import Claim
+from scriptrun.models.script import ScriptSpec
 from scriptrun.orchestrators.conductor import task as conductor_task
 from scriptrun.orchestrators.zeebe import job as zeebe_job
 from scriptrun.pipeline.requests import BadCall, parse_run_call
 from scriptrun.policies.acceptance import INPUT_LIMIT_BYTES
+from scriptrun.policies.dependencies import check_dependencies
 from scriptrun.policies.documents import parse_document
 from scriptrun.policies.faults import (
     find_inexact_fault,
@@ -100,6 +102,10 @@ def _hide_secrets(variables: str, script: dict[str, Any], output: str) -> None:
 
 def decide_output(case: ScriptCase) -> str:
     """Have a script write its output, and read that as the runner, the operator and the API do."""
+    if case.asks_for_libraries:
+        script = ScriptSpec.model_validate({"handler": "python", **case.script})
+        wrong = check_dependencies(script, case.source.encode(), "http://index/simple", python=True)
+        return str(wrong.reason) if wrong else "Completed"
     schema = case.script.get("outputSchema", {})
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "output.json")
@@ -173,7 +179,8 @@ def is_pure(case: Case) -> bool:
         case VariablesCase():
             return not case.product
         case ScriptCase():
-            return case.source.startswith("open(out") and "spawn" not in case.source and "output" not in case.script
+            written = case.source.startswith("open(out") or case.asks_for_libraries
+            return written and "spawn" not in case.source and "output" not in case.script
         case RequestCase():
             return bool(case.token_scripts)
         case OrderCase():

@@ -5,6 +5,7 @@ credentials and may write to the libraries; the script's container reads them. B
 container would cost each run the second that the kubelet takes to see it end, also when there is nothing to install.
 """
 
+from functools import lru_cache
 from typing import Any
 
 from scriptrun.desired.names import INSTALLER_CONTAINER
@@ -24,6 +25,7 @@ __all__ = [
 LIBRARIES = "libraries"
 INSTALLER = "installer"
 _FOLDER = "/scriptrun"
+_KNOWN_LOCKS = 64
 _USERNAME, _PASSWORD = "username", "password"
 
 
@@ -39,11 +41,17 @@ def build_library_request(script: ScriptSpec) -> dict[str, Any]:
         return {}
     return {
         "dependencies": {
-            "lockSha256": hash_lock(parse_lock(given.lock)),
+            "lockSha256": _hash_lock(given.lock),
             "pythonVersion": given.python_version,
             "startSeconds": script.start_deadline_seconds,
         }
     }
+
+
+@lru_cache(_KNOWN_LOCKS)
+def _hash_lock(lock: str) -> str:
+    """Hash a lock once for all runs of its Script."""
+    return hash_lock(parse_lock(lock))
 
 
 def build_library_volumes(settings: Settings) -> list[tuple[dict[str, Any], dict[str, Any]]]:

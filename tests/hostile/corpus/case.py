@@ -81,6 +81,11 @@ class ScriptCase(Case):
     script: Mapping[str, Any] = field(default_factory=dict)
     variables: Make = dict
 
+    @property
+    def asks_for_libraries(self) -> bool:
+        """Whether it is about the libraries that the script asks for, and not about what it writes."""
+        return self.source.startswith("# /// script") or "dependencies" in self.script
+
 
 Framing = Literal["length", "chunked", "endless", "slow", "short", "raw"]
 """How a body is sent: as promised by its length, in chunks, in chunks without end, a byte at a time, less than was

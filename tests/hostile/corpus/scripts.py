@@ -269,4 +269,21 @@ _CONTRACTS = [
     )
 ]
 
-SCRIPTS: list[ScriptCase] = [*_JSON, *_BYTES, *_CHECKED, *_FILES, *_LOGS, *_MESSAGES, *_CONTRACTS]
+
+def _asks(name: str, why: str, block: str, **dependencies: Any) -> ScriptCase:
+    """A script that asks for libraries, in its block or in its Script."""
+    source = f"# /// script\n{block}# ///\n" if block else "1\n"
+    script: dict[str, Any] = {"dependencies": dependencies} if dependencies else {}
+    return ScriptCase(name=f"libraries-{name}", why=why, ends=("DependencyError",), source=source, script=script)
+
+
+_LIBRARIES = [
+    _asks("nested", "stack depth: 4,000 open brackets in TOML", f"# x = {'[' * 4000}\n"),
+    _asks("dotted", "quadratic: a TOML key of 3,000 parts", f"# {'a.' * 3000}b = 1\n"),
+    _asks("blocks", "size: 4,000 blocks", "# /// script\n" * 4000),
+    _asks("marker", "stack depth: a marker of open parentheses", "", requirements=[f"a;{'(' * 500}"]),
+    _asks("options", "a lock that names another index", "", lock="--index-url http://elsewhere/simple\n"),
+    _asks("backslashes", "size: 90,000 lines that go on", "", lock="\\\n" * 90_000),
+]
+
+SCRIPTS: list[ScriptCase] = [*_LIBRARIES, *_JSON, *_BYTES, *_CHECKED, *_FILES, *_LOGS, *_MESSAGES, *_CONTRACTS]

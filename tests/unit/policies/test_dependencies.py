@@ -46,6 +46,7 @@ def test_the_block_of_a_script() -> None:
         (b"# /// script\n# dependencies = [\n# ///\n", "is not TOML"),
         (b"# /// script\n# x = " + b"[" * 4000 + b"\n# ///\n", "is not TOML"),
         (b"# /// script\n" + b"# x\n" * 9000 + b"# ///\n", "has no end"),
+        (b"# /// script\n# " + b"a." * 300 + b"b=1\n# ///\n", "more than 256 dots"),
         (b"# /// script\n#" + b" " * 9000 + b"\n# ///\n", "at most 8192"),
     ],
 )
@@ -55,7 +56,12 @@ def test_a_block_that_is_wrong(source: bytes, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("requirement", "words"), [("not a name", "is not a requirement"), ("r @ https://x/r.whl", "cluster's index only")]
+    ("requirement", "words"),
+    [
+        ("not a name", "is not a requirement"),
+        ("a;" + "(" * 500, "is not a requirement"),
+        ("r @ https://x/r.whl", "cluster's index only"),
+    ],
 )
 def test_a_requirement_that_is_wrong(requirement: str, words: str) -> None:
     script = script_spec(dependencies={"requirements": [requirement]})
@@ -74,6 +80,7 @@ def test_a_requirement_that_is_wrong(requirement: str, words: str) -> None:
         ({"lock": LOCK.replace("2.32.4", "3.0")}, "has requests 3.0, the script asks for 'requests<3'"),
         ({"lock": LOCK.replace("2.32.4", "x.y")}, "has requests x.y"),
         ({"lock": "requests"}, "dependencies.lock: line 1: 'requests' is not"),
+        ({"lock": LOCK, "requirements": ["t; sys_platform ~= 'x'"]}, "compares what can't be compared"),
         ({"lock": LOCK, "requirements": ["tomli; python_version >= '3.11'"]}, "has no tomli"),
         ({"lock": LOCK, "requirements": ["t; python_version < '3.11'"], "pythonVersion": "3.10"}, "has no t"),
     ],
