@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import ssl
 import threading
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -101,7 +102,9 @@ class PackageIndex:
 
 
 @contextmanager
-def serve_index(host: str = "127.0.0.1", wheels: Sequence[Wheel] = ()) -> Iterator[PackageIndex]:
+def serve_index(
+    host: str = "127.0.0.1", wheels: Sequence[Wheel] = (), tls: ssl.SSLContext | None = None
+) -> Iterator[PackageIndex]:
     """Serve an index at a free port of this address."""
     index = PackageIndex(wheels=list(wheels))
 
@@ -123,7 +126,9 @@ def serve_index(host: str = "127.0.0.1", wheels: Sequence[Wheel] = ()) -> Iterat
             """Say nothing."""
 
     server = ThreadingHTTPServer((host, 0), Handler)
-    index.url = f"http://{host}:{server.server_port}/simple/"
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    index.url = f"{'https' if tls else 'http'}://{host}:{server.server_port}/simple/"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:

@@ -11,6 +11,7 @@ from clusterlab.space import Space
 from localcluster.driver.clusters import choose_cluster
 from localcluster.driver.settings import read_settings
 from packageindex import PackageIndex, build_wheel, serve_index
+from peers.front import Authority
 
 pytestmark = pytest.mark.cluster
 pytest_plugins = ["clusterlab.fixtures"]
@@ -71,16 +72,18 @@ def place(make_space: Callable[[], Space]) -> Iterator[Space]:
     space.api.delete(f"/api/v1/namespaces/{space.name}")
 
 
-def test_the_pod_installs_from_the_lock(
-    place: Space, index: PackageIndex, operate: Callable[..., OperatorProcess]
-) -> None:
-    index.credentials = "robot:s3cret"
-    operate(DEPENDENCY_INDEX_URL=index.url, DEPENDENCY_CREDENTIALS_SECRET="index")
-    data = {"username": "robot", "password": "s3cret"}
-    place.create(place.path("secrets"), {"metadata": {"name": "index"}, "stringData": data})
-    lock = index.lock("greet-lib", "tiny")
-    place.start("greets", SCRIPT, {"dependencies": {"requirements": ["Greet.Lib>=1"], "lock": lock}})
-    run = place.end_of("greets")
+def test_the_pod_installs_from_the_lock(place: Space, operate: Callable[..., OperatorProcess], tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "authority")
+    host = choose_cluster(read_settings()).host_address()
+    with serve_index(host, [GREET, TINY], authority.issue(f"IP:{host}")) as index:
+        index.credentials = "robot:s3cret"
+        trust = {"DEPENDENCY_CA_BUNDLE": authority.certificate, "DEPENDENCY_CREDENTIALS_SECRET": "index"}
+        operate(DEPENDENCY_INDEX_URL=index.url, **trust)
+        data = {"username": "robot", "password": "s3cret"}
+        place.create(place.path("secrets"), {"metadata": {"name": "index"}, "stringData": data})
+        lock = index.lock("greet-lib", "tiny")
+        place.start("greets", SCRIPT, {"dependencies": {"requirements": ["Greet.Lib>=1"], "lock": lock}})
+        run = place.end_of("greets")
     assert run.end == ("Succeeded", "Completed"), run
     assert run.output["said"] == "hi 3"
     assert run.output["writes"] == ["Read-only file system"] * 3

@@ -27,6 +27,7 @@ BLOCK = "# /// script\n# dependencies = [{}]\n# ///\nimport greet_lib\n"
 def index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[PackageIndex]:
     monkeypatch.setenv("UV_NO_CONFIG", "1")
     monkeypatch.setenv("UV_NO_CACHE", "1")
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     with serve_index(wheels=[GREET, TINY, WINDOWS, THIRTEEN]) as index:
         yield index
 
@@ -121,3 +122,36 @@ def test_a_lock_of_ones_own_that_does_not_fit(tmp_path: Path, index: PackageInde
     done = CliRunner().invoke(app, ["scripts", "render", str(tmp_path)])
     assert done.exit_code != 0
     assert "has no greet-lib" in str(done.exception)
+
+
+def test_what_a_folder_asks_for(tmp_path: Path, index: PackageIndex) -> None:
+    folder = tmp_path / "report"
+    folder.mkdir()
+    (folder / "main.py").write_text(BLOCK.format("'tiny>=1'"))
+    (folder / "requirements.txt").write_text("# by hand\n\ngreet-lib>=1 # greets\ntiny==2.0 \\\n    --hash=sha256:00\n")
+    (folder / "pyproject.toml").write_text("[project]\nname = 'report'\ndependencies = ['tiny<3']\n")
+    got, said = lock(tmp_path, index)
+    assert versions(got["report"]["lock"]) == {"greet-lib": "1.4", "tiny": "2.0"}
+    assert said == ["report: its libraries were locked in report.lock.txt"]
+    assert (tmp_path / "report.lock.txt").is_file()
+    assert lock(tmp_path, index) == (got, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("requirements.txt", "-r other.txt\n", "'-r other.txt' is an option"),
+        ("pyproject.toml", "[project\n", "pyproject.toml: "),
+        ("pyproject.toml", "[project]\ndependencies = 'tiny'\n", "must be a list of strings"),
+    ],
+)
+def test_what_of_a_folder_is_not_understood(
+    tmp_path: Path, index: PackageIndex, name: str, content: str, words: str
+) -> None:
+    folder = tmp_path / "report"
+    folder.mkdir()
+    (folder / "main.py").write_text("print()\n")
+    (folder / name).write_text(content)
+    with pytest.raises(UsageError, match=r"^report: ") as caught:
+        lock(tmp_path, index)
+    assert words in str(caught.value)

@@ -7,6 +7,7 @@ from builders import run_facts, script_spec, settings
 from scriptrun.desired.input import build_input
 from scriptrun.desired.job import build_job
 from scriptrun.policies.acceptance import Inputs
+from scriptrun.policies.source import Source
 from scriptrun_runner.lock import hash_lock, parse_lock
 
 LOCK = f"requests==2.32.4 --hash=sha256:{'a' * 64}\n"
@@ -63,7 +64,7 @@ def test_a_script_without_libraries_has_one_container() -> None:
 
 
 def test_the_lock_is_part_of_the_input() -> None:
-    data = build_input(run_facts(), SCRIPT, Inputs(b"1"))["data"]
+    data = build_input(run_facts(), SCRIPT, Inputs(Source(b"1")))["data"]
     assert data["lock"] == LOCK
     assert json.loads(data["run.json"])["dependencies"] == {
         "lockSha256": hash_lock(parse_lock(LOCK)),
