@@ -40,7 +40,7 @@ def _read_sources(manifests: list[dict[str, Any]]) -> dict[tuple[str, str], byte
 
 @given(st.dictionaries(FILE_NAMES, SOURCES, min_size=1, max_size=6))
 def test_every_file_is_there_byte_for_byte_and_pinned(files: dict[str, bytes]) -> None:
-    overrides = {name: {"handler": "exec", "name": f"s{number}"} for number, name in enumerate(files)}
+    overrides = {name: {"handler": "exec", "name": f"s-{number}"} for number, name in enumerate(files)}
     manifests = list(yaml.safe_load_all(dump_yaml(*_render(files, overrides))))
     sources = _read_sources(manifests)
     scripts = [item for item in manifests if item["kind"] == "Script"]
