@@ -1,0 +1,1 @@
+"""Expressions: CEL, Kubernetes' own expression language, between ``{{`` and ``}}`` in any text of a JSON value."""
