@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from scriptrun.models import Bridge, Script, ScriptRun
+from scriptrun.models import Bridge, Script, ScriptRun, Workflow, WorkflowRun
 from scriptrun.models.base import GROUP, VERSION, Model
 
 __all__ = ["build_crd", "build_crds", "render_crds"]
@@ -93,6 +93,37 @@ _KINDS = (
             ("Claimed", "integer", ".status.claimed", 1),
             ("Last-Poll", "date", ".status.lastPollAt", 1),
             ("Message", "string", ".status.conditions[?(@.type=='Connected')].message", 1),
+        ),
+    ),
+    # Clusters have other kinds of these names (Argo): hence short names of our own.
+    _Kind(
+        Workflow,
+        "workflows",
+        ("swf",),
+        (
+            ("Ready", "string", ".status.conditions[?(@.type=='Ready')].status", 0),
+            ("Reason", "string", ".status.conditions[?(@.type=='Ready')].reason", 0),
+            ("Active", "boolean", ".spec.active", 0),
+            ("Project", "string", ".spec.project", 0),
+            ("Age", "date", ".metadata.creationTimestamp", 0),
+            ("Message", "string", ".status.conditions[?(@.type=='Ready')].message", 1),
+            ("Description", "string", ".spec.description", 1),
+        ),
+    ),
+    _Kind(
+        WorkflowRun,
+        "workflowruns",
+        ("swfr",),
+        (
+            ("Workflow", "string", ".spec.workflowRef.name", 0),
+            ("Phase", "string", ".status.phase", 0),
+            ("Reason", "string", ".status.reason", 0),
+            ("Steps", "string", ".status.progress", 0),
+            ("Step", "string", ".status.currentStep", 0),
+            ("Duration", "number", ".status.durationSeconds", 0),
+            ("Age", "date", ".metadata.creationTimestamp", 0),
+            ("Trigger", "string", ".spec.trigger.kind", 1),
+            ("Message", "string", ".status.message", 1),
         ),
     ),
 )

@@ -3,6 +3,8 @@
 from scriptrun.models.bridge import Bridge, BridgeSpec, BridgeStatus
 from scriptrun.models.script import Script, ScriptSpec, ScriptStatus
 from scriptrun.models.scriptrun import ScriptRun, ScriptRunSpec, ScriptRunStatus
+from scriptrun.models.workflow import Workflow, WorkflowSpec, WorkflowStatus
+from scriptrun.models.workflowrun import WorkflowRun, WorkflowRunSpec, WorkflowRunStatus
 
 __all__ = [
     "Bridge",
@@ -14,4 +16,10 @@ __all__ = [
     "ScriptRunStatus",
     "ScriptSpec",
     "ScriptStatus",
+    "Workflow",
+    "WorkflowRun",
+    "WorkflowRunSpec",
+    "WorkflowRunStatus",
+    "WorkflowSpec",
+    "WorkflowStatus",
 ]

@@ -16,7 +16,16 @@ from docpages import ROOT
 from scriptrun.cli.main import app
 from scriptrun.crdgen import render_crds
 from scriptrun.docsgen import AS_IN_A_POD, REGIONS, fill, main
-from scriptrun.models import ScriptRunSpec, ScriptRunStatus, ScriptSpec, ScriptStatus
+from scriptrun.models import (
+    ScriptRunSpec,
+    ScriptRunStatus,
+    ScriptSpec,
+    ScriptStatus,
+    WorkflowRunSpec,
+    WorkflowRunStatus,
+    WorkflowSpec,
+    WorkflowStatus,
+)
 from scriptrun.models.bridge import BridgeSpec, BridgeStatus
 from scriptrun.models.reasons import Reason
 from scriptrun.settings import Settings
@@ -29,6 +38,10 @@ PAGES = {
     ScriptRunStatus: ("scriptrun.md", "scriptrun-status"),
     BridgeSpec: ("bridge.md", "bridge-spec"),
     BridgeStatus: ("bridge.md", "bridge-status"),
+    WorkflowSpec: ("workflow.md", "workflow-spec"),
+    WorkflowStatus: ("workflow.md", "workflow-status"),
+    WorkflowRunSpec: ("workflowrun.md", "workflowrun-spec"),
+    WorkflowRunStatus: ("workflowrun.md", "workflowrun-status"),
 }
 
 

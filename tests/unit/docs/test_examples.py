@@ -13,10 +13,16 @@ from jsonschema_rs import Draft202012Validator
 from docpages import PAGES, ROOT, read_anchors, read_blocks, read_links, read_prose, read_spans
 from scriptrun.cli.main import app
 from scriptrun.crdgen import build_crds
-from scriptrun.models import Bridge, Script, ScriptRun
+from scriptrun.models import Bridge, Script, ScriptRun, Workflow, WorkflowRun
 from scriptrun.models.base import API_VERSION
 
-MODELS = {"Bridge": Bridge, "Script": Script, "ScriptRun": ScriptRun}
+MODELS = {
+    "Bridge": Bridge,
+    "Script": Script,
+    "ScriptRun": ScriptRun,
+    "Workflow": Workflow,
+    "WorkflowRun": WorkflowRun,
+}
 TARGETS = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 EXAMPLES = sorted((ROOT / "examples").rglob("*.yaml"))
 ROOMS = ("operator/", "runner-image/", "charts/", "tests/", "docs/", "examples/", "crds/", ".ci/")

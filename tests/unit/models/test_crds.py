@@ -68,11 +68,14 @@ def test_each_field_is_described(path: str, node: dict[str, Any]) -> None:
     assert node["description"].rstrip().endswith((".", "…", ")"))
 
 
+OUTPUTS = {"ScriptRun.status.output", "WorkflowRun.status.output", "WorkflowRun.status.steps[].output"}
+
+
 def test_what_is_in_a_free_object_is_not_listed_in_managed_fields() -> None:
     """The 60,000 variables of a run would be stored twice, and its status would find no room."""
     objects = {path: node for path, node in NODES if node.get("x-kubernetes-preserve-unknown-fields")}
     atomic = {path for path, node in objects.items() if node.get("x-kubernetes-map-type") == "atomic"}
-    small = {"ScriptRun.status.output", *QUANTITIES}  # any JSON, and a number or text
+    small = {*OUTPUTS, *QUANTITIES}  # any JSON, and a number or text
     assert objects.keys() - atomic == small
 
 
@@ -86,7 +89,13 @@ def test_objects_that_are_free_are_those_that_people_fill() -> None:
         "ScriptRun.spec.variables",
         "ScriptRun.spec.task.headers",
         "ScriptRun.spec.task.payload",
-        "ScriptRun.status.output",
+        "Workflow.spec.parametersSchema",
+        "Workflow.spec.config",
+        "Workflow.spec.steps[].variables",
+        "Workflow.spec.finally[].variables",
+        "Workflow.spec.output",
+        "WorkflowRun.spec.input",
+        *OUTPUTS,
         *QUANTITIES,
     }
 
@@ -105,6 +114,13 @@ DEFAULTS = {
     "Script.spec.serviceAccountName": "",
     "Script.spec.description": "",
     "ScriptRun.spec.cancel": False,
+    "Workflow.spec.active": True,
+    "Workflow.spec.activeDeadlineSeconds": 3600,
+    "Workflow.spec.concurrencyPolicy": "Allow",
+    "Workflow.spec.steps[].onFailure": "Fail",
+    "Workflow.spec.steps[].retry.limit": 0,
+    "WorkflowRun.spec.cancel": False,
+    "WorkflowRun.spec.trigger.kind": "Manual",
 }
 
 
