@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from scriptrun.models.base import Condition, JsonObject, Model, cel, object_name
 
@@ -59,7 +59,7 @@ class Step(Model):
     )
 
 
-_STEPS = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
+_STEPS: dict[str, JsonValue] = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
 
 
 class WorkflowSpec(Model):
