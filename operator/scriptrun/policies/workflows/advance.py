@@ -1,7 +1,7 @@
 """What to do next about a WorkflowRun: a pure function of its snapshot, its status, and what is seen of its ScriptRuns.
 
 Asking twice gives the same, and what was never written down is found out anew.
-Only ``_find_due`` and ``_find_passed`` know that steps run one after the other; all else goes for any number at once.
+Only ``_find_due`` and ``_recover_passed`` know that steps run one after the other; the rest is for any number at once.
 """
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -71,13 +71,11 @@ class _Run:
         self._now = now
         self.states = states
 
-    def advance_steps(self) -> Iterator[Command]:
+    def advance_steps(self) -> _Steps[None]:
         """Advance the steps, then ``finally``, then end the run."""
         main, last = self._snapshot.spec.steps, self._snapshot.spec.finally_
-        for passed in self._find_passed(main) + self._find_passed(last):
-            yield from self._recover(passed)
-            if passed.name not in self.states:
-                return  # its expressions are to be evaluated first
+        if (yield from self._recover_passed(main)) is _PENDING:
+            return
         if not self._are_over(main):
             # What ended by itself may be why others were canceled: so that is looked at first.
             self._settle(main, self._find_stop(), only_own=True)
@@ -87,6 +85,8 @@ class _Run:
             else:
                 yield from self._continue(main, self._find_stop)
         if self._are_over(main):
+            if (yield from self._recover_passed(last)) is _PENDING:
+                return
             self._settle(last, None)
             yield from self._continue(last, lambda: None)
             if self._are_over(last):
@@ -142,11 +142,22 @@ class _Run:
         elif steps is self._snapshot.spec.steps and not self._are_over(steps):
             yield WaitUntil(self._snapshot.deadline)
 
-    def _find_passed(self, steps: Sequence[Step]) -> list[Step]:
-        """Find steps that must be over, since a later one has begun, and of which nothing was written down."""
+    def _recover_passed(self, steps: Sequence[Step]) -> _Steps[object]:
+        """Find out anew what came of steps that must be over, since a later one has begun.
+
+        Returns:
+            ``_PENDING`` where expressions are to be evaluated first.
+        """
         begun = {name for name, _ in self._results.runs} | self.states.keys()
         later = max((number for number, step in enumerate(steps) if step.name in begun), default=0)
-        return [step for step in steps[:later] if step.name not in begun]
+        for step in steps[:later]:
+            if step.name not in begun:
+                yield from self._recover(step)
+            elif step.name not in self.states:
+                self._settle([step], None)
+            if step.name not in self.states:
+                return _PENDING
+        return None
 
     def _recover(self, step: Step) -> Iterator[Command]:
         """Find out anew how a step ended that had no ScriptRun: its expressions give the same as before."""

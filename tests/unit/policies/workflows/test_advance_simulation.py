@@ -32,7 +32,8 @@ class World:
         ends: how the attempts of each step end: S succeeded, F failed, X failed for good.
         states: what was written of it.
         runs: ScriptRuns that are there.
-        unseen: those which no event has told of yet.
+        unseen: those of whose end no event has told yet. That they exist is known to the process that created them, and
+            one that was started after a crash lists them all.
         created: how often each was created.
     """
 
@@ -48,7 +49,8 @@ class World:
     finish: Finish | None = None
 
     def observe(self) -> dict[tuple[str, int], RunResult]:
-        seen = {key: result for key, result in self.runs.items() if key not in self.unseen}
+        stale = RunResult("Active", created_at=START)
+        seen = {key: stale if key in self.unseen else result for key, result in self.runs.items()}
         for name, state in self.states.items():
             key = (name, state.attempts)
             if state.is_over or not state.attempts or key in seen:
@@ -182,6 +184,7 @@ def _happen(world: World, what: str, argument: int | None, told: Counter[str]) -
             world.reconcile(argument)
         except Crash:
             told["crash"] += 1
+            world.unseen.clear()
     elif what == "end":
         world.end_one(argument or 0)
     elif what == "hide":
