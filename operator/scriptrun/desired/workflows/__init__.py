@@ -1,0 +1,1 @@
+"""Manifests and status of WorkflowRuns."""
