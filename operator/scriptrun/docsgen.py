@@ -23,6 +23,7 @@ from scriptrun.cli.output.exit_codes import describe_exit_code
 from scriptrun.crdgen import build_crds
 from scriptrun.history.settings import HistorySettings
 from scriptrun.models.reasons import REASONS
+from scriptrun.settings import WorkflowSettings
 
 __all__ = ["AS_IN_A_POD", "REGIONS", "fill", "main"]
 
@@ -234,6 +235,7 @@ REGIONS: dict[str, Callable[[], str]] = {
         "api.settings",
         *("watch_namespaces", "resync_seconds", "tokens_dir", "tls_cert_file", "tls_key_file"),
     ),
+    "workflow-settings": lambda: build_settings(WorkflowSettings, "workflows.settings", "watch_namespaces"),
     "history-settings": lambda: build_settings(HistorySettings, "history.settings", "url", "tls_ca_file"),
 }
 """What can stand between the marks, by name."""

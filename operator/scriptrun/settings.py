@@ -14,7 +14,7 @@ from scriptrun.models.podmetadata import check_defaults
 from scriptrun.models.scheduling import Affinity, PriorityClassName, RuntimeClassName, TopologySpreadConstraint
 from scriptrun.policies.address_policy import AddressPolicy, Kind, split_allowed
 
-__all__ = ["BridgeSettings", "ProcessSettings", "Settings", "WorkerSettings"]
+__all__ = ["BridgeSettings", "ProcessSettings", "Settings", "WorkerSettings", "WorkflowSettings"]
 
 
 def _split(text: str) -> tuple[str, ...]:
@@ -115,6 +115,18 @@ class BridgeSettings(ProcessSettings):
         for making runs of what it brought.
         """
         return self.graceful_stop_seconds * 2 / 3
+
+
+class WorkflowSettings(WorkerSettings):
+    """What a process that runs workflows may be told."""
+
+    workers: int = Field(
+        default=4,
+        ge=1,
+        le=256,
+        description="Workflow runs reconciled at the same time in one namespace; at most eight times as many in all.",
+    )
+    lease_name: str = Field(default="scriptrun-workflows", description="Name of the Lease.")
 
 
 class Settings(WorkerSettings):

@@ -1,4 +1,4 @@
-"""The chart as the tests need it: everything but operator, bridge and API, which are processes of theirs."""
+"""The chart as the tests need it: everything but operator, bridge, API and workflows, which are processes of theirs."""
 
 import json
 import subprocess
@@ -14,6 +14,7 @@ NAMESPACE = "scriptrun-system"
 RELEASE = "scriptrun"
 OPERATOR = (NAMESPACE, "scriptrun-operator")
 BRIDGE = (NAMESPACE, "scriptrun-bridge")
+WORKFLOWS = (NAMESPACE, "scriptrun-workflows")
 
 
 @contextmanager
@@ -50,6 +51,7 @@ def _install(kubeconfig: Path) -> None:
             "operator": {"replicas": 0},
             "bridge": {"create": True, "replicas": 0},
             "api": {"create": True, "replicas": 0},
+            "workflows": {"create": True, "replicas": 0},
             "history": {"create": True, "persistence": {"create": False}},
         },
         kubeconfig=kubeconfig,

@@ -15,6 +15,7 @@ __all__ = [
     "PIPELINE_VERBS",
     "REVIEW_VERBS",
     "RUNNER_VERBS",
+    "WORKFLOW_VERBS",
     "Verbs",
     "merge_verbs",
 ]
@@ -47,6 +48,17 @@ BRIDGE_VERBS: Verbs = {
 
 CREDENTIALS_VERBS: Verbs = {("", "secrets"): frozenset({"get"})}
 """Of the Secrets alone that the chart's `bridge.credentialsSecrets` names."""
+
+WORKFLOW_VERBS: Verbs = {
+    ("scriptrun.dev", "workflows"): frozenset({"list", "watch"}),
+    ("scriptrun.dev", "workflows/status"): frozenset({"patch"}),
+    ("scriptrun.dev", "workflowruns"): frozenset({"list", "watch", "patch", "delete"}),
+    ("scriptrun.dev", "workflowruns/status"): frozenset({"patch"}),
+    ("scriptrun.dev", "scripts"): frozenset({"list", "watch"}),
+    ("scriptrun.dev", "scriptruns"): frozenset({"get", "list", "watch", "create", "patch"}),
+    ("", "configmaps"): frozenset({"get", "create"}),
+}
+"""What `scriptrun workflows` may do in every namespace it works in: no Secret, no Job, no pod."""
 
 API_VERBS: Verbs = {
     ("scriptrun.dev", "scripts"): frozenset({"get", "list", "watch"}),

@@ -27,6 +27,8 @@ __all__ = [
     "STORAGECLASSES",
     "SUBJECTACCESSREVIEWS",
     "TOKENREVIEWS",
+    "WORKFLOWRUNS",
+    "WORKFLOWS",
     "Resource",
 ]
 
@@ -67,6 +69,8 @@ def _check(name: str) -> str:
 SCRIPTS = Resource("scriptrun.dev", "v1alpha1", "scripts")
 SCRIPTRUNS = Resource("scriptrun.dev", "v1alpha1", "scriptruns")
 BRIDGES = Resource("scriptrun.dev", "v1alpha1", "bridges")
+WORKFLOWS = Resource("scriptrun.dev", "v1alpha1", "workflows")
+WORKFLOWRUNS = Resource("scriptrun.dev", "v1alpha1", "workflowruns")
 JOBS = Resource("batch", "v1", "jobs")
 PODS = Resource("", "v1", "pods")
 CONFIGMAPS = Resource("", "v1", "configmaps")

@@ -90,11 +90,16 @@ PEOPLE = {
         ("scriptrun.dev", "scripts"): {"get", "list", "watch"},
         ("scriptrun.dev", "scriptruns"): {"get", "list", "watch"},
         ("scriptrun.dev", "bridges"): {"get", "list", "watch"},
+        ("scriptrun.dev", "workflows"): {"get", "list", "watch"},
+        ("scriptrun.dev", "workflowruns"): {"get", "list", "watch"},
     },
-    "edit": {("scriptrun.dev", "scriptruns"): {"create", "update", "patch", "delete", "deletecollection"}},
+    "edit": {
+        ("scriptrun.dev", kind): {"create", "update", "patch", "delete", "deletecollection"}
+        for kind in ("scriptruns", "workflowruns")
+    },
     "admin": {
         ("scriptrun.dev", kind): {"create", "update", "patch", "delete", "deletecollection"}
-        for kind in ("scripts", "bridges")
+        for kind in ("scripts", "bridges", "workflows")
     },
 }
 

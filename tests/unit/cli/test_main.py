@@ -129,10 +129,13 @@ def test_the_crds_as_a_stream_and_as_files(scriptrun: Scriptrun, tmp_path: Path)
         "scripts.scriptrun.dev",
         "scriptruns.scriptrun.dev",
         "bridges.scriptrun.dev",
+        "workflows.scriptrun.dev",
+        "workflowruns.scriptrun.dev",
     ]
     assert scriptrun("crds", "--output-dir", tmp_path / "new" / "crds").stdout == ""
     written = {path.name: yaml.safe_load(path.read_text()) for path in (tmp_path / "new" / "crds").iterdir()}
-    assert written == dict(zip(("scripts.yaml", "scriptruns.yaml", "bridges.yaml"), documents, strict=True))
+    names = ("scripts.yaml", "scriptruns.yaml", "bridges.yaml", "workflows.yaml", "workflowruns.yaml")
+    assert written == dict(zip(names, documents, strict=True))
 
 
 def test_render_prints_yaml_and_json(scriptrun: Scriptrun, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Commands about scriptrun itself: `operator`, `bridge`, `crds` and `version`."""
+"""Commands about scriptrun itself: `operator`, `bridge`, `workflows`, `crds` and `version`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -17,7 +17,7 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this group."""
-    for command in (operator, bridge, crds, version):
+    for command in (operator, bridge, workflows, crds, version):
         app.command()(command)
 
 
@@ -39,6 +39,16 @@ def bridge(kubeconfig: Kubeconfig = "", context: Context = "") -> None:
     from scriptrun.settings import BridgeSettings
 
     asyncio.run(run_bridges(_read_settings(BridgeSettings), kubeconfig, context))
+
+
+def workflows(kubeconfig: Kubeconfig = "", context: Context = "") -> None:
+    """Run workflows. Its settings are SCRIPTRUN_* environment variables: see docs/workflowrun.md."""
+    import asyncio
+
+    from scriptrun.settings import WorkflowSettings
+    from scriptrun.workflows.process import run_workflows
+
+    asyncio.run(run_workflows(_read_settings(WorkflowSettings), kubeconfig, context))
 
 
 def _read_settings(kind: "type[SettingsType]") -> "SettingsType":
