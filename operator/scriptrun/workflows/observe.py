@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from scriptrun.desired.input import dump_json
 from scriptrun.desired.workflows.names import ATTEMPT_LABEL, STEP_LABEL, step_run_name
 from scriptrun.desired.workflows.step_status import parse_step
 from scriptrun.errors import NotFound
@@ -71,17 +72,18 @@ async def _read_result(client: Client, body: Body) -> RunResult:
         return RunResult("Active", created_at=created)
     reason, message = status.get("reason", ""), status.get("message", "")
     retryable = reason in list(Reason) and REASONS[Reason(reason)].retryable
-    output = await _read_output(client, body) if phase == "Succeeded" else NO_OUTPUT
+    output, size = await _read_output(client, body) if phase == "Succeeded" else (NO_OUTPUT, 0)
     finished = datetime.fromisoformat(status["finishedAt"])
-    return RunResult(phase, reason, message, created, finished, retryable, output)
+    return RunResult(phase, reason, message, created, finished, retryable, output, size)
 
 
-async def _read_output(client: Client, body: Body) -> Any:
+async def _read_output(client: Client, body: Body) -> tuple[Any, int]:
+    """Read the output of a ScriptRun; returns it and its bytes as JSON."""
     status = body["status"]
     if "output" in status:
-        return status["output"]
+        return status["output"], len(dump_json(status["output"]).encode())
     text = await read_output_text(client, body)
-    return NO_OUTPUT if text is None else parse_document(text)
+    return (NO_OUTPUT, 0) if text is None else (parse_document(text), len(text.encode()))
 
 
 async def observe_states(client: Client, run: Body) -> dict[str, StepState]:

@@ -64,6 +64,11 @@ def parse_step(entry: Mapping[str, Any], output: Any = NO_OUTPUT) -> StepState:
         entry: of ``status.steps``.
         output: read from where ``outputRef`` points.
     """
+    output = entry.get("output", output)
+    if output is NO_OUTPUT:
+        size = 0
+    else:
+        size = entry["outputRef"]["bytes"] if "outputRef" in entry else len(_dump(output).encode())
     return StepState(
         entry["name"],
         entry["phase"],
@@ -72,7 +77,8 @@ def parse_step(entry: Mapping[str, Any], output: Any = NO_OUTPUT) -> StepState:
         entry.get("attempts", 0),
         _parse_time(entry.get("startedAt")),
         _parse_time(entry.get("finishedAt")),
-        entry.get("output", output),
+        output,
+        size,
     )
 
 

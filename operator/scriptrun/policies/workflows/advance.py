@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from scriptrun.models.workflow import Step
 from scriptrun.policies.expressions.faults import Fault
-from scriptrun.policies.workflows.attempts import Stop, find_deadline, find_retry_time, settle_step
+from scriptrun.policies.workflows.attempts import Stop, find_deadline, find_retry_time, limit_output, settle_step
 from scriptrun.policies.workflows.commands import CancelScript, Command, Evaluate, StartScript, WaitUntil
 from scriptrun.policies.workflows.outcome import decide_end
 from scriptrun.policies.workflows.scope import build_scope
@@ -105,7 +105,8 @@ class _Run:
             results = replace(results, runs=own)
         for step in steps:
             if settled := settle_step(step, self.states.get(step.name), results, stop, self._now):
-                self.states[step.name] = settled
+                is_new = settled is not self.states.get(step.name)
+                self.states[step.name] = limit_output(settled, self.states.values()) if is_new else settled
 
     def _find_stop(self) -> Stop | None:
         """Find out why steps are to be ended, and none begun any more."""

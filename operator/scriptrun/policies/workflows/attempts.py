@@ -1,13 +1,17 @@
 """Where a step stands by what became of its ScriptRuns, and whether it is tried again."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from scriptrun.models.workflow import Retry, Step
 from scriptrun.models.workflowrun import StepPhase
-from scriptrun.policies.workflows.states import Results, RunResult, StepReason, StepState
+from scriptrun.policies.workflows.states import NO_OUTPUT, Results, RunResult, StepReason, StepState
 
-__all__ = ["Stop", "find_deadline", "find_retry_time", "settle_step"]
+__all__ = ["OUTPUTS_LIMIT_BYTES", "Stop", "find_deadline", "find_retry_time", "limit_output", "settle_step"]
+
+OUTPUTS_LIMIT_BYTES = 16 * 2**20
+"""Of all steps of a run together: etcd keeps them, and this process while the run goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,18 @@ class Stop:
     def skip(self, name: str) -> StepState:
         """Skip a step for this reason."""
         return StepState(name, "Skipped", self.reason, self.message)
+
+
+def limit_output(state: StepState, others: Iterable[StepState]) -> StepState:
+    """Fail a step whose output finds no room beside those of the others."""
+    total = state.output_bytes + sum(other.output_bytes for other in others if other.name != state.name)
+    if state.phase != "Succeeded" or total <= OUTPUTS_LIMIT_BYTES:
+        return state
+    message = (
+        f"its output has {state.output_bytes} bytes, and the outputs of all steps together would have {total}; "
+        f"at most {OUTPUTS_LIMIT_BYTES} are kept"
+    )
+    return replace(state, phase="Failed", reason="OutputTooLarge", message=message, output=NO_OUTPUT, output_bytes=0)
 
 
 def find_retry_time(retry: Retry, attempts: int, ended_at: datetime) -> datetime:
@@ -83,7 +99,14 @@ def settle_step(
 def _judge(step: Step, running: StepState, result: RunResult, stop: Stop | None, now: datetime) -> StepState:
     """Tell what a step comes to whose last ScriptRun is over."""
     ended_at = result.finished_at or now
-    over = replace(running, reason=result.reason, message=result.message, finished_at=ended_at, output=result.output)
+    over = replace(
+        running,
+        reason=result.reason,
+        message=result.message,
+        finished_at=ended_at,
+        output=result.output,
+        output_bytes=result.output_bytes,
+    )
     if result.state == "Succeeded":
         return replace(over, phase="Succeeded")
     if stop and (stop.reason == "Canceled" or result.state != "Failed"):

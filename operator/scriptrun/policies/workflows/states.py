@@ -22,7 +22,15 @@ class _NoOutput:
 NO_OUTPUT = _NoOutput()
 
 StepReason = Literal[
-    "Canceled", "ConditionFalse", "ExpressionFailed", "NotReached", "Resumed", "RunDeleted", "RunTimeout", "Timeout"
+    "Canceled",
+    "ConditionFalse",
+    "ExpressionFailed",
+    "NotReached",
+    "OutputTooLarge",
+    "Resumed",
+    "RunDeleted",
+    "RunTimeout",
+    "Timeout",
 ]
 """Reasons of steps, beside those of ScriptRuns."""
 
@@ -42,6 +50,7 @@ class StepState:
         started_at: when it began.
         finished_at: when it was over.
         output: any JSON value, or ``NO_OUTPUT``.
+        output_bytes: its size as JSON.
     """
 
     name: str
@@ -52,6 +61,7 @@ class StepState:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     output: Any = NO_OUTPUT
+    output_bytes: int = 0
 
     @property
     def is_over(self) -> bool:
@@ -71,6 +81,7 @@ class RunResult:
         finished_at: when it ended.
         retryable: whether another attempt can help.
         output: any JSON value, or ``NO_OUTPUT``.
+        output_bytes: its size as JSON.
     """
 
     state: Literal["Active", "Succeeded", "Failed", "Canceled", "Gone"]
@@ -80,6 +91,7 @@ class RunResult:
     finished_at: datetime | None = None
     retryable: bool = False
     output: Any = NO_OUTPUT
+    output_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

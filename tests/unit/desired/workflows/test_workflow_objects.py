@@ -19,7 +19,7 @@ from scriptrun.policies.workflows.states import NO_OUTPUT, Snapshot, StepState
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SPEC = WorkflowSpec.model_validate({"steps": [{"name": "a_b", "script": "s.py"}], "finally": [], "config": {"k": 1}})
-STATES = {"a": StepState("a", "Succeeded", "Resumed", "", 1, START, START, {"v": [1, None]})}
+STATES = {"a": StepState("a", "Succeeded", "Resumed", "", 1, START, START, {"v": [1, None]}, 14)}
 SNAPSHOT = Snapshot("ns", "run", "uid", "flow", SPEC, {"id": 7}, START, {"kind": "Manual"}, STATES)
 RUN: dict[str, Any] = {
     "metadata": {"name": "run", "namespace": "ns", "uid": "uid", "resourceVersion": "5"},
@@ -75,7 +75,8 @@ def test_large_outputs_are_kept_in_a_config_map() -> None:
 
 @pytest.mark.parametrize("output", [NO_OUTPUT, None, {"a": 1}])
 def test_a_step_is_read_back_as_it_was_written(output: object) -> None:
-    state = StepState("a", "Failed", "ScriptFailed", "boom", 3, START, START + timedelta(seconds=1.5), output)
+    size = 0 if output is NO_OUTPUT else len(json.dumps(output, separators=(",", ":")))
+    state = StepState("a", "Failed", "ScriptFailed", "boom", 3, START, START + timedelta(seconds=1.5), output, size)
     assert parse_step(build_step("run", state)) == state
     reference = {"configMap": "c", "key": "output.json", "bytes": 9, "sha256": "a" * 64}
     entry = build_step("run", state, reference)

@@ -1,6 +1,7 @@
 """What comes next, case by case."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from scriptrun.models import WorkflowSpec
 from scriptrun.policies.expressions.faults import Fault
 from scriptrun.policies.expressions.render import render
 from scriptrun.policies.workflows.advance import Decision, advance
+from scriptrun.policies.workflows.attempts import OUTPUTS_LIMIT_BYTES
 from scriptrun.policies.workflows.commands import CancelScript, Evaluate, Finish, StartScript, WaitUntil
 from scriptrun.policies.workflows.states import Results, RunResult, Snapshot, StepState
 
@@ -225,3 +227,13 @@ def test_an_evaluation_that_failed_is_not_asked_for_again() -> None:
     results = Results({}, {("a", "variables"): Fault("steps[0].variables", "takes too long")})
     decision = advance(given, {}, results, START)
     assert phases(decision) == {"a": ("Failed", "ExpressionFailed")}
+
+
+def test_outputs_that_are_too_large_together_fail_the_step_that_adds_the_last() -> None:
+    given = snapshot(step("a"), step("b", onFailure="Continue"), step("c"))
+    half = replace(succeeded("x"), output_bytes=OUTPUTS_LIMIT_BYTES // 2 + 1)
+    decision = decide(given, {("a", 1): half, ("b", 1): half, ("c", 1): succeeded("y")})
+    assert phases(decision)["b"] == ("Failed", "OutputTooLarge")
+    assert str(OUTPUTS_LIMIT_BYTES) in decision.states["b"].message
+    assert phases(decision)["c"] == ("Succeeded", "Completed")
+    assert decide(given, {("a", 1): half}, decision.states).states == decision.states
