@@ -9,7 +9,7 @@ from clusterlab.workflowprocess import WorkflowProcess, add, wait_end, wait_stat
 from scriptrun.models.base import API_VERSION
 
 pytestmark = pytest.mark.cluster
-pytest_plugins = ["clusterlab.fixtures", "clusterlab.workflowprocess"]
+pytest_plugins = ["clusterlab.fixtures", "clusterlab.workflowfixtures"]
 
 FETCH = """
 import json, sys

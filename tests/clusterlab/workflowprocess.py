@@ -1,13 +1,9 @@
-"""The process that runs workflows, as a local process with the rights of the chart's own account."""
+"""The process that runs workflows, as a local process, and what tests ask of it."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-import pytest
-
-from clusterlab.chart import NAMESPACE, WORKFLOWS
-from clusterlab.process import OperatorProcess, write_kubeconfig
+from clusterlab.process import OperatorProcess
 from clusterlab.space import Space
 from clusterlab.watch import Manifest
 from kubeapi import wait_for
@@ -20,27 +16,6 @@ class WorkflowProcess(OperatorProcess):
     """It runs workflows."""
 
     command = "workflows"
-
-
-@pytest.fixture(scope="module")
-def workflows(kubeconfig: Path, chart: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkflowProcess]:
-    """One at work."""
-    account = write_kubeconfig(kubeconfig, WORKFLOWS, tmp_path_factory.mktemp("workflows") / "kubeconfig")
-    settings = {
-        "LEASE_NAMESPACE": NAMESPACE,
-        "LEASE_DURATION_SECONDS": "3",
-        "HTTP_HOST": "127.0.0.1",
-        "HTTP_PORT": "0",
-        "LOG_FORMAT": "json",
-    }
-    process = WorkflowProcess(account, settings)
-    process.start()
-    process.wait_for_log("working")
-    yield process
-    if process.running:
-        assert process.stop() == 0, process.tail()
-    tracebacks = [line for line in process.log if "Traceback" in line]
-    assert not tracebacks, "\n".join(tracebacks)
 
 
 def add(space: Space, kind: str, name: str, spec: dict[str, Any]) -> Manifest:

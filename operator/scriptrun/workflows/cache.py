@@ -75,11 +75,14 @@ class Cache:
 
     def on_step_run_event(self, event: str, body: Body) -> None:
         """Take in the ScriptRun of a step; of two versions the newer one stays."""
+        if WORKFLOW_RUN_LABEL not in (body["metadata"].get("labels") or {}):
+            return
         namespace, name = key_of(body)
         run = (namespace, body["metadata"]["labels"][WORKFLOW_RUN_LABEL])
         there = self.step_runs.setdefault(run, {})
-        if event == "DELETED":
-            there.pop(name, None)
+        ended = bool(body.get("status", {}).get("finishedAt"))
+        if event == "DELETED" and not ended:
+            there.pop(name, None)  # one that had ended stays known: its TTL must not undo its step
         elif name not in there or _version(there[name]) <= _version(body):
             there[name] = body
         self._on_run(run)

@@ -45,7 +45,7 @@ async def observe_results(
     for state in states.values():
         key = (state.name, state.attempts)
         if not state.is_over and state.attempts and key not in results:
-            results[key] = await _ask(client, run, state)
+            results[key] = await _ask(client, cache, run, state)
     return results
 
 
@@ -54,14 +54,17 @@ def is_owned(body: Body, uid: str) -> bool:
     return any(owner["uid"] == uid for owner in body["metadata"].get("ownerReferences") or ())
 
 
-async def _ask(client: Client, run: Body, state: StepState) -> RunResult:
+async def _ask(client: Client, cache: Cache, run: Body, state: StepState) -> RunResult:
     metadata = run["metadata"]
     name = step_run_name(metadata["name"], state.name, state.attempts)
     try:
         body = await client.get(SCRIPTRUNS, metadata["namespace"], name)
     except NotFound:
         return RunResult("Gone")
-    return await _read_result(client, body) if is_owned(body, metadata["uid"]) else RunResult("Gone")
+    if not is_owned(body, metadata["uid"]):
+        return RunResult("Gone")
+    cache.on_step_run_event("ADDED", body)
+    return await _read_result(client, body)
 
 
 async def _read_result(client: Client, body: Body) -> RunResult:
@@ -72,8 +75,11 @@ async def _read_result(client: Client, body: Body) -> RunResult:
         return RunResult("Active", created_at=created)
     reason, message = status.get("reason", ""), status.get("message", "")
     retryable = reason in list(Reason) and REASONS[Reason(reason)].retryable
-    output, size = await _read_output(client, body) if phase == "Succeeded" else (NO_OUTPUT, 0)
     finished = datetime.fromisoformat(status["finishedAt"])
+    try:
+        output, size = await _read_output(client, body) if phase == "Succeeded" else (NO_OUTPUT, 0)
+    except NotFound as error:
+        return RunResult("Failed", Reason.OUTPUT_LOST, str(error), created, finished)
     return RunResult(phase, reason, message, created, finished, retryable, output, size)
 
 

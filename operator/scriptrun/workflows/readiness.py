@@ -43,6 +43,9 @@ class Readiness:
         if status == before:
             return
         namespace, name = key
-        metadata = {"name": name, "namespace": namespace, "uid": body["metadata"]["uid"]}
+        # The version makes it fail (409) for a Workflow that was changed, or made anew, since it was checked.
+        metadata = {"name": name, "namespace": namespace} | {
+            field: body["metadata"][field] for field in ("uid", "resourceVersion")
+        }
         patch = {"apiVersion": API_VERSION, "kind": "Workflow", "metadata": metadata, "status": status}
         await self._client.patch(WORKFLOWS, key, patch, kind=APPLY, subresource="status")

@@ -134,10 +134,16 @@ class Reconciler:
 
     async def _cancel(self, snapshot: Snapshot, command: CancelScript) -> None:
         name = step_run_name(snapshot.name, command.step, command.attempt)
+        seen = self._cache.step_runs.get((snapshot.namespace, snapshot.name), {}).get(name)
+        if seen is None or seen["spec"].get("cancel"):
+            return  # gone, or asked for already
+        # With the uid, so that no namesake is canceled.
+        body = {"metadata": {"uid": seen["metadata"]["uid"]}, "spec": {"cancel": True}}
         try:
-            await self._client.patch(SCRIPTRUNS, (snapshot.namespace, name), {"spec": {"cancel": True}}, kind=MERGE)
+            written = await self._client.patch(SCRIPTRUNS, (snapshot.namespace, name), body, kind=MERGE)
         except NotFound:
             return  # seen as Gone in the next pass
+        self._cache.on_step_run_event("MODIFIED", written)
 
     async def _tell(self, run: Body, known: _Known, decision: Decision) -> None:
         """Write the status, large outputs first."""

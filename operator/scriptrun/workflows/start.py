@@ -101,9 +101,10 @@ class Starter:
         if admission.action == "Refuse":
             raise _Refused("ConcurrencyForbidden", admission.message)
         for name in admission.cancel:
-            if not self._cache.runs[metadata["namespace"], name]["spec"].get("cancel"):
-                target = (metadata["namespace"], name)
-                await self._client.patch(WORKFLOWRUNS, target, {"spec": {"cancel": True}}, kind=MERGE)
+            other = self._cache.runs[metadata["namespace"], name]
+            if not other["spec"].get("cancel"):
+                body = {"metadata": {"uid": other["metadata"]["uid"]}, "spec": {"cancel": True}}
+                await self._client.patch(WORKFLOWRUNS, (metadata["namespace"], name), body, kind=MERGE)
         return build_wait(admission.message) if admission.action == "Wait" else None
 
     async def _take_snapshot(self, run: Body, spec: WorkflowSpec, now: datetime) -> Snapshot:

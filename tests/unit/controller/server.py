@@ -17,7 +17,7 @@ from scriptrun.errors import AlreadyExists, Conflict, Invalid, NotFound, QuotaEx
 from scriptrun.kube.access import OPERATOR_VERBS, Verbs
 from scriptrun.kube.client import APPLY
 from scriptrun.kube.resources import Resource
-from scriptrun.models import BridgeStatus, ScriptRunStatus, ScriptStatus
+from scriptrun.models import BridgeStatus, ScriptRunStatus, ScriptStatus, WorkflowRunStatus, WorkflowStatus
 
 __all__ = ["NO_FAULTS", "Body", "Faults", "Server", "ServerClient", "Write", "matches_labels"]
 
@@ -49,7 +49,13 @@ def _merge(target: Any, patch: Any) -> Any:
 
 def _check_status(plural: str, status: Body) -> None:
     """Refuse what the CRD would refuse or prune."""
-    model = {"scripts": ScriptStatus, "scriptruns": ScriptRunStatus, "bridges": BridgeStatus}[plural]
+    model = {
+        "scripts": ScriptStatus,
+        "scriptruns": ScriptRunStatus,
+        "bridges": BridgeStatus,
+        "workflows": WorkflowStatus,
+        "workflowruns": WorkflowRunStatus,
+    }[plural]
     try:
         kept = model.model_validate(status, strict=True).model_dump(by_alias=True, exclude_unset=True)
     except ValidationError as error:
@@ -120,7 +126,7 @@ class Server:
             raise QuotaExceeded("exceeded quota: jobs, used: 1, limited: 1", 403, "Forbidden")
         self._uids += 1
         meta |= {"uid": f"uid-{self._uids}", "namespace": NAMESPACE, "creationTimestamp": instant(int(self.now()))}
-        if plural in ("scripts", "scriptruns", "bridges"):
+        if plural in ("scripts", "scriptruns", "bridges", "workflows", "workflowruns"):
             meta["generation"] = 1
         return self._store("ADDED", plural, made)
 

@@ -151,11 +151,12 @@ class _Run:
         """
         begun = {name for name, _ in self._results.runs} | self.states.keys()
         later = max((number for number, step in enumerate(steps) if step.name in begun), default=0)
-        for step in steps[:later]:
-            if step.name not in begun:
-                yield from self._recover(step)
-            elif step.name not in self.states:
-                self._settle([step], None)
+        for number, step in enumerate(steps[:later]):
+            if step.name in begun:
+                continue
+            # The ones before it are over as well, which its expressions may read.
+            self._settle(steps[:number], None)
+            yield from self._recover(step)
             if step.name not in self.states:
                 return _PENDING
         return None

@@ -16,7 +16,14 @@ from scriptrun.policies.workflows.commands import CancelScript, Command, Evaluat
 from scriptrun.policies.workflows.states import NO_OUTPUT, Results, RunResult, Snapshot, StepState
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-WHEN = ["", "{{ true }}", "{{ input.no }}", "{{ steps.size() > 0 }}", "{{ input.gone }}"]
+WHEN = [
+    "",
+    "{{ true }}",
+    "{{ input.no }}",
+    "{{ steps.size() > 0 }}",
+    "{{ input.gone }}",
+    "{{ default(steps.s0.output.n, 0) > 0 }}",
+]
 
 
 class Crash(Exception):  # noqa: N818
