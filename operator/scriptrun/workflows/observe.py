@@ -6,10 +6,11 @@ from typing import Any
 
 from scriptrun.desired.input import dump_json
 from scriptrun.desired.workflows.names import ATTEMPT_LABEL, STEP_LABEL, step_run_name
+from scriptrun.desired.workflows.objects import hash_text
 from scriptrun.desired.workflows.step_status import parse_step
 from scriptrun.errors import NotFound
 from scriptrun.kube.client import Client
-from scriptrun.kube.outputs import parse_output, read_output_text
+from scriptrun.kube.outputs import read_output_text
 from scriptrun.kube.resources import CONFIGMAPS, SCRIPTRUNS
 from scriptrun.models.reasons import REASONS, Reason
 from scriptrun.policies.documents import parse_document
@@ -92,13 +93,25 @@ async def _read_output(client: Client, body: Body) -> tuple[Any, int]:
     return (NO_OUTPUT, 0) if text is None else (parse_document(text), len(text.encode()))
 
 
+async def _read_kept(client: Client, namespace: str, reference: Body) -> Any:
+    """Read an output that this process has put into a ConfigMap.
+
+    Raises:
+        NotFound: it is gone, or is not what was put there.
+    """
+    config_map = await client.get(CONFIGMAPS, namespace, reference["configMap"])
+    text = str((config_map.get("data") or {}).get(reference["key"], ""))
+    if hash_text(text) != reference["sha256"]:
+        raise NotFound(f"ConfigMap {reference['configMap']} does not hold the output of this step any more")
+    return parse_document(text)
+
+
 async def observe_states(client: Client, run: Body) -> dict[str, StepState]:
     """Read the states of a run's steps from its status, large outputs from their ConfigMaps."""
     states: dict[str, StepState] = {}
     for entry in run.get("status", {}).get("steps") or ():
         output: Any = NO_OUTPUT
         if reference := entry.get("outputRef"):
-            config_map = await client.get(CONFIGMAPS, run["metadata"]["namespace"], reference["configMap"])
-            output = parse_document(parse_output(config_map, reference))
+            output = await _read_kept(client, run["metadata"]["namespace"], reference)
         states[entry["name"]] = parse_step(entry, output)
     return states

@@ -65,6 +65,7 @@ class World:
         self.server = Server()
         self.log: list[Write] = []
         self.time = datetime(2026, 1, 1, tzinfo=UTC)
+        self.output: dict[str, Any] = {"n": 3}
         for kind, name, body in (
             ("Script", "a.py", {"source": {"inline": "x"}}),
             ("Workflow", "flow", spec),
@@ -115,7 +116,7 @@ class World:
                 "phase": "Canceled" if spec.get("cancel") else "Failed" if fails else "Succeeded",
                 "reason": "Canceled" if spec.get("cancel") else "ScriptFailed" if fails else "Completed",
                 "finishedAt": self.time.isoformat().replace("+00:00", "Z"),
-                **({} if fails else {"output": {"n": 3}}),
+                **({} if fails else {"output": self.output}),
             }
             patch = {"metadata": {"resourceVersion": body["metadata"]["resourceVersion"]}, "status": status}
             self.server.apply_status("scriptruns", body["metadata"]["name"], patch, "scriptrun")
@@ -226,6 +227,22 @@ async def test_what_can_not_start_is_refused(spec: dict[str, Any], run: dict[str
     await world.reconciler.reconcile(KEY)
     assert world.status["reason"] == reason
     assert world.created() == []
+
+
+async def test_a_large_output_is_read_by_the_process_that_comes_next() -> None:
+    world = World({"steps": [STEPS[0], {**STEPS[2], "variables": {"n": "{{ steps.first.output.n.size() }}"}}]})
+    world.output = {"n": "x" * 5000}
+    await world.reconciler.reconcile(KEY)
+    for _ in range(2):
+        world.end_runs()
+        await world.reconciler.reconcile(KEY)
+    reference = world.status["steps"][0]["outputRef"]
+    assert reference["bytes"] > 5000
+    world.output = {"n": 3}
+    world.start()
+    assert (await world.run_to_end())["output"] == {"n": 3}
+    [second] = [body for body in world.server.of_kind("scriptruns") if "second" in body["metadata"]["name"]]
+    assert second["spec"]["variables"] == {"n": 5000}
 
 
 async def test_a_finished_run_is_deleted_after_its_ttl_unless_it_is_saved() -> None:
