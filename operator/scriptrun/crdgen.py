@@ -164,6 +164,8 @@ def _structural(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict
         schema.setdefault("format", "int32")
     if schema.get("default", ...) is None:
         del schema["default"]
+    if isinstance(schema.get("default"), dict):  # the API server refuses null within a default
+        schema["default"] = {name: value for name, value in schema["default"].items() if value is not None}
     return schema
 
 

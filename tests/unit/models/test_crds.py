@@ -68,6 +68,14 @@ def test_each_field_is_described(path: str, node: dict[str, Any]) -> None:
     assert node["description"].rstrip().endswith((".", "…", ")"))
 
 
+@pytest.mark.parametrize(("path", "node"), NODES, ids=[path for path, _ in NODES])
+def test_no_default_holds_null(path: str, node: dict[str, Any]) -> None:
+    # The API server refuses a CRD with one.
+    default = node.get("default", {})
+    assert default is not None
+    assert None not in (default.values() if isinstance(default, dict) else [default])
+
+
 OUTPUTS = {"ScriptRun.status.output", "WorkflowRun.status.output", "WorkflowRun.status.steps[].output"}
 
 
