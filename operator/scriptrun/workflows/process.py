@@ -1,10 +1,6 @@
 """A process that runs workflows, from start to end: connect, check, watch, lead, work, stop."""
 
 import asyncio
-import os
-import signal
-import socket
-import uuid
 from datetime import UTC, datetime
 
 import structlog
@@ -12,7 +8,6 @@ import structlog
 from scriptrun import __version__, metrics
 from scriptrun.desired.workflows.names import WORKFLOW_RUN_LABEL
 from scriptrun.errors import KubeError, ScriptRunError, WorkersBusy
-from scriptrun.http import serve_http
 from scriptrun.kube.access import LEASE_VERBS, WORKFLOW_VERBS
 from scriptrun.kube.client import Client
 from scriptrun.kube.connection import Connection, open_connection
@@ -20,10 +15,12 @@ from scriptrun.kube.leader import lead
 from scriptrun.kube.preflight import check_cluster
 from scriptrun.kube.reflector import EVERYTHING, Reflector, Selection
 from scriptrun.kube.resources import SCRIPTRUNS, SCRIPTS, WORKFLOWRUNS, WORKFLOWS
-from scriptrun.liveness import Liveness
 from scriptrun.runtime.expressions import RENDERED_BY, Expressions
 from scriptrun.runtime.garbage import spare_collecting
+from scriptrun.runtime.liveness import Liveness
 from scriptrun.runtime.loop_lag import watch_loop_lag
+from scriptrun.runtime.probes import serve_probes
+from scriptrun.runtime.process import build_identity, on_signals
 from scriptrun.runtime.steps import Steps
 from scriptrun.runtime.work_queue import WorkQueue
 from scriptrun.runtime.worker_pool import WorkerPool
@@ -77,7 +74,7 @@ class _WorkflowProcess:
         self._synced = False
         self._liveness = Liveness(self._reflectors)
         self._steps = Steps()
-        self._identity = f"{os.environ.get('HOSTNAME') or socket.gethostname()}_{uuid.uuid4().hex[:8]}"
+        self._identity = build_identity()
 
     def _explain_readiness(self) -> str:
         return "" if self._synced else "the caches are being filled"
@@ -88,12 +85,11 @@ class _WorkflowProcess:
         Raises:
             ScriptRunError: a part that must go on for ever has ended.
         """
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
+        on_signals(self._stop.set)
         self._steps.install()
         settings = self._settings
-        web = await serve_http(settings.http_host, settings.http_port, self._liveness.explain, self._explain_readiness)
+        address = (settings.http_host, settings.http_port)
+        web = await serve_probes(address, metrics.REGISTRY, self._liveness.explain, self._explain_readiness)
         parts = [
             asyncio.create_task(self._liveness.beat(), name="heartbeat"),
             asyncio.create_task(watch_loop_lag(self._steps), name="loop lag"),
