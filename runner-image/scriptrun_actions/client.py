@@ -86,7 +86,9 @@ class Client:
         )
         self._tokens: TokenSource | None = None
         if isinstance(connection.auth, OAuth2):
-            self._tokens = TokenSource(connection.auth, store or MemoryStore(), self._ask_for_tokens, outside.now)
+            self._tokens = TokenSource(
+                connection.auth, store or MemoryStore(), self._ask_for_tokens, outside.now, outside.sleep
+            )
         self._pool: httpcore.AsyncConnectionPool
 
     async def __aenter__(self) -> Self:
@@ -111,6 +113,8 @@ class Client:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._tokens is not None:
+            await self._tokens.aclose()
         await self._pool.aclose()
 
     async def call(

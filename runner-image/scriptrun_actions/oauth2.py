@@ -1,8 +1,13 @@
-"""OAuth 2.0 access tokens: asked for once by all who need them, and kept before they are used."""
+"""OAuth 2.0 access tokens: asked for once by all who need them, and kept before they are used.
+
+A refresh token may be good for one use, and a second use may end all tokens (RFC 9700, 4.14.2). So a process claims it
+in the store before it sends it, and the others wait. A renewal goes on even if the call that needed it does not.
+"""
 
 import asyncio
 import base64
 import json
+import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -24,6 +29,9 @@ __all__ = [
 
 _RENEWED_BEFORE_SECONDS = 30.0
 _TRIES = 3
+_CLAIM_SECONDS = 60.0  # longer than the token endpoint may take to answer
+_CLAIM_POLL_SECONDS = 0.5
+_CLAIM_TRIES = 240  # waits, and writes of others that came in between
 _LIFE_SECONDS = 300.0  # of a token whose server says nothing of it
 
 
@@ -36,12 +44,16 @@ class Tokens:
         refresh_token: "" for none.
         expires_at: when the access token ends, in seconds since 1970.
         version: of the store, when this was read.
+        claimed_by: who is using the refresh token; "" for nobody.
+        claimed_until: when that claim lapses, in seconds since 1970: its process may be gone.
     """
 
     access_token: str = ""
     refresh_token: str = ""
     expires_at: float = 0.0
     version: str = ""
+    claimed_by: str = ""
+    claimed_until: float = 0.0
 
 
 class StoreChanged(Exception):  # noqa: N818 - it is what happened
@@ -87,8 +99,19 @@ AskForTokens = Callable[[bytes, dict[str, str]], Awaitable[tuple[int, bytes]]]
 class TokenSource:
     """Access tokens of one Connection."""
 
-    def __init__(self, auth: OAuth2, store: TokenStore, ask: AskForTokens, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        auth: OAuth2,
+        store: TokenStore,
+        ask: AskForTokens,
+        now: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._auth = auth
+        self._sleep = sleep
+        self._owner = uuid.uuid4().hex
+        self._renewal: asyncio.Task[str] | None = None
+        self._asking = False
         self._store = store
         self._ask = ask
         self._now = now
@@ -104,7 +127,57 @@ class TokenSource:
             tokens = await self._store.load()
             if self._is_good(tokens, refused):
                 return tokens.access_token
-            return await self._keep(await self._renew(tokens), tokens, refused)
+            if self._renewal is None or self._renewal.done():
+                self._renewal = asyncio.create_task(self._renew(tokens, refused))
+                self._renewal.add_done_callback(_take_note)
+            # A call that times out must not take a rotated token with it: the next one waits for the same renewal.
+            return await asyncio.shield(self._renewal)
+
+    async def aclose(self) -> None:
+        """End: a request for tokens that was sent is waited for, so that a rotated token is kept."""
+        if self._renewal is not None and not self._renewal.done():
+            if not self._asking:
+                self._renewal.cancel()  # it only waits for another process
+            await asyncio.wait([self._renewal])
+
+    async def _renew(self, tokens: Tokens, refused: str) -> str:
+        self._asking = False
+        if self._auth.grant != "refresh_token":
+            return await self._keep(await self._request(tokens), tokens, refused)
+        claimed = await self._claim(refused)
+        if self._is_good(claimed, refused):
+            return claimed.access_token
+        self._asking = True
+        try:
+            fresh = await self._request(claimed)
+        except BaseException:
+            await self._release(claimed)
+            raise
+        return await self._keep(fresh, claimed, refused)
+
+    async def _claim(self, refused: str) -> Tokens:
+        """Claim the refresh token, or find an access token that another process got meanwhile."""
+        for _ in range(_CLAIM_TRIES):
+            tokens = await self._store.load()
+            if self._is_good(tokens, refused) or not tokens.refresh_token:
+                return tokens
+            if tokens.claimed_by not in ("", self._owner) and tokens.claimed_until > self._now():
+                await self._sleep(_CLAIM_POLL_SECONDS)
+                continue
+            try:
+                return await self._store.save(
+                    replace(tokens, claimed_by=self._owner, claimed_until=self._now() + _CLAIM_SECONDS)
+                )
+            except StoreChanged:
+                continue
+        raise ActionError("Unauthorized", "the refresh token is in use by another process for too long")
+
+    async def _release(self, claimed: Tokens) -> None:
+        """Give a claim back; where that fails it lapses."""
+        try:
+            await self._store.save(replace(claimed, claimed_by="", claimed_until=0.0))
+        except StoreChanged:
+            return
 
     async def _keep(self, fresh: Tokens, before: Tokens, refused: str) -> str:
         """Keep new tokens, and give the access token only then: a crash in between must not lose a rotated one."""
@@ -124,10 +197,16 @@ class TokenSource:
         lasts = tokens.expires_at - self._now() > _RENEWED_BEFORE_SECONDS
         return bool(tokens.access_token) and lasts and tokens.access_token != refused
 
-    async def _renew(self, tokens: Tokens) -> Tokens:
+    async def _request(self, tokens: Tokens) -> Tokens:
         body, headers = build_grant(self._auth, tokens.refresh_token)
         status, answer = await self._ask(body, headers)
         return read_grant(status, answer, tokens, self._now())
+
+
+def _take_note(renewal: asyncio.Task[str]) -> None:
+    """Take note of how a renewal ended that nobody waits for any more; the next call meets the same error itself."""
+    if not renewal.cancelled():
+        renewal.exception()
 
 
 def build_grant(auth: OAuth2, refresh_token: str) -> tuple[bytes, dict[str, str]]:

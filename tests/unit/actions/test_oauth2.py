@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import pytest
 
 from scriptrun_actions.errors import ActionError
 from scriptrun_actions.model import Action, OAuth2
-from scriptrun_actions.oauth2 import MemoryStore, StoreChanged, Tokens
+from scriptrun_actions.oauth2 import MemoryStore, StoreChanged, Tokens, TokenSource
 from unit.actions.conftest import Clock, Open
 from unit.actions.server import Received, Server, answer
 
@@ -132,7 +133,7 @@ async def test_a_secret_that_somebody_edits_meanwhile_is_written_all_the_same(op
     async with Server(authority.reply) as tokens, Server(authority.guard) as api:
         async with open_client(api.url, build(tokens.url), store) as client:
             await client.call(GET, {})
-    assert (store.kept.refresh_token, store.kept.version) == ("refresh-1", "8")
+    assert (store.kept.refresh_token, store.kept.version) == ("refresh-1", "9")  # the claim, then the tokens
 
 
 async def test_another_process_that_was_faster_has_the_good_tokens(open_client: Open, clock: Clock) -> None:
@@ -148,6 +149,75 @@ async def test_another_process_that_was_faster_has_the_good_tokens(open_client: 
         async with open_client(api.url, build(tokens.url), store) as client:
             assert (await client.call(GET, {})).body == {"token": "access-other"}
     assert store.kept.refresh_token == "refresh-other"
+
+
+async def test_processes_that_share_a_secret_use_a_refresh_token_once(open_client: Open) -> None:
+    authority, store = Authority(), SharedStore()
+    async with Server(authority.reply) as tokens, Server(authority.guard) as api, AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(open_client(api.url, build(tokens.url), store)) for _ in range(4)]
+        responses = await asyncio.gather(*(client.call(GET, {}) for client in clients for _ in range(3)))
+    assert [response.body for response in responses] == [{"token": "access-1"}] * 12
+    assert (authority.given, authority.reused, store.kept.claimed_by) == (1, False, "")
+
+
+async def test_the_claim_of_a_process_that_is_gone_lapses(open_client: Open, clock: Clock) -> None:
+    authority, store = Authority(), SharedStore()
+    store.kept = replace(store.kept, claimed_by="gone", claimed_until=clock.time + 60)
+    async with Server(authority.reply) as tokens, Server(authority.guard) as api:
+        async with open_client(api.url, build(tokens.url), store) as client:
+            assert (await client.call(GET, {})).body == {"token": "access-1"}
+    assert sum(clock.waits) == 60
+
+
+async def test_a_call_that_is_canceled_loses_no_rotated_token() -> None:
+    authority, store = Authority(), SharedStore()
+    asked, go = asyncio.Event(), asyncio.Event()
+
+    async def ask(body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+        authority.good.discard("refresh-0")
+        asked.set()
+        await go.wait()
+        return 200, b'{"access_token": "access-1", "refresh_token": "refresh-1", "expires_in": 300}'
+
+    source = TokenSource(build("http://127.0.0.1"), store, ask, lambda: 0.0)
+    call = asyncio.create_task(source.get())
+    await asked.wait()
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    again = asyncio.create_task(source.get())
+    go.set()
+    assert await again == "access-1"
+    await source.aclose()
+    assert (store.kept.access_token, store.kept.refresh_token) == ("access-1", "refresh-1")
+
+
+async def test_closing_does_not_wait_for_the_claim_of_another_process() -> None:
+    store, waiting = SharedStore(), asyncio.Event()
+    store.kept = replace(store.kept, claimed_by="other", claimed_until=60.0)
+
+    async def sleep(_: float) -> None:
+        waiting.set()
+        await asyncio.Event().wait()
+
+    async def ask(body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+        raise AssertionError("the refresh token is another's")
+
+    source = TokenSource(build("http://127.0.0.1"), store, ask, lambda: 0.0, sleep)
+    call = asyncio.create_task(source.get())
+    await waiting.wait()
+    await source.aclose()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+
+
+async def test_a_refusal_gives_the_claim_back(open_client: Open) -> None:
+    store = SharedStore()
+    async with Server([answer(400, {"error": "invalid_grant"})]) as tokens, Server([answer()]) as api:
+        async with open_client(api.url, build(tokens.url), store) as client:
+            with pytest.raises(ActionError, match="invalid_grant"):
+                await client.call(GET, {})
+    assert (store.kept.claimed_by, store.kept.refresh_token) == ("", "refresh-0")
 
 
 async def test_no_token_says_why_and_shows_no_secret(open_client: Open) -> None:
