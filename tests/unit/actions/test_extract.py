@@ -24,6 +24,8 @@ DOCUMENT = {"status": 200, "body": {"items": [{"id": 1, "tags": ["a"]}, {"id": 2
         ("$.body.items[?@.id > 1].id", [2]),
         ("$.body.items[?count(@.tags[*]) > 0].id", [1]),
         ("$.body.none[*]", []),
+        ("$.body.items[?@.id == 2 && @.x != '$..[?@.a]'].id", [2]),
+        ("$.body.items[0]['id','tags']", [1, ["a"]]),
     ],
 )
 def test_values(path: str, value: Any) -> None:
@@ -40,6 +42,8 @@ def test_a_place_that_is_not_there_is_named() -> None:
     [
         *("", "body", "$.", "$[", "$.a[?", "$" + ".a" * 600),
         *("$..a..b", "$[?@.a[?@.b]]", "$[?$.a == @.a]", "$[?match(@.a, '(a+)+$')]", "$[?search(@.a, 'x')]"),
+        *("$[?count(@..*) > 1]", "$[?!(@..a)]", "$[?@.a]..[?@.b]", "$[?@.a == 1 || count($[*]) > 1]"),
+        *("$" + "[*,*]" * 150 + ".x", "$[*,*,*,*,*,*][0,0,0]"),
     ],
 )
 def test_paths_that_are_wrong_or_cost_too_much(path: str) -> None:
