@@ -6,7 +6,7 @@ from scriptrun.cli.locking import LOCK_ENDING
 from scriptrun.cli.render import EVERY, Overrides, is_script
 from scriptrun.cli.settings_yaml import read_yaml
 from scriptrun.cli.sources import ScriptFile, ScriptFolder
-from scriptrun.cli.tree import ENTRY_POINTS, NOT_SOURCE, find_entry_point, read_tree
+from scriptrun.cli.tree import ENTRY_POINTS, NOT_SOURCE, find_entry_point, is_within, read_tree
 from scriptrun.errors import UsageError
 
 __all__ = ["SETTINGS_FILE", "read_folder", "read_overrides", "read_script"]
@@ -113,7 +113,7 @@ def _is_lock(path: Path) -> bool:
 def _find_obstacle(path: Path, folder: Path) -> str:
     if path.name.startswith("."):
         return "hidden"
-    if not path.resolve().is_relative_to(folder.resolve()):
+    if not is_within(path, folder):
         return "a link that leads out of the folder"
     if path.is_dir():
         return "a folder that tools make" if path.name in NOT_SOURCE else ""

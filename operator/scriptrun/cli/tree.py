@@ -1,14 +1,13 @@
 """Reads the files of a script that is a folder, and finds the one to start."""
 
 import os
-import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from scriptrun.errors import UsageError
 
-__all__ = ["ENTRY_POINTS", "NOT_SOURCE", "find_entry_point", "read_tree"]
+__all__ = ["ENTRY_POINTS", "NOT_SOURCE", "find_entry_point", "is_within", "read_tree"]
 
 ENTRY_POINTS = ("__main__.py", "main.py", "index.js", "main.sh")
 """What is started of a folder for which `scripts.yaml` names nothing: the first of these that is in it."""
@@ -29,7 +28,7 @@ def find_entry_point(folder: Path, fields: Mapping[str, Any]) -> str:
     if named is None:
         return next((name for name in ENTRY_POINTS if (folder / name).is_file()), "")
     path = folder / str(named)
-    if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
+    if not is_within(path, folder) or not path.is_file():
         raise UsageError(f"{folder.name}: entryPoint {str(named)!r} is no file in this folder")
     return path.relative_to(folder).as_posix()
 
@@ -48,7 +47,7 @@ def read_tree(folder: Path) -> tuple[dict[str, bytes], list[str]]:
     files: dict[str, bytes] = {}
     left_out: list[str] = []
     room = _BYTES
-    for path in _walk(folder, folder.resolve(), left_out):
+    for path in _walk(folder, left_out):
         if len(files) == _FILES:
             raise UsageError(f"{folder.name} has more than {_FILES:,} files: put it into an image of your own")
         room -= path.stat().st_size
@@ -58,7 +57,12 @@ def read_tree(folder: Path) -> tuple[dict[str, bytes], list[str]]:
     return dict(sorted(files.items())), left_out
 
 
-def _walk(folder: Path, root: Path, left_out: list[str]) -> Iterator[Path]:
+def is_within(path: Path, folder: Path) -> bool:
+    """Whether a path leads into a folder; a link may lead nowhere, or to itself."""
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
+def _walk(folder: Path, left_out: list[str]) -> Iterator[Path]:
     for place, folders, names in os.walk(folder):  # does not follow links to folders
         kept = []
         for name in sorted(folders):
@@ -74,9 +78,9 @@ def _walk(folder: Path, root: Path, left_out: list[str]) -> Iterator[Path]:
             path = Path(place, name)
             if name.startswith("."):
                 continue
-            if not path.resolve().is_relative_to(root):
+            if not is_within(path, folder):
                 left_out.append(f"{path.relative_to(folder.parent).as_posix()}: a link that leads out of the folder")
-            elif not stat.S_ISREG(path.stat().st_mode):
+            elif not path.is_file():
                 left_out.append(f"{path.relative_to(folder.parent).as_posix()}: no file")
             else:
                 yield path

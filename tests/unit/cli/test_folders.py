@@ -83,22 +83,29 @@ def test_what_is_no_source_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "job" / "out").symlink_to("/etc/passwd")
     (tmp_path / "job" / "etc").symlink_to("/etc")
     (tmp_path / "job" / "same.py").symlink_to("main.py")
+    (tmp_path / "job" / "gone").symlink_to("nowhere")
+    (tmp_path / "job" / "loop").symlink_to("loop")
     scripts, _, left_out = read_folder(tmp_path)
     [job] = scripts
     assert isinstance(job, ScriptFolder)
     assert job.files == {"main.py": b"1", "same.py": b"1"}
     assert left_out == [
         "job/etc: a link to a folder",
+        "job/gone: no file",
+        "job/loop: no file",
         "job/out: a link that leads out of the folder",
         "notes: a folder without __main__.py, main.py, index.js, main.sh; name its entryPoint in scripts.yaml if it is "
         "a script",
     ]
 
 
-@pytest.mark.parametrize("entry_point", ["gone.py", "../a.py", "/etc/passwd", "lib", "", ".hidden", "out.py"])
+@pytest.mark.parametrize(
+    "entry_point", ["gone.py", "loop.py", "../a.py", "/etc/passwd", "lib", "", ".hidden", "out.py"]
+)
 def test_an_entry_point_that_is_no_file_in_it(tmp_path: Path, entry_point: str) -> None:
     write(tmp_path, {"job/lib/a.py": b"1", "job/.hidden": b"1", "a.py": b"1"})
     (tmp_path / "job" / "out.py").symlink_to("../a.py")
+    (tmp_path / "job" / "loop.py").symlink_to("loop.py")
     (tmp_path / "scripts.yaml").write_text(f"job: {{entryPoint: {entry_point!r}}}")
     with pytest.raises(UsageError, match="job: entryPoint"):
         read_folder(tmp_path)
