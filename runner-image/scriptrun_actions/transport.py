@@ -1,6 +1,7 @@
 """Connections to servers that others chose: to the very address that was checked, over httpcore's pools."""
 
 import asyncio
+import logging
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
@@ -21,6 +22,8 @@ Resolve = Callable[[str, int], Awaitable[list[Address]]]
 
 _KEEPALIVE_SECONDS = 30.0
 _RESOLVED_LIMIT = 16
+# At level debug these write headers into the log: what signs a call in, and cookies.
+_TALKATIVE = ("hpack", "httpcore")
 
 
 async def resolve(host: str, port: int) -> list[Address]:
@@ -90,6 +93,8 @@ def open_pool(
     Raises:
         ActionError: InvalidAction, a certificate can't be read.
     """
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
     options: dict[str, Any] = {
         "ssl_context": _build_context(connection, certificate_file),
         "max_connections": connection.max_concurrent_requests,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import logging
 import ssl
 import struct
 from email.utils import formatdate
@@ -102,6 +103,20 @@ async def test_secrets_never_show(open_client: Open) -> None:
     assert caught.value.message == 'GET answered 500: {"error": "[hidden] and [hidden]"}'
     assert said[0].error is not None
     assert "tok-1234" not in said[0].error.message
+
+
+async def test_secrets_are_in_no_librarys_log(
+    open_client: Open, certificates: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    for name in ("hpack", "httpcore"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
+    authority = (certificates / "ca.pem").read_text()
+    async with Server([answer()], context(certificates, alpn=["h2"])) as server:
+        async with open_client(server.url, ApiKey("X-Key", "tok-1234"), ca_certificates=authority) as client:
+            await client.call(GET, {})
+    assert server.received[0].headers["x-key"] == "tok-1234"
+    assert "tok-1234" not in caplog.text
 
 
 async def test_failures_are_tried_again_with_growing_delays(open_client: Open, clock: Clock) -> None:
