@@ -26,27 +26,23 @@ class ProcessSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SCRIPTRUN_", frozen=True, extra="ignore")
 
-    watch_namespaces: str = Field(
-        default="", description="Comma-separated namespaces to work in; empty means the whole cluster."
-    )
+    watch_namespaces: str = Field(default="", description="Comma-separated namespaces to watch; empty means all.")
     resync_seconds: int = Field(
-        default=300, ge=10, description="Every so often each unfinished run is looked at again, event or not."
+        default=300, ge=10, description="Interval at which every unfinished run is reconciled without an event."
     )
     lease_namespace: str = Field(
         default="", description="Namespace of the Lease; empty means the process's own (or `default` outside a pod)."
     )
     lease_duration_seconds: int = Field(
-        default=15, ge=3, description="A leader that did not renew for so long is replaced."
+        default=15, ge=3, description="Time after which a leader that has not renewed its Lease is replaced."
     )
-    graceful_stop_seconds: int = Field(
-        default=20, ge=1, description="On SIGTERM, what is under way gets so long to finish."
-    )
+    graceful_stop_seconds: int = Field(default=20, ge=1, description="Time to finish current work after SIGTERM.")
     http_port: int = Field(default=8080, ge=0, le=65535, description="Port of /metrics, /healthz and /readyz.")
-    http_host: str = Field(default="", description="Address to bind it to; empty means every address, IPv4 and IPv6.")
+    http_host: str = Field(default="", description="Address to bind to; empty means all IPv4 and IPv6 addresses.")
     max_connections: int = Field(default=64, ge=4, description="Parallel requests to the API server.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Minimum log level.")
     log_format: Literal["auto", "json", "console"] = Field(
-        default="auto", description="`auto` is readable on a terminal and JSON elsewhere."
+        default="auto", description="`auto` writes readable text on a terminal and JSON elsewhere."
     )
 
     @property
@@ -67,15 +63,17 @@ class WorkerSettings(ProcessSettings):
     """What a process with worker processes may be told of them."""
 
     worker_processes: int = Field(
-        default=2, ge=1, le=32, description="Processes that do computations which would hold the event loop."
+        default=2, ge=1, le=32, description="Processes for computations that would block the event loop."
     )
     worker_cpu_seconds: float = Field(
         default=2.0,
         ge=0.1,
         le=60,
-        description="CPU that one computation may take, such as the check of one document against its schema.",
+        description="CPU time limit of one computation, such as validating a document.",
     )
-    worker_memory_mib: int = Field(default=256, ge=128, le=65536, description="Memory that each may take, in MiB.")
+    worker_memory_mib: int = Field(
+        default=256, ge=128, le=65536, description="Memory limit of each worker process, in MiB."
+    )
 
 
 class BridgeSettings(ProcessSettings):
@@ -84,8 +82,8 @@ class BridgeSettings(ProcessSettings):
     graceful_stop_seconds: int = Field(
         default=30,
         ge=1,
-        description="On SIGTERM, a poll under way and tasks that were just claimed get so long to finish. "
-        "No poll waits longer than two thirds of it.",
+        description="Time after SIGTERM to finish polls and create the runs of claimed tasks. A poll takes at most two "
+        "thirds of it.",
     )
     allowed_addresses: str = Field(
         default="",
@@ -140,17 +138,17 @@ class Settings(WorkerSettings):
     )
     pod_labels: Annotated[dict[str, str], AfterValidator(check_defaults(labels=True))] = Field(
         default={"sidecar.istio.io/inject": "false", "kuma.io/sidecar-injection": "disabled"},
-        description="Labels of every run pod, as a JSON object; a Script's `podMetadata` wins over them.",
+        description="Labels of every run pod, as a JSON object; a Script's `podMetadata` overrides them.",
     )
     pod_annotations: Annotated[dict[str, str], AfterValidator(check_defaults(labels=False))] = Field(
         default={"linkerd.io/inject": "disabled", "consul.hashicorp.com/connect-inject": "false"},
-        description="Annotations of every run pod, as a JSON object; a Script's `podMetadata` wins over them.",
+        description="Annotations of every run pod, as a JSON object; a Script's `podMetadata` overrides them.",
     )
     run_as_user: int | None = Field(
         default=65532,
         ge=1,
         le=2_147_483_647,
-        description="User and group of run pods; empty: neither is set, and the cluster or the image chooses.",
+        description="User and group of run pods; empty: not set, so the cluster or the image decides.",
     )
     image_pull_secrets: list[LocalObjectReference] = Field(
         default=[],
@@ -159,14 +157,16 @@ class Settings(WorkerSettings):
         "run's namespace.",
     )
     node_selector: dict[str, str] = Field(
-        default={}, description="`nodeSelector` of every run pod, as JSON; each key of a Script's wins over it."
+        default={},
+        description="`nodeSelector` of every run pod, as JSON; the keys of a Script's `nodeSelector` override it.",
     )
     tolerations: list[Toleration] = Field(
-        default=[], description="`tolerations` of every run pod, as JSON, beside a Script's own."
+        default=[], description="`tolerations` of every run pod, as JSON, in addition to a Script's own."
     )
     affinity: Affinity = Field(
         default=Affinity(),
-        description="`affinity` of run pods, as JSON; each of its three parts that a Script has wins over it.",
+        description="`affinity` of run pods, as JSON; a Script's `nodeAffinity`, `podAffinity` and `podAntiAffinity` "
+        "override its own.",
     )
     topology_spread_constraints: list[TopologySpreadConstraint] = Field(
         default=[], description="`topologySpreadConstraints` of pods whose Script has none, as JSON."
@@ -184,12 +184,12 @@ class Settings(WorkerSettings):
     dependency_index_url: str = Field(
         default="",
         pattern=r"^(https?://[^\s@]+)?$",
-        description="Package index (PEP 503 or 691) that scripts' libraries are installed from; empty: there is none.",
+        description="Package index (PEP 503 or 691) for the libraries of scripts; empty: none.",
     )
     dependency_ca_bundle: str = Field(
         default="",
         max_length=65_536,
-        description="Certificate authorities of the index in PEM, beside the runner image's own.",
+        description="Certificate authorities of the index in PEM, in addition to the runner image's own.",
     )
     dependency_credentials_secret: str = Field(
         default="",
@@ -203,7 +203,7 @@ class Settings(WorkerSettings):
         "empty: each pod installs its own.",
     )
     dependency_timeout_seconds: int = Field(
-        default=300, ge=1, le=86_400, description="How long installing the libraries of one pod may take."
+        default=300, ge=1, le=86_400, description="Time limit for installing the libraries of one pod."
     )
     dependency_resources: ResourceRequirements = Field(
         default=ResourceRequirements(requests={"cpu": "50m", "memory": "64Mi"}, limits={"memory": "512Mi"}),
@@ -219,13 +219,13 @@ class Settings(WorkerSettings):
         default=5, ge=0, description="How long a run waits for a Script that does not exist before it fails."
     )
     progress_delay_seconds: float = Field(
-        default=1.5, ge=0, description="A run that has not ended after so long gets its first status write."
+        default=1.5, ge=0, description="Time after which a run that has not ended gets its first status write."
     )
     sidecar_grace_seconds: float = Field(
         default=5,
         ge=1,
         le=3600,
-        description="How long containers that others added to a run's pod may go on after the script has ended.",
+        description="How long containers that were injected into a run's pod may continue after the script has ended.",
     )
     keep_until_stored: bool = Field(
         default=False,

@@ -48,28 +48,30 @@ class ReasonFacts:
 
 
 REASONS: dict[Reason, ReasonFacts] = {
-    Reason.COMPLETED: ReasonFacts("nobody", False, "The script ended well and its output is there."),
+    Reason.COMPLETED: ReasonFacts("nobody", False, "The script succeeded, and its output is available."),
     Reason.SCRIPT_FAILED: ReasonFacts(
         "script", True, "The script ended with an exit code other than 0, or said FAILED."
     ),
-    Reason.TIMEOUT: ReasonFacts("script", True, "The run or its last attempt took longer than it may."),
+    Reason.TIMEOUT: ReasonFacts("script", True, "The run or its last attempt exceeded its deadline."),
     Reason.OUT_OF_MEMORY: ReasonFacts("script", True, "The script used more memory than its limit or the node had."),
     Reason.EVICTED: ReasonFacts("infrastructure", True, "The pod was evicted, preempted or deleted before it ended."),
-    Reason.NODE_LOST: ReasonFacts("infrastructure", True, "The node went away with the pod on it."),
+    Reason.NODE_LOST: ReasonFacts("infrastructure", True, "The pod's node was lost."),
     Reason.IMAGE_ERROR: ReasonFacts(
-        "infrastructure", True, "The image can't be pulled, or a container can't be made of it."
+        "infrastructure", True, "The image can't be pulled, or no container can be created from it."
     ),
     Reason.SIDECAR_FAILED: ReasonFacts(
-        "infrastructure", True, "A container that something else added to the pod kept the script from starting."
+        "infrastructure", True, "A container that was injected into the pod prevented the script from starting."
     ),
     Reason.UNSCHEDULABLE: ReasonFacts(
-        "infrastructure", True, "No pod could be made, it fitted on no node, or its node could not set it up in time."
+        "infrastructure",
+        True,
+        "The pod could not be created, fitted on no node, or was not set up by its node in time.",
     ),
     Reason.SCRIPT_NOT_ALLOWED: ReasonFacts(
-        "caller", False, "No such Script, or the run asks for more than its Script allows."
+        "caller", False, "The Script does not exist, or the run asks for more than its Script allows."
     ),
     Reason.SOURCE_MISSING: ReasonFacts("caller", True, "A ConfigMap, Secret or key that the run needs did not appear."),
-    Reason.DIGEST_MISMATCH: ReasonFacts("caller", False, "The source is not the one its Script pins."),
+    Reason.DIGEST_MISMATCH: ReasonFacts("caller", False, "The source does not match the digest in its Script."),
     Reason.DEPENDENCY_ERROR: ReasonFacts(
         "script",
         False,
@@ -77,21 +79,19 @@ REASONS: dict[Reason, ReasonFacts] = {
         "the locked one.",
     ),
     Reason.INDEX_UNAVAILABLE: ReasonFacts(
-        "infrastructure", True, "The package index that libraries come from did not answer, or refused."
+        "infrastructure", True, "The package index did not answer, or rejected the request."
     ),
-    Reason.INVALID_VARIABLES: ReasonFacts("caller", False, "The variables are not what the Script's schema asks for."),
+    Reason.INVALID_VARIABLES: ReasonFacts("caller", False, "The variables do not match the Script's schema."),
     Reason.INVALID_OUTPUT: ReasonFacts(
-        "script", False, "The output is not JSON, or not what the Script's schema asks for."
+        "script", False, "The output is not JSON, or does not match the Script's schema."
     ),
-    Reason.OUTPUT_TOO_LARGE: ReasonFacts("script", False, "The output is larger than it may be."),
-    Reason.OUTPUT_LOST: ReasonFacts("infrastructure", True, "The script ended, but its output can't be had any more."),
-    Reason.INPUT_TOO_LARGE: ReasonFacts("caller", False, "Script and variables together are larger than they may be."),
+    Reason.OUTPUT_TOO_LARGE: ReasonFacts("script", False, "The output exceeds its size limit."),
+    Reason.OUTPUT_LOST: ReasonFacts("infrastructure", True, "The script ended, but its output was lost."),
+    Reason.INPUT_TOO_LARGE: ReasonFacts("caller", False, "Script and variables together exceed the size limit."),
     Reason.OPERATOR_CRASHED: ReasonFacts(
         "infrastructure",
         False,
         "The operator's process died three times in a row while it worked on the run, which was then set aside.",
     ),
-    Reason.CANCELED: ReasonFacts(
-        "caller", False, "Somebody set `spec.cancel`, or deleted a run that a bridge reports."
-    ),
+    Reason.CANCELED: ReasonFacts("caller", False, "Someone set `spec.cancel`, or deleted a run that a bridge reports."),
 }
