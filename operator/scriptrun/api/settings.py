@@ -33,9 +33,11 @@ class ApiSettings(WorkerSettings):
     max_callers: int = Field(
         default=2000,
         ge=1,
-        description="Connections from callers at one time; one caller may have a quarter.",
+        description="Maximum connections from callers; one caller may use a quarter.",
     )
-    max_streams: int = Field(default=500, ge=1, description="Logs followed at one time; by one caller a quarter.")
+    max_streams: int = Field(
+        default=500, ge=1, description="Maximum logs followed at the same time; one caller may use a quarter."
+    )
     max_wait_seconds: int = Field(default=300, ge=0, le=3600, description="Longest `?wait`.")
     heartbeat_seconds: float = Field(default=15.0, gt=0, description="A followed log is never silent for longer.")
     graceful_stop_seconds: int = Field(

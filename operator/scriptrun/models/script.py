@@ -142,7 +142,7 @@ class ScriptSpec(Model):
     max_concurrent_runs: int | None = Field(
         default=None,
         ge=1,
-        description="Runs of this Script at one time; further ones wait as Queued, oldest first. Default: no limit.",
+        description="Runs of this Script at the same time; others wait as Queued, oldest first. Default: no limit.",
     )
     variables_schema: JsonObject = Field(
         default_factory=dict,

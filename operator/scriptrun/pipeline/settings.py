@@ -72,7 +72,9 @@ class PipelineSettings(BaseSettings):
     rate_per_second: float = Field(default=1000.0, gt=0, description="Requests a second that each caller may make.")
     rate_burst: int = Field(default=2000, ge=1, description="Requests that a caller may make at once.")
     body_limit_bytes: int = Field(default=16_777_216, ge=1024, description="Largest body of a request.")
-    workers: int = Field(default=8, ge=1, le=64, description="Orders looked at, and scripts downloaded, at one time.")
+    workers: int = Field(
+        default=8, ge=1, le=64, description="Orders processed, and scripts downloaded, at the same time."
+    )
 
     @field_validator("token")
     @classmethod

@@ -64,8 +64,8 @@ Key = Annotated[
         min_length=1,
         max_length=255,
         pattern=r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$",
-        description="The same key makes the same run, however often the request is sent. Good for one caller in one "
-        "namespace, as long as the cluster or the history knows the run.",
+        description="Requests with the same key create the same run, however often they are sent. A key applies to one "
+        "caller in one namespace, as long as the cluster or the history knows the run.",
         examples=["order-4711"],
     ),
 ]

@@ -75,7 +75,7 @@ def render(
         ),
     ] = False,
     fix_line_endings: Annotated[
-        bool, typer.Option("--fix-line-endings", help="Put LF in the place of CR LF in shell scripts and #! lines.")
+        bool, typer.Option("--fix-line-endings", help="Replace CR LF with LF in shell scripts and #! lines.")
     ] = False,
     upgrade: Annotated[
         bool,

@@ -38,7 +38,7 @@ def execute(
         int, typer.Option(metavar="SECONDS", min=0, help="How long one execution may take; 0 = no timeout.")
     ] = 0,
     count: Annotated[
-        int, typer.Option(metavar="COUNT", min=1, max=1000, help="Tasks to poll in each batch, and at one time.")
+        int, typer.Option(metavar="COUNT", min=1, max=1000, help="Tasks to poll per batch and to run at the same time.")
     ] = 1,
     back_off: Annotated[
         int,
