@@ -33,9 +33,9 @@ SCRIPTS: dict[str, tuple[str, dict[str, Any], str]] = {
     "two sources": (
         "x",
         {"source": {"inline": "1", "fromRun": {}}},
-        "set exactly one of configMap, inline or fromRun",
+        "set exactly one of configMap, folder, inline or fromRun",
     ),
-    "empty source": ("x", {"source": {}}, "set exactly one of configMap, inline or fromRun"),
+    "empty source": ("x", {"source": {}}, "set exactly one of configMap, folder, inline or fromRun"),
     "no source": ("x", {"handler": "python"}, "source is missing"),
     "no source for the command": ("x", {"command": ["perl", "{script}"]}, "source is missing"),
     "command of python": ("x", {**INLINE, "handler": "python", "command": ["x"]}, "command belongs to handler exec"),
