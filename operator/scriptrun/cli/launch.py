@@ -8,6 +8,7 @@ from typing import Any
 
 from scriptrun.cli.api_client import is_configured
 from scriptrun.cli.history import find_past_run
+from scriptrun.cli.input_files import read_text, read_variables
 from scriptrun.cli.options import Target
 from scriptrun.cli.output.exit_codes import INTERRUPTED
 from scriptrun.cli.output.printing import emit, name_of, note, open_log
@@ -15,15 +16,14 @@ from scriptrun.cli.output.progress import show_progress
 from scriptrun.cli.output.result_output import print_end, print_object, read_output
 from scriptrun.cli.scriptchoice import choose_script
 from scriptrun.cli.session import Session, call
-from scriptrun.cli.variables import parse_assignments, parse_duration, parse_key, parse_object, parse_variables_from
+from scriptrun.cli.variables import parse_duration, parse_key, parse_object, parse_variables_from
 from scriptrun.cli.waiting import await_end
 from scriptrun.desired.request import Request, build_rerun, build_run
 from scriptrun.errors import NotFound, UsageError
 from scriptrun.kube.resources import SCRIPTRUNS
 from scriptrun.policies.acceptance import check_exact
-from scriptrun.policies.exactness import find_inexact
 
-__all__ = ["Flags", "Wishes", "launch", "launch_local", "relaunch"]
+__all__ = ["Flags", "Wishes", "launch", "launch_local", "print_started", "relaunch", "say_how_to_get_back"]
 
 _ONLY_CLUSTER = ("from_", "source", "name", "retries", "ttl")
 _ONLY_LOCAL = ("contract", "handler", "config")
@@ -62,7 +62,7 @@ def launch(script: str, wishes: Wishes, flags: Flags, target: Target) -> int:
     request = Request(
         script,
         wishes.name,
-        _read_variables(wishes),
+        read_variables(wishes.vars, wishes.var),
         parse_variables_from(wishes.from_),
         parse_key(wishes.source) if wishes.source else None,
         parse_duration(wishes.timeout, "--timeout") if wishes.timeout else None,
@@ -104,11 +104,12 @@ def launch_local(file: str, wishes: Wishes, flags: Flags) -> int:
         raise UsageError("--no-wait is of no use with --local")
     overrides: dict[str, Any] = {key: getattr(wishes, key) for key in ("contract", "handler") if getattr(wishes, key)}
     if wishes.config:
-        overrides["config"] = parse_object(_read_text(wishes.config), wishes.config)
+        overrides["config"] = parse_object(read_text(wishes.config), wishes.config)
     if wishes.timeout:
         overrides["attemptDeadlineSeconds"] = parse_duration(wishes.timeout, "--timeout")
     run, output = execute_locally(
-        LocalRun(Path(file), overrides, _read_variables(wishes)), open_log(sys.stderr, color=flags.color)
+        LocalRun(Path(file), overrides, read_variables(wishes.vars, wishes.var)),
+        open_log(sys.stderr, color=flags.color),
     )
     return print_end(run, output, flags.output, log_shown=True)
 
@@ -122,7 +123,7 @@ def _start(build: Callable[[Session], Awaitable[dict[str, Any]]], flags: Flags, 
         run = await session.client.create(SCRIPTRUNS, manifest["metadata"]["namespace"], manifest)
         key = (run["metadata"]["namespace"], run["metadata"]["name"])
         if flags.no_wait:
-            _print_started(run, flags.output)
+            print_started(run, flags.output)
             return 0
         started.append(key)
         note(f"{name_of('scriptruns', key[1])} created")
@@ -137,7 +138,7 @@ def _start(build: Callable[[Session], Awaitable[dict[str, Any]]], flags: Flags, 
         return call(target, work)
     except BaseException as error:
         if started:
-            _say_how_to_get_back(*started[0], target)
+            say_how_to_get_back(*started[0], target)
         if isinstance(error, KeyboardInterrupt):
             return INTERRUPTED
         raise
@@ -154,21 +155,36 @@ async def _read_output(session: Session, run: dict[str, Any]) -> str | None:
         return None
 
 
-def _print_started(run: dict[str, Any], form: str | None) -> None:
+def print_started(run: dict[str, Any], form: str | None, plural: str = "scriptruns") -> None:
+    """Print a run that is not waited for.
+
+    Args:
+        run: as it was created.
+        form: json, yaml or name; None: a line that says so.
+        plural: of its kind.
+    """
     if form:
-        print_object(run, form)
+        print_object(run, form, plural)
     else:
-        emit(f"{name_of('scriptruns', run['metadata']['name'])} created")
+        emit(f"{name_of(plural, run['metadata']['name'])} created")
 
 
-def _say_how_to_get_back(namespace: str, name: str, target: Target) -> None:
-    """Say how to see and to end a run that is no longer waited for."""
+def say_how_to_get_back(namespace: str, name: str, target: Target, group: str = "") -> None:
+    """Say how to see and to end a run that is no longer waited for.
+
+    Args:
+        namespace: of the run.
+        name: of the run.
+        target: as typed.
+        group: of the commands that do so, such as `workflows`; "" for those of ScriptRuns.
+    """
     where = f" -n {namespace}" if target.namespace else ""
     where += f" --context {target.context}" if target.context else ""
     where += f" --kubeconfig {target.kubeconfig}" if target.kubeconfig else ""
+    command = f"scriptrun {group}".rstrip()
     note(
-        f"\n{name} goes on without you. See it: scriptrun logs -f {name}{where}; its output: "
-        f"scriptrun get {name} -o output{where}; end it: scriptrun cancel {name}{where}"
+        f"\n{name} goes on without you. See it: {command} logs -f {name}{where}; its output: "
+        f"{command} get {name} -o output{where}; end it: {command} cancel {name}{where}"
     )
 
 
@@ -176,22 +192,3 @@ def _refuse(wishes: Wishes, names: tuple[str, ...], why: str) -> None:
     for item in fields(wishes):
         if item.name in names and getattr(wishes, item.name) not in (None, "", []):
             raise UsageError(f"--{item.name.rstrip('_')} {why}")
-
-
-def _read_variables(wishes: Wishes) -> dict[str, Any]:
-    """Merge the files of --vars and, last, --var."""
-    merged: dict[str, Any] = {}
-    for path in wishes.vars:
-        merged |= parse_object(_read_text(path), "stdin" if path == "-" else path)
-    variables = merged | parse_assignments(wishes.var)
-    if wrong := find_inexact(variables, "variables"):
-        raise UsageError(wrong)
-    return variables
-
-
-def _read_text(path: str) -> str:
-    try:
-        # JSON is UTF-8, whatever the locale says.
-        return (sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()).decode()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} can't be read: {getattr(error, 'strerror', None) or error}") from error

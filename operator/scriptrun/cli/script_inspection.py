@@ -12,7 +12,7 @@ from scriptrun.cli.scriptchoice import choose_script
 from scriptrun.cli.session import Session, call
 from scriptrun.kube.resources import SCRIPTRUNS, SCRIPTS
 
-__all__ = ["show_script"]
+__all__ = ["build_last_run", "show_script"]
 
 
 def show_script(typed: str, limit: int, form: str | None, target: Target) -> None:
@@ -32,13 +32,14 @@ def show_script(typed: str, limit: int, form: str | None, target: Target) -> Non
         if form is None:
             emit(describe_script(script, columns, runs, datetime.now(UTC)))
             return
-        document = {"script": strip(script), "runs": [_build_run(row) for row in runs]}
+        document = {"script": strip(script), "runs": [build_last_run(row) for row in runs]}
         emit(dump_json(document) if form == "json" else dump_yaml(document))
 
     call(target, work)
 
 
-def _build_run(row: Row) -> dict[str, Any]:
+def build_last_run(row: Row) -> dict[str, Any]:
+    """Build what is told of a run in a list of the last ones. Pure."""
     return {
         "name": row.name,
         "phase": row.cells.get("Phase") or "Pending",

@@ -1,4 +1,4 @@
-"""From a ScriptRun just created to its end."""
+"""From a run just created to its end."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -9,10 +9,10 @@ from scriptrun.cli.output.progress import Progress, describe_progress
 from scriptrun.cli.podlogs import LogFollower, Sink
 from scriptrun.errors import NotFound
 from scriptrun.kube.client import Client
-from scriptrun.kube.resources import SCRIPTRUNS
+from scriptrun.kube.resources import SCRIPTRUNS, Resource
 from scriptrun.kube.watching import LISTED, watch_objects
 
-__all__ = ["await_end", "is_finished"]
+__all__ = ["await_end", "hint_when_ignored", "is_finished", "watch_run"]
 
 _HINT_SECONDS = 10.0
 
@@ -38,11 +38,11 @@ async def await_end(
         NotFound: the run was deleted meanwhile.
     """
     follower = LogFollower(client, key, log, note, shown) if log else None
-    tasks = [asyncio.create_task(_hint_at_operator(client, key))]
+    tasks = [asyncio.create_task(hint_when_ignored(client, SCRIPTRUNS, key, "operator"))]
     if follower:
         tasks.append(asyncio.create_task(follower.run()))
     try:
-        async for run in _watch_run(client, key):
+        async for run in watch_run(client, SCRIPTRUNS, key):
             if is_finished(run):
                 if follower:
                     await follower.finish(run)
@@ -55,10 +55,20 @@ async def await_end(
     raise AssertionError("a watch ends by an error only")
 
 
-async def _watch_run(client: Client, key: tuple[str, str]) -> AsyncIterator[dict[str, Any]]:
+async def watch_run(client: Client, resource: Resource, key: tuple[str, str]) -> AsyncIterator[dict[str, Any]]:
+    """Yield a run as it is now, and each time it has changed.
+
+    Args:
+        client: to the API server.
+        resource: its kind.
+        key: namespace and name of the run.
+
+    Raises:
+        NotFound: the run was deleted meanwhile.
+    """
     namespace, name = key
     there = False
-    async for type_, run in watch_objects(client, SCRIPTRUNS, namespace, fieldSelector=f"metadata.name={name}"):
+    async for type_, run in watch_objects(client, resource, namespace, fieldSelector=f"metadata.name={name}"):
         there = there or type_ == "ADDED"
         if type_ == "DELETED" and is_finished(run):
             yield run  # deleted in the moment of its end: its last state has that
@@ -70,12 +80,19 @@ async def _watch_run(client: Client, key: tuple[str, str]) -> AsyncIterator[dict
         yield run
 
 
-async def _hint_at_operator(client: Client, key: tuple[str, str]) -> None:
-    """Say what may be wrong when nobody has so much as looked at the run."""
+async def hint_when_ignored(client: Client, resource: Resource, key: tuple[str, str], process: str) -> None:
+    """Say what may be wrong when the process that should has not so much as looked at a run.
+
+    Args:
+        client: to the API server.
+        resource: the run's kind.
+        key: namespace and name of the run.
+        process: that should, in words.
+    """
     await asyncio.sleep(_HINT_SECONDS)
-    run = await client.get(SCRIPTRUNS, *key)
+    run = await client.get(resource, *key)
     if not run.get("status"):
         note(
-            f"{key[1]}: no operator has looked at it for {_HINT_SECONDS:.0f} s: is one running, and does it work in "
+            f"{key[1]}: no {process} has looked at it for {_HINT_SECONDS:.0f} s: is one running, and does it work in "
             f'namespace {key[0]}? See "kubectl get deployments -A -l app.kubernetes.io/name=scriptrun"'
         )

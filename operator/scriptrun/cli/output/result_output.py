@@ -40,10 +40,16 @@ def describe_end(run: dict[str, Any], *, log_shown: bool) -> str:
     return f"{text}: {message}" if message else text
 
 
-def print_object(run: dict[str, Any], form: str) -> None:
-    """Print a ScriptRun itself as json, yaml or name."""
+def print_object(run: dict[str, Any], form: str, plural: str = "scriptruns") -> None:
+    """Print a run itself as json, yaml or name.
+
+    Args:
+        run: the object.
+        form: json, yaml or name.
+        plural: of its kind.
+    """
     if form == "name":
-        emit(name_of("scriptruns", run["metadata"]["name"]))
+        emit(name_of(plural, run["metadata"]["name"]))
     else:
         emit(dump_json(strip(run)) if form == "json" else dump_yaml(strip(run)))
 

@@ -1,6 +1,6 @@
 """One run in full, for people. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +9,7 @@ from scriptrun.models.reasons import REASONS, Reason
 from scriptrun.policies.attempts import parse_instant
 from scriptrun.policies.text import escape_controls
 
-__all__ = ["align_facts", "describe_run", "format_age", "write_block"]
+__all__ = ["align_columns", "align_facts", "describe_run", "format_age", "write_block"]
 
 _INDENT = "  "
 _UNITS = (("d", 86_400), ("h", 3600), ("m", 60))
@@ -92,6 +92,11 @@ def _describe_attempts(attempts: list[dict[str, Any]]) -> str:
         took = f"{(finished - started).total_seconds():g} s" if started and finished else ""
         exit_code = str(attempt.get("exitCode", ""))
         rows.append((str(attempt["number"]), attempt["pod"], attempt.get("reason", ""), exit_code, took))
+    return align_columns(rows)
+
+
+def align_columns(rows: Sequence[Sequence[str]]) -> str:
+    """Write rows under each other, their cells in columns; the first row has the headings."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join("   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
 

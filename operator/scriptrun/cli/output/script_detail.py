@@ -10,7 +10,7 @@ from scriptrun.cli.output.tables import Row, decide_layout, format_row
 from scriptrun.policies.attempts import parse_instant
 from scriptrun.policies.text import escape_controls
 
-__all__ = ["describe_script"]
+__all__ = ["describe_condition", "describe_script"]
 
 
 def describe_script(script: dict[str, Any], columns: Sequence[str], runs: Sequence[Row], now: datetime) -> str:
@@ -26,7 +26,7 @@ def describe_script(script: dict[str, Any], columns: Sequence[str], runs: Sequen
     blocks = [align_facts(_list_facts(script))]
     conditions = status.get("conditions") or ()
     if conditions:
-        blocks.append(write_block("Conditions", "\n".join(_describe_condition(item, now) for item in conditions)))
+        blocks.append(write_block("Conditions", "\n".join(describe_condition(item, now) for item in conditions)))
     blocks.append(write_block("Limits", align_facts(_list_limits(spec))))
     for title, field in (("Variables schema", "variablesSchema"), ("Output schema", "outputSchema")):
         if spec.get(field):
@@ -83,7 +83,8 @@ def _describe_pin(source: dict[str, Any]) -> str:
     return f"pinned to {source['sha256']}" if source.get("sha256") else "not pinned"
 
 
-def _describe_condition(condition: dict[str, Any], now: datetime) -> str:
+def describe_condition(condition: dict[str, Any], now: datetime) -> str:
+    """Describe a condition in one line."""
     changed = parse_instant(condition.get("lastTransitionTime"))
     since = f" for {format_age((now - changed).total_seconds())}" if changed else ""
     text = f"{condition['type']}={condition['status']}{since}"
