@@ -122,10 +122,16 @@ def _describe_commands(command: Any, parent: Any) -> Iterator[str]:
     # Typed loosely: typer carries its own copy of click, which it does not export.
     context = command.context_class(command, info_name=command.name or "scriptrun", parent=parent)
     if hasattr(command, "commands"):
+        if command.invoke_without_command:  # a command by itself, too
+            yield from _describe_command(command, context)
         for inner in command.commands.values():
             if not inner.hidden:
                 yield from _describe_commands(inner, context)
         return
+    yield from _describe_command(command, context)
+
+
+def _describe_command(command: Any, context: Any) -> Iterator[str]:
     yield f"### {context.command_path}"
     yield command.help
     records = [parameter.get_help_record(context) for parameter in command.params]

@@ -358,7 +358,7 @@ def test_the_doctor(scripts: Space, user: User, kubeconfig: Path) -> None:
     found = {item["check"]: item["state"] for item in json.loads(done.stdout)["checks"]}
     assert (done.code, done.stderr) == (0, "")
     assert found == dict.fromkeys(("cluster", "crds", "rights"), "ok") | dict.fromkeys(
-        ("operator", "admission", "api", "bridges", "storage"), "skipped"
+        ("operator", "admission", "api", "bridges", "workflows", "storage"), "skipped"
     )
     all_of_it = user.do("doctor", "--kubeconfig", kubeconfig, "--namespace", scripts.name)
     assert " leads" in all_of_it.stdout

@@ -2,7 +2,14 @@
 
 import typer
 
-__all__ = ["complete_contexts", "complete_namespaces", "complete_runs", "complete_scripts"]
+__all__ = [
+    "complete_contexts",
+    "complete_namespaces",
+    "complete_runs",
+    "complete_scripts",
+    "complete_workflow_runs",
+    "complete_workflows",
+]
 
 _PATIENCE_SECONDS = 3.0
 
@@ -15,6 +22,16 @@ def complete_runs(ctx: typer.Context, incomplete: str) -> list[str]:
 def complete_scripts(ctx: typer.Context, incomplete: str) -> list[str]:
     """Names of Scripts in the namespace."""
     return [] if ctx.params.get("local") else _complete(ctx, "scripts", incomplete)
+
+
+def complete_workflows(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Names of Workflows in the namespace."""
+    return _complete(ctx, "workflows", incomplete)
+
+
+def complete_workflow_runs(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Names of WorkflowRuns in the namespace."""
+    return _complete(ctx, "workflowruns", incomplete)
 
 
 def complete_namespaces(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -47,9 +64,10 @@ def _complete(ctx: typer.Context, plural: str, incomplete: str) -> list[str]:
     from scriptrun.cli.session import Session, call
     from scriptrun.errors import ScriptRunError
     from scriptrun.kube.client import METADATA_LIST_ONLY
-    from scriptrun.kube.resources import NAMESPACES, SCRIPTRUNS, SCRIPTS
+    from scriptrun.kube.resources import NAMESPACES, SCRIPTRUNS, SCRIPTS, WORKFLOWRUNS, WORKFLOWS
 
-    resource = next(item for item in (NAMESPACES, SCRIPTRUNS, SCRIPTS) if item.plural == plural)
+    kinds = (NAMESPACES, SCRIPTRUNS, SCRIPTS, WORKFLOWRUNS, WORKFLOWS)
+    resource = next(item for item in kinds if item.plural == plural)
     given = {field: str(ctx.params.get(field) or "") for field in ("namespace", "context", "kubeconfig")}
 
     async def read(session: Session) -> list[str]:

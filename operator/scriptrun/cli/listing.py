@@ -30,19 +30,22 @@ class Listing:
     newest_first: bool = False
     watch: bool = False
     script: str = ""
+    workflow: str = ""
     phases: frozenset[str] = field(default_factory=frozenset)
 
     def wants_row(self, row: Row) -> bool:
         """Whether a row of the table passes the filters."""
-        return self._wants(row.cells.get("Script", ""), row.cells.get("Phase", ""))
+        return self._wants(row.cells.get("Script", ""), row.cells.get("Workflow", ""), row.cells.get("Phase", ""))
 
     def wants_object(self, obj: dict[str, Any]) -> bool:
         """Whether an object passes the filters."""
-        name = obj["spec"].get("scriptRef", {}).get("name", "")
-        return self._wants(name, obj.get("status", {}).get("phase", ""))
+        script, workflow = (obj["spec"].get(field, {}).get("name", "") for field in ("scriptRef", "workflowRef"))
+        return self._wants(script, workflow, obj.get("status", {}).get("phase", ""))
 
-    def _wants(self, script: str, phase: str) -> bool:
-        return (not self.script or script == self.script) and (not self.phases or (phase or "Pending") in self.phases)
+    def _wants(self, script: str, workflow: str, phase: str) -> bool:
+        if (self.script and script != self.script) or (self.workflow and workflow != self.workflow):
+            return False
+        return not self.phases or (phase or "Pending") in self.phases
 
 
 def print_list(listing: Listing, target: Target) -> None:
@@ -97,7 +100,8 @@ async def _print_table(session: Session, listing: Listing) -> None:
         rows.sort(key=lambda row: row.created, reverse=True)
     if not (rows or listing.watch):
         where = "any namespace" if listing.all_namespaces else f"namespace {session.namespace}"
-        what = f"{listing.resource.plural} that match" if listing.script or listing.phases else listing.resource.plural
+        filtered = listing.script or listing.workflow or listing.phases
+        what = f"{listing.resource.plural} that match" if filtered else listing.resource.plural
         note(f"no {what} in {where}")
         return
     columns = parse_columns(pages[0], wide=listing.output == "wide")

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from scriptrun.cli.commands import doctor, runs, scripts, serving, system, worker
+from scriptrun.cli.commands import doctor, runs, scripts, serving, system, worker, workflows
 from scriptrun.cli.commands import run as run_commands
 from scriptrun.errors import ScriptRunError, UsageError
 
@@ -23,7 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: it starts in half the time, and pipes and narrow terminals get it whole
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _group in (run_commands, runs, scripts, worker, serving, doctor, system):
+for _group in (run_commands, runs, workflows, scripts, worker, serving, doctor, system):
     _group.register(app)
 
 

@@ -18,17 +18,18 @@ from scriptrun.cli.doctor.operator import judge_operator
 from scriptrun.cli.doctor.rights import RIGHTS, judge_rights
 from scriptrun.cli.doctor.services import judge_bridges
 from scriptrun.cli.doctor.storage import judge_storage
+from scriptrun.cli.doctor.workflows import judge_workflows
 from scriptrun.crdgen import build_crds
 from unit.cli.apistub import ApiStub, Reply, list_of, refuse
 from unit.cli.conftest import Scriptrun
 
-KINDS = ("scripts", "scriptruns", "bridges")
+KINDS = ("scripts", "scriptruns", "bridges", "workflows", "workflowruns")
 APPS = "/apis/apps/v1/deployments"
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/scriptrun-system/leases/scriptrun-operator"
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-CHECKS = ["cluster", "crds", "rights", "operator", "admission", "api", "bridges", "storage"]
+CHECKS = ["cluster", "crds", "rights", "operator", "admission", "api", "bridges", "workflows", "storage"]
 
 
 def deployment(component: str = "operator", available: int = 2, wanted: int = 2, **environment: str) -> dict[str, Any]:
@@ -87,6 +88,7 @@ def _be_well(api: ApiStub) -> None:
     api.on(f"GET {ADMISSION}/validatingadmissionpolicies", list_of(*found))
     api.on(f"GET {ADMISSION}/validatingadmissionpolicybindings", list_of(*bound))
     api.on("GET /apis/scriptrun.dev/v1alpha1/namespaces/team/bridges", list_of())
+    api.on("GET /apis/scriptrun.dev/v1alpha1/namespaces/team/workflows", list_of())
 
 
 def _read(stdout: str) -> dict[str, dict[str, str]]:
@@ -110,7 +112,7 @@ def test_as_json(api: ApiStub, scriptrun: Scriptrun) -> None:
     done = scriptrun("doctor", "-o", "json")
     assert json.loads(done.stdout)["ok"] is True
     states = {name: item["state"] for name, item in _read(done.stdout).items()}
-    assert states == dict.fromkeys(CHECKS, "ok") | dict.fromkeys(("api", "bridges", "storage"), "skipped")
+    assert states == dict.fromkeys(CHECKS, "ok") | dict.fromkeys(("api", "bridges", "workflows", "storage"), "skipped")
 
 
 def test_a_cluster_without_us(api: ApiStub, scriptrun: Scriptrun) -> None:
@@ -182,7 +184,7 @@ def test_rights() -> None:
     assert judge_rights("a", dict.fromkeys(RIGHTS, True)).state is State.OK
     looking = judge_rights("a", {right: right.role == "view" for right in RIGHTS})
     assert (looking.state, "you can look, not run" in looking.message) == (State.WARNING, True)
-    assert "may not create scriptruns, patch scriptruns" in looking.message
+    assert "may not create scriptruns, create workflowruns, patch" in looking.message
     assert judge_rights("a", {right: right.resource != "pods/log" for right in RIGHTS}).state is State.FAILED
 
 
@@ -242,6 +244,45 @@ def test_bridges(status: dict[str, Any], spec: dict[str, Any], served: bool, sta
     finding = judge_bridges("team", [bridge], installation)
     assert finding.state is state
     assert bool(finding.advice) == (state is State.FAILED)
+
+
+PROCESS = "workflows"
+WATCHING = deployment(PROCESS, SCRIPTRUN_WATCH_NAMESPACES="a,b")
+WORKFLOW_CASES: dict[str, tuple[str, dict[str, Any] | None, dict[str, Any] | None, State, str]] = {
+    "well": ("True", deployment(PROCESS), lease(), State.OK, "1 ready, operator-a leads"),
+    "out of the cluster": ("True", None, lease(), State.OK, "operator-a leads"),
+    "a Lease that may not be seen": ("True", deployment(PROCESS), {}, State.OK, "1 ready"),
+    "none": ("True", None, None, State.FAILED, "no `scriptrun workflows` that runs them"),
+    "all are missing": ("True", deployment(PROCESS, available=0), None, State.FAILED, "0 of 2 pods"),
+    "nobody leads": ("True", deployment(PROCESS), lease(instant(-60)), State.FAILED, "none leads"),
+    "elsewhere": ("True", WATCHING, lease(), State.FAILED, "works in a, b, not in namespace team"),
+    "one is missing": ("True", deployment(PROCESS, available=1), lease(), State.WARNING, "1 of 2 pods"),
+    "not ready": ("False", deployment(PROCESS), lease(), State.WARNING, "totals: InvalidWorkflow"),
+    "not checked": ("", deployment(PROCESS), lease(), State.WARNING, "totals: not checked yet"),
+}
+
+
+@pytest.mark.parametrize("case", WORKFLOW_CASES)
+def test_workflows(case: str) -> None:
+    ready, found, held, state, message = WORKFLOW_CASES[case]
+    said = [{"type": "Ready", "status": ready, "reason": "InvalidWorkflow"}] if ready else []
+    workflow = {"metadata": {"name": "totals"}, "spec": {}, "status": {"conditions": said}}
+    finding = judge_workflows("team", [workflow], found, held, at(10))
+    assert (finding.state, message in finding.message) == (state, True), finding
+    assert bool(finding.advice) == (state is not State.OK)
+
+
+@pytest.mark.parametrize(("visible", "state"), [(True, "failed"), (False, "warning")])
+def test_only_who_sees_deployments_can_tell_that_nothing_runs_workflows(
+    api: ApiStub, scriptrun: Scriptrun, visible: bool, state: str
+) -> None:
+    _be_there(api)
+    workflow = {"metadata": {"name": "totals"}, "spec": {}}
+    api.on("GET /apis/scriptrun.dev/v1alpha1/namespaces/team/workflows", list_of(workflow))
+    deployments = list_of() if visible else refuse(403, "Forbidden")
+    for path in (APPS, APPS.replace("deployments", "namespaces/scriptrun-system/deployments")):
+        api.on(f"GET {path}", deployments)
+    assert _read(scriptrun("doctor", "-o", "json").stdout)["workflows"]["state"] == state
 
 
 DEFAULT = {"metadata": {"name": "fast", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}}}

@@ -43,6 +43,7 @@ def test_help_is_data(scriptrun: Scriptrun) -> None:
         "logs",
         "cancel",
         "scripts",
+        "workflows",
         "doctor",
         "operator",
         "crds",

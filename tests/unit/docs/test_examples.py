@@ -128,9 +128,13 @@ def test_make_targets(page: Path) -> None:
 
 
 def _commands() -> dict[str, set[str]]:
-    """The command line's commands, each with the names below it."""
-    root = typer.main.get_command(app)
-    return {name: set(getattr(command, "commands", {})) for name, command in root.commands.items()}  # type: ignore[attr-defined]
+    """The command line's commands, each with the names below it; "" among them: it is a command by itself, too."""
+    known = {}
+    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        known[name] = set(getattr(command, "commands", {}))
+        if known[name] and command.invoke_without_command:
+            known[name].add("")
+    return known
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)

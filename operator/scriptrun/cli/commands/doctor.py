@@ -22,7 +22,7 @@ def doctor(
     context: Context = "",
     kubeconfig: Kubeconfig = "",
 ) -> None:
-    """Check cluster, CRDs, your rights, operator, admission policies, REST API, bridges and storage.
+    """Check cluster, CRDs, your rights, operator, admission policies, REST API, bridges, workflows, storage.
 
     For each failure it says what to do. What you may not see, or what is not installed, is skipped.
     """

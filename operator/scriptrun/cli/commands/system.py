@@ -1,23 +1,19 @@
-"""Commands about scriptrun itself: `operator`, `bridge`, `workflows`, `crds` and `version`."""
+"""Commands about scriptrun itself: `operator`, `bridge`, `crds` and `version`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
+from scriptrun.cli.commands.settings import read_settings
 from scriptrun.cli.options import Context, Kubeconfig
-
-if TYPE_CHECKING:
-    from scriptrun.settings import ProcessSettings
-
-SettingsType = TypeVar("SettingsType", bound="ProcessSettings")
 
 __all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this group."""
-    for command in (operator, bridge, workflows, crds, version):
+    for command in (operator, bridge, crds, version):
         app.command()(command)
 
 
@@ -28,7 +24,7 @@ def operator(kubeconfig: Kubeconfig = "", context: Context = "") -> None:
     from scriptrun.controller.operator import run_operator
     from scriptrun.settings import Settings
 
-    asyncio.run(run_operator(_read_settings(Settings), kubeconfig, context))
+    asyncio.run(run_operator(read_settings(Settings), kubeconfig, context))
 
 
 def bridge(kubeconfig: Kubeconfig = "", context: Context = "") -> None:
@@ -38,33 +34,7 @@ def bridge(kubeconfig: Kubeconfig = "", context: Context = "") -> None:
     from scriptrun.bridges.process import run_bridges
     from scriptrun.settings import BridgeSettings
 
-    asyncio.run(run_bridges(_read_settings(BridgeSettings), kubeconfig, context))
-
-
-def workflows(kubeconfig: Kubeconfig = "", context: Context = "") -> None:
-    """Run workflows. Its settings are SCRIPTRUN_* environment variables: see docs/workflowrun.md."""
-    import asyncio
-
-    from scriptrun.settings import WorkflowSettings
-    from scriptrun.workflows.process import run_workflows
-
-    asyncio.run(run_workflows(_read_settings(WorkflowSettings), kubeconfig, context))
-
-
-def _read_settings(kind: "type[SettingsType]") -> "SettingsType":
-    """Read a process's settings from the environment, and set up its logs by them."""
-    from pydantic import ValidationError
-
-    from scriptrun.errors import UsageError
-    from scriptrun.runtime.logging import configure_logs
-
-    try:
-        settings = kind()
-    except ValidationError as error:
-        wrong = error.errors()[0]
-        raise UsageError(f"SCRIPTRUN_{str(wrong['loc'][0]).upper()}={wrong['input']}: {wrong['msg']}") from error
-    configure_logs(settings.log_level, settings.log_format)
-    return settings
+    asyncio.run(run_bridges(read_settings(BridgeSettings), kubeconfig, context))
 
 
 def crds(

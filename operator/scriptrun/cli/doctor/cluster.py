@@ -7,11 +7,12 @@ from scriptrun.cli.session import Session
 from scriptrun.crdgen import build_crds
 from scriptrun.errors import KubeError, NotFound
 from scriptrun.kube.preflight import is_recent
-from scriptrun.kube.resources import BRIDGES, CUSTOMRESOURCEDEFINITIONS, SCRIPTRUNS, SCRIPTS
+from scriptrun.kube.resources import BRIDGES, CUSTOMRESOURCEDEFINITIONS, SCRIPTRUNS, SCRIPTS, WORKFLOWRUNS, WORKFLOWS
 from scriptrun.models.base import GROUP, VERSION
 
 __all__ = ["check_kinds", "check_version", "list_missing_fields"]
 
+_KINDS = (SCRIPTS, SCRIPTRUNS, BRIDGES, WORKFLOWS, WORKFLOWRUNS)
 _INSTALL = "install the chart (docs/operations.md), or: scriptrun crds | kubectl apply --server-side -f -"
 
 
@@ -35,7 +36,7 @@ async def check_kinds(session: Session) -> Finding:
         return failed("crds", f"{GROUP} is served as {', '.join(served)}, not as {VERSION}", _INSTALL)
     document = await session.client.read(f"/apis/{GROUP}/{VERSION}")
     kinds = {item["name"] for item in document["resources"]}
-    absent = [item.plural for item in (SCRIPTS, SCRIPTRUNS, BRIDGES) if item.plural not in kinds]
+    absent = [item.plural for item in _KINDS if item.plural not in kinds]
     if absent:
         return failed("crds", f"{GROUP}/{VERSION} has no {', '.join(absent)}", _INSTALL)
     if missing := await _find_missing_fields(session):
@@ -44,7 +45,7 @@ async def check_kinds(session: Session) -> Finding:
             f"the CRDs are older than this command: they lack {', '.join(missing)}",
             f"upgrade the chart; with crds.install=false: {_INSTALL.partition('or: ')[2]}",
         )
-    return ok("crds", f"{GROUP}/{VERSION} serves scripts, scriptruns and bridges")
+    return ok("crds", f"{GROUP}/{VERSION} serves {', '.join(item.plural for item in _KINDS)}")
 
 
 async def _find_missing_fields(session: Session) -> list[str]:

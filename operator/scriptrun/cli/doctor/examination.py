@@ -10,6 +10,7 @@ from scriptrun.cli.doctor.operator import check_operator
 from scriptrun.cli.doctor.rights import check_rights
 from scriptrun.cli.doctor.services import check_api, check_bridges
 from scriptrun.cli.doctor.storage import check_storage
+from scriptrun.cli.doctor.workflows import check_workflows
 from scriptrun.cli.options import Target
 from scriptrun.cli.output.printing import dump_json, emit
 from scriptrun.cli.session import Session, call
@@ -34,6 +35,7 @@ _CHECKS: dict[str, Check] = {
     "admission": _check_admission,
     "api": check_api,
     "bridges": check_bridges,
+    "workflows": check_workflows,
     "storage": check_storage,
 }
 

@@ -16,7 +16,7 @@ from scriptrun.errors import Forbidden, NotFound
 from scriptrun.kube.resources import LEASES
 from scriptrun.policies.attempts import parse_instant
 
-__all__ = ["check_operator", "judge_operator"]
+__all__ = ["check_operator", "find_leader", "judge_operator", "read_lease"]
 
 _LEASE = "scriptrun-operator"
 _DURATION_SECONDS = 15
@@ -29,16 +29,27 @@ async def check_operator(session: Session, installation: Installation) -> Findin
         return skipped(
             "operator", "you may not see Deployments", "ask an administrator to run scriptrun doctor, or start a run"
         )
+    lease = await read_lease(session, deployment, _LEASE)
+    return judge_operator(session.namespace, deployment, lease, datetime.now(UTC))
+
+
+async def read_lease(session: Session, deployment: dict[str, Any] | None, default: str) -> dict[str, Any] | None:
+    """Read the Lease that a process's leader renews; None: there is none; empty: it may not be seen.
+
+    Args:
+        session: to ask with.
+        deployment: of the process, if there is one.
+        default: name of the Lease, where the Deployment does not say otherwise.
+    """
     environment = read_environment(deployment) if deployment else {}
     where = deployment["metadata"]["namespace"] if deployment else SYSTEM_NAMESPACE
     namespace = environment.get("SCRIPTRUN_LEASE_NAMESPACE") or where
     try:
-        lease = await session.client.get(LEASES, namespace, environment.get("SCRIPTRUN_LEASE_NAME") or _LEASE)
+        return await session.client.get(LEASES, namespace, environment.get("SCRIPTRUN_LEASE_NAME") or default)
     except NotFound:
-        lease = None
+        return None
     except Forbidden:
-        lease = {}
-    return judge_operator(session.namespace, deployment, lease, datetime.now(UTC))
+        return {}
 
 
 def judge_operator(
@@ -52,7 +63,7 @@ def judge_operator(
         lease: its Lease; None: there is none; empty: it may not be seen.
         now: aware UTC.
     """
-    leader = _find_leader(lease, now) if lease else ""
+    leader = find_leader(lease, now) if lease else ""
     if deployment is None and not leader:
         return failed("operator", "no operator is installed", "install the chart: docs/operations.md")
     environment = read_environment(deployment) if deployment else {}
@@ -79,8 +90,8 @@ def _advise(deployment: dict[str, Any] | None) -> str:
     return advise_logs(deployment) if deployment else "install the chart: docs/operations.md"
 
 
-def _find_leader(lease: dict[str, Any], now: datetime) -> str:
-    """Find who holds a Lease, if it was renewed in time."""
+def find_leader(lease: dict[str, Any], now: datetime) -> str:
+    """Find who holds a Lease, if it was renewed in time; "" otherwise. Pure."""
     spec = lease.get("spec", {})
     renewed = parse_instant(spec.get("renewTime"))
     seconds = spec.get("leaseDurationSeconds") or _DURATION_SECONDS

@@ -35,13 +35,14 @@ _OURS = "scriptrun.dev"
 RIGHTS = (
     *(Right(verb, _OURS, "scripts") for verb in ("get", "list")),
     *(Right(verb, _OURS, "scriptruns") for verb in ("get", "list", "watch")),
+    *(Right(verb, _OURS, "workflows") for verb in ("get", "list")),
+    *(Right(verb, _OURS, "workflowruns") for verb in ("get", "list", "watch")),
     *(Right(verb, "", "pods") for verb in ("list", "watch")),
     Right("get", "", "pods/log"),
     Right("get", "", "configmaps"),
-    Right("create", _OURS, "scriptruns", "edit"),
-    Right("patch", _OURS, "scriptruns", "edit"),
+    *(Right(verb, _OURS, kind, "edit") for verb in ("create", "patch") for kind in ("scriptruns", "workflowruns")),
 )
-"""What `list`, `get`, `logs`, `run` and `cancel` ask for."""
+"""What `list`, `get`, `logs`, `run` and `cancel` ask for, also those of `workflows`."""
 
 
 async def check_rights(session: Session) -> Finding:

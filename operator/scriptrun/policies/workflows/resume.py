@@ -1,12 +1,12 @@
 """What a run that resumes takes over from an earlier one."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from scriptrun.models.workflow import WorkflowSpec
 from scriptrun.policies.workflows.states import StepState
 
-__all__ = ["Earlier", "decide_resume"]
+__all__ = ["Earlier", "decide_resume", "find_resume_step"]
 
 _ENDED_WITH_RUN = ("Canceled", "NotReached", "RunTimeout")
 
@@ -53,8 +53,22 @@ def decide_resume(spec: WorkflowSpec, step: str, workflow: str, earlier: Earlier
     taken: dict[str, StepState] = {}
     for name in names[: names.index(step)]:
         state = earlier.states.get(name)
-        if state is None or state.phase not in ("Succeeded", "Skipped") or state.reason in _ENDED_WITH_RUN:
+        if state is None or not _is_done(state):
             found = f"is {state.phase}" if state else "is not one of its steps"
             return f"resume.step: {name} comes before {step} and {found} in {run}; go on from {name} or an earlier step"
         taken[name] = state
     return taken
+
+
+def find_resume_step(states: Iterable[StepState]) -> str | None:
+    """Find the step from which a run that has failed can resume: the first one that is not done; None: all are.
+
+    Args:
+        states: of its steps, in their order.
+    """
+    return next((state.name for state in states if not _is_done(state)), None)
+
+
+def _is_done(state: StepState) -> bool:
+    """Whether a step need not run again; those that ended with their run have to."""
+    return state.phase in ("Succeeded", "Skipped") and state.reason not in _ENDED_WITH_RUN
