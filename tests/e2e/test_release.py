@@ -14,7 +14,7 @@ import yaml
 
 from clusterlab.space import Run, Space
 from e2e.release import NAMESPACE, SETTINGS, Release, find_kubectl
-from helm import CHART, read_notes
+from helm import CHART, ROOT, read_notes
 from kubeapi import wait_for
 
 pytestmark = pytest.mark.e2e
@@ -163,7 +163,7 @@ def test_an_uninstall_keeps_what_is_the_users(installed: Release, space: Space) 
 
     assert {name for name in installed.find_remains() if not name.startswith("crd/")} == set()
     crds = {name for name in installed.find_remains() if name.startswith("crd/")}
-    assert crds == {f"crd/{plural}.scriptrun.dev" for plural in ("scripts", "scriptruns", "bridges")}
+    assert crds == {f"crd/{path.stem}.scriptrun.dev" for path in (ROOT / "crds").glob("*.yaml")}
     assert space.api.get(space.run_path("work-1")).body["status"] == ended.status
     assert space.get_config_map(ended.status["outputRef"]["configMap"])
     waiting = _add_run(space, "work", 2, seconds=0)
