@@ -7,6 +7,7 @@ condition ``Stored``, is set after the database has committed, and the operator 
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -33,8 +34,30 @@ _log = structlog.get_logger(__name__)
 _RETRIES = Backoff(0.2, 30.0)
 
 
+_Uid = str
+
+
+@dataclass(slots=True)
+class _Unstored:
+    """A run that is over and not stored.
+
+    Attributes:
+        key: its namespace and name, which another run may be given once it is gone.
+        finished_at: when it ended.
+        deleted: what it was when somebody deleted it.
+    """
+
+    key: Key
+    finished_at: datetime
+    deleted: dict[str, Any] | None = None
+
+
 def _key(run: dict[str, Any]) -> Key:
     return run["metadata"]["namespace"], run["metadata"]["name"]
+
+
+def _uid(run: dict[str, Any]) -> _Uid:
+    return str(run["metadata"]["uid"])
 
 
 class Recorder:
@@ -61,47 +84,48 @@ class Recorder:
         self._hiding = hiding
         self._settings = settings
         self._clock = clock
-        self._pending: dict[Key, datetime] = {}
-        self._deleted: dict[Key, dict[str, Any]] = {}
-        self._queue: WorkQueue[Key] = WorkQueue(backoff=_RETRIES)
+        self._pending: dict[_Uid, _Unstored] = {}
+        self._queue: WorkQueue[_Uid] = WorkQueue(backoff=_RETRIES)
         self._working = False
         metrics.UNSTORED.set_function(lambda: len(self._pending))
         metrics.OLDEST_UNSTORED.set_function(self._measure_lag)
 
     def note(self, run: dict[str, Any]) -> None:
         """Take note of a ScriptRun as it is now."""
-        finished_at = parse_instant((run.get("status") or {}).get("finishedAt"))
+        uid, finished_at = _uid(run), parse_instant((run.get("status") or {}).get("finishedAt"))
         if finished_at is None or is_stored(run):
-            self._pending.pop(_key(run), None)
+            self._pending.pop(uid, None)
             return
-        self._pending[_key(run)] = finished_at
-        self._ask(_key(run))
+        self._pending[uid] = _Unstored(_key(run), finished_at)
+        self._ask(uid)
 
     def note_deleted(self, run: dict[str, Any]) -> None:
         """Take note of a ScriptRun that somebody deleted; what it was is stored as far as it can still be had."""
         self.note(run)
-        if self._working and _key(run) in self._pending:
-            self._deleted[_key(run)] = run
-        else:
-            self._pending.pop(_key(run), None)
+        if not self._working:
+            self._pending.pop(_uid(run), None)
+        elif unstored := self._pending.get(_uid(run)):
+            unstored.deleted = run
 
     def note_gone(self, key: Key) -> None:
         """Take note that a run is not there any more, and nobody saw it go."""
-        self._pending.pop(key, None)
+        for uid, unstored in list(self._pending.items()):
+            if unstored.key == key:
+                del self._pending[uid]
 
     def _measure_lag(self) -> float:
-        pending = list(self._pending.values())  # at once: metrics are read in a thread
-        return max(0.0, (self._clock() - min(pending)).total_seconds()) if pending else 0.0
+        ends = [unstored.finished_at for unstored in list(self._pending.values())]  # metrics are read in a thread
+        return max(0.0, (self._clock() - min(ends)).total_seconds()) if ends else 0.0
 
-    def _ask(self, key: Key) -> None:
+    def _ask(self, uid: _Uid) -> None:
         if self._working:
-            self._queue.add(key)
+            self._queue.add(uid)
 
     async def work(self) -> None:
         """Store and prune until cancelled. One process at a time does so; others stand by and take note."""
         self._working = True
-        for key in self._pending:
-            self._ask(key)
+        for uid in self._pending:
+            self._ask(uid)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._prune_forever())
@@ -111,35 +135,39 @@ class Recorder:
             self._working = False
             self._queue = WorkQueue(backoff=_RETRIES)
 
-    async def _store_pending(self, key: Key) -> None:
-        if key in self._pending:
-            await self._settle(key)
+    async def _store_pending(self, uid: _Uid) -> None:
+        if (unstored := self._pending.get(uid)) is None:
+            return
+        await self._settle(uid, unstored)
+        # Whatever was noted meanwhile, such as its deletion with its last state, asks for it once more.
+        if self._pending.get(uid) is unstored:
+            del self._pending[uid]
 
-    def _note_failure(self, key: Key, error: Exception) -> None:
+    def _note_failure(self, uid: _Uid, error: Exception) -> None:
         metrics.ERRORS.inc()
-        failures = self._queue.count_failures(key)
-        delay = self._queue.retry(key)
+        failures = self._queue.count_failures(uid)
+        delay = self._queue.retry(uid)
         expected = isinstance(error, HistoryUnavailable | KubeError | WorkersBusy)
-        facts = {"namespace": key[0], "run": key[1], "again_seconds": delay}
+        facts: dict[str, Any] = {"again_seconds": delay}
+        if unstored := self._pending.get(uid):
+            facts.update(namespace=unstored.key[0], run=unstored.key[1])
         if not expected:
             _log.error("run not stored, will be tried again", exc_info=error, **facts)
         elif failures in (0, 5):
             _log.warning("run not stored, will be tried again", error=str(error), **facts)
 
-    async def _settle(self, key: Key) -> None:
-        """Store one run and say so on it."""
-        gone = self._deleted.get(key)
-        try:
-            run = gone or await self._client.get(SCRIPTRUNS, *key)
-        except NotFound:
-            self._pending.pop(key, None)
-            return
-        if (run.get("status") or {}).get("finishedAt") and not is_stored(run):
+    async def _settle(self, uid: _Uid, unstored: _Unstored) -> None:
+        """Store one run, as far as it is still there, and say so on it."""
+        run = unstored.deleted
+        if run is None:
+            try:
+                run = await self._client.get(SCRIPTRUNS, *unstored.key)
+            except NotFound:
+                return
+        if _uid(run) == uid and (run.get("status") or {}).get("finishedAt") and not is_stored(run):
             await self.store(run)
-            if gone is None:
+            if unstored.deleted is None:
                 await self._mark(run)
-        self._pending.pop(key, None)
-        self._deleted.pop(key, None)
 
     async def _mark(self, run: dict[str, Any]) -> None:
         """Say on a run that it is kept; on no other that was given its name since, which has events of its own."""
