@@ -27,12 +27,17 @@ class Ending:
         self.cause = cause
         self.killed = killed
 
+    @property
+    def by_kernel(self) -> bool:
+        """Whether SIGKILL ended the script, and it was not the runner that sent it."""
+        return self.signal == _SIGKILL and not self.killed
+
     def describe(self) -> str:
         """Say how the process ended, in words."""
         if not self.signal:
             return f"exit code {self.exit_code}"
         text = f"ended by signal {self.signal} ({_name_signal(self.signal)})"
-        if self.signal == _SIGKILL and not self.killed:
+        if self.by_kernel:
             text += ", which the runner did not send: most likely the memory limit was reached"
         return text
 

@@ -170,6 +170,12 @@ def _finish(child: Child, contract: Contract, sink: Sink, stop: Stop, started_at
         _show(conclusion.log, sink, log)
     if ending.cause:
         conclusion.fail(ending.cause, _explain_cause(ending.cause, contract.spec, ending.describe()))
+    elif ending.by_kernel and conclusion.reason == "ScriptFailed" and os.getpid() == 1:
+        from scriptrun_runner.memory import count_oom_kills
+
+        # The kubelet says so too, but not always: it may see the container end before it hears of the memory.
+        if count_oom_kills():
+            conclusion.fail("OutOfMemory", "the script was killed for using more memory than its container may")
     if conclusion.reason == "ScriptFailed" and ending.exit_code:
         from scriptrun_runner.line_ends import describe_line_ends
 
