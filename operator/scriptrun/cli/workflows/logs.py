@@ -6,7 +6,7 @@ from typing import Any
 from scriptrun.cli.output.printing import note
 from scriptrun.cli.podlogs import Sink, copy_attempts, copy_log, list_pods
 from scriptrun.cli.waiting import await_end
-from scriptrun.cli.workflows.outputs import describe_step_run, list_step_runs, sort_by_creation
+from scriptrun.cli.workflows.outputs import describe_step_run, list_step_runs, sort_step_runs
 from scriptrun.desired.links import is_owned_by
 from scriptrun.desired.workflows.names import STEP_LABEL, WORKFLOW_RUN_LABEL
 from scriptrun.errors import KubeError, NotFound
@@ -70,7 +70,7 @@ class StepLogs:
                 self._client, SCRIPTRUNS, metadata["namespace"], labelSelector=selector
             ):
                 if type_ == LISTED and existing is not None:  # the list was in the order of names
-                    for one in sort_by_creation(existing):
+                    for one in sort_step_runs(existing, self._run):
                         await self._show(one)
                     existing = None
                 elif type_ in ("ADDED", "MODIFIED") and self._wants(body):

@@ -17,7 +17,7 @@ __all__ = [
     "list_step_runs",
     "read_failed_script",
     "read_workflow_output",
-    "sort_by_creation",
+    "sort_step_runs",
 ]
 
 
@@ -54,19 +54,31 @@ async def list_step_runs(client: Client, run: dict[str, Any], step: str = "") ->
     # Anyone who may create ScriptRuns can write that label: the owner counts.
     mine = [body for body in page["items"] if is_owned_by(body, metadata["uid"])]
     wanted = [body for body in mine if not step or body["metadata"]["labels"].get(STEP_LABEL) == step]
-    return sort_by_creation(wanted)
+    return sort_step_runs(wanted, run)
 
 
-def sort_by_creation(step_runs: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Sort ScriptRuns by their creation, oldest first. Pure."""
-    return sorted(step_runs, key=lambda body: str(body["metadata"].get("creationTimestamp")))
+def sort_step_runs(step_runs: Iterable[dict[str, Any]], run: dict[str, Any]) -> list[dict[str, Any]]:
+    """Sort the ScriptRuns of a WorkflowRun, oldest first; within a second, as its status has the steps. Pure."""
+    names = [str(step.get("name")) for step in (run.get("status") or {}).get("steps") or []]
+
+    def rank(body: dict[str, Any]) -> tuple[str, int, int]:
+        metadata = body["metadata"]
+        step, attempt = (metadata.get("labels") or {}).get(STEP_LABEL), read_attempt(body)
+        return str(metadata.get("creationTimestamp")), names.index(step) if step in names else len(names), attempt
+
+    return sorted(step_runs, key=rank)
+
+
+def read_attempt(body: dict[str, Any]) -> int:
+    """Read which attempt at its step a ScriptRun is, from 1 up. Pure."""
+    text = str((body["metadata"].get("labels") or {}).get(ATTEMPT_LABEL, "1"))
+    return int(text) if text.isdecimal() else 1
 
 
 def describe_step_run(body: dict[str, Any]) -> str:
     """Say which step a ScriptRun belongs to, as a heading. Pure."""
-    labels = body["metadata"].get("labels") or {}
-    attempt = labels.get(ATTEMPT_LABEL, "1")
-    return f"step {labels.get(STEP_LABEL, '?')}{'' if attempt == '1' else f', attempt {attempt}'}:"
+    labels, attempt = body["metadata"].get("labels") or {}, read_attempt(body)
+    return f"step {labels.get(STEP_LABEL, '?')}{'' if attempt == 1 else f', attempt {attempt}'}:"
 
 
 async def read_failed_script(client: Client, run: dict[str, Any]) -> dict[str, Any] | None:
