@@ -60,7 +60,7 @@ def build_fields(plural: str, part: str) -> str:
     if not rules:
         return text
     listed = "\n".join(f"- {rule}" for rule in dict.fromkeys(rules))
-    return f"{text}\n\nThe API server refuses what breaks one of these rules, in these words:\n\n{listed}"
+    return f"{text}\n\nThe API server rejects objects that break one of these rules, with these messages:\n\n{listed}"
 
 
 def _walk(schema: Mapping[str, Any], path: str, *, required: frozenset[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
