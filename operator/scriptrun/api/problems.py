@@ -75,7 +75,7 @@ KINDS: Mapping[str, Kind] = {
     "method-not-allowed": Kind(405, "Not what can be done here"),
     "request-timeout": Kind(408, "The request came too slowly"),
     "already-exists": Kind(409, "There is a run of that name"),
-    "conflict": Kind(409, "Somebody changed it at the same time"),
+    "conflict": Kind(409, "Someone changed it at the same time"),
     "run-finished": Kind(409, "The run is over"),
     "run-forgotten": Kind(409, "Only the history knows the run"),
     "run-has-secrets": Kind(409, "The run can't be repeated without its secrets"),

@@ -41,7 +41,7 @@ class ApiSettings(WorkerSettings):
     max_wait_seconds: int = Field(default=300, ge=0, le=3600, description="Longest `?wait`.")
     heartbeat_seconds: float = Field(default=15.0, gt=0, description="A followed log is never silent for longer.")
     graceful_stop_seconds: int = Field(
-        default=10, ge=1, description="On SIGTERM, requests under way get so long to finish."
+        default=10, ge=1, description="Time for requests in progress to finish after SIGTERM."
     )
     leader_election: bool = Field(
         default=True, description="Of several replicas one stores runs in the history, by a Lease."

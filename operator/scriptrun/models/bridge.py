@@ -108,7 +108,8 @@ class BridgeSpec(Model):
         default=60,
         ge=10,
         le=3600,
-        description="How long a claim lasts; it is extended each third of that while the run goes on. Default: 60.",
+        description="How long a claim lasts. It is extended every third of that while the run is in progress. "
+        "Default: 60.",
     )
     retry_back_off_seconds: int = Field(
         default=10,
@@ -120,7 +121,7 @@ class BridgeSpec(Model):
         default="", max_length=253, description="Name of this worker at the orchestrator. Default: scriptrun/<Bridge>."
     )
     suspend: bool = Field(
-        default=False, description="Claim nothing more; what runs goes on and is reported. Default: false."
+        default=False, description="Stop claiming tasks; runs in progress continue and are reported. Default: false."
     )
     credentials_secret: LocalObjectReference | None = Field(
         default=None,

@@ -195,7 +195,7 @@ class ScriptSpec(Model):
     tolerations: list[Toleration] = Field(
         default_factory=list,
         max_length=64,
-        description="As in a Pod, beside the operator's `runner.tolerations`. Default: none.",
+        description="As in a Pod, in addition to the operator's `runner.tolerations`. Default: none.",
     )
     affinity: Affinity = Field(
         default_factory=Affinity,
@@ -233,7 +233,7 @@ class ScriptSpec(Model):
     image_pull_secrets: list[LocalObjectReference] = Field(
         default_factory=list,
         max_length=16,
-        description="As in a Pod, beside the operator's `runner.imagePullSecrets`. Default: none.",
+        description="As in a Pod, in addition to the operator's `runner.imagePullSecrets`. Default: none.",
     )
     start_deadline_seconds: int = Field(
         default=300,

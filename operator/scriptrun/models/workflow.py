@@ -47,7 +47,7 @@ class Step(Model):
     )
     on_failure: Literal["Fail", "Continue"] = Field(
         default="Fail",
-        description="Whether the run fails when this step fails (Fail), or goes on with the next step (Continue). "
+        description="Whether the run fails when this step fails (Fail), or continues with the next step (Continue). "
         "Default: Fail.",
     )
     retry: Retry = Field(default=Retry(), description="How often the step runs again after a failure.")

@@ -32,7 +32,7 @@ class WorkflowReference(Model):
 class Trigger(Model):
     """What made the run."""
 
-    kind: Literal["Manual"] = Field(default="Manual", description="Manual: somebody created it. Default: Manual.")
+    kind: Literal["Manual"] = Field(default="Manual", description="Manual: someone created it. Default: Manual.")
     id: str = Field(default="", max_length=253, description="Identity of what made it, as it is known there.")
     time: str | None = Field(default=None, description="When it was due.", json_schema_extra=_DATE)
 
@@ -44,7 +44,7 @@ class Resume(Model):
     step: str = Field(
         min_length=1,
         max_length=40,
-        description="The step to go on with. The steps before it must have succeeded or been skipped there.",
+        description="The step to resume with. The steps before it must have succeeded or been skipped there.",
         json_schema_extra={"pattern": STEP_NAME},
     )
 

@@ -12,7 +12,7 @@ from scriptrun.models.scriptrun import NAME_LIMIT
 
 EVERYTHING: dict[str, Any] = {
     "aliases": ["my_script.py", "etl/load.py"],
-    "description": "Greets somebody",
+    "description": "Greets someone",
     "source": {"configMap": {"name": "scripts", "key": "hello.py", "sha256": "a" * 64}},
     "handler": "exec",
     "command": ["tool", "{script}"],

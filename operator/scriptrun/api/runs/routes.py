@@ -271,7 +271,8 @@ async def get_logs(
         int | None, Query(ge=1, le=1000, description="Of this attempt. Default: the last; followed: all.")
     ] = None,
     last_event_id: Annotated[
-        str | None, Header(alias="Last-Event-ID", pattern=PLACE, description="Followed: go on behind this event.")
+        str | None,
+        Header(alias="Last-Event-ID", pattern=PLACE, description="When following: continue after this event."),
     ] = None,
 ) -> Response:
     """Read what a run's script wrote for people.

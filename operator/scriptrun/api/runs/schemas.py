@@ -179,7 +179,7 @@ class Run(RunSummary):
     masked: list[str] = Field(description="JSON pointers to what is masked in `variables`.")
     active_deadline_seconds: int | None = Field(default=None, description="As it was asked for.")
     backoff_limit: int | None = Field(default=None, description="As it was asked for.")
-    cancel: bool = Field(default=False, description="Whether somebody asked for its end.")
+    cancel: bool = Field(default=False, description="Whether its cancellation was requested.")
     queued_at: datetime | None = Field(default=None, description="When it began to wait for its turn.")
     attempts: list[Attempt] = Field(default_factory=list, description="Its attempts.")
     script_sha256: str = Field(default="", description="SHA-256 of the source it ran; only the history tells.")
