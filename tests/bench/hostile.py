@@ -20,7 +20,7 @@ from peers.servers.zeebe import Zeebe
 
 _QUICK_STEP = 8
 _AT_ONCE = 1
-"""With more, the pods and bodies of the inputs take both cores of a small machine, whatever is in them."""
+"""With three, two cores were at a load average of 7: a delay told as much of the machine as of an input."""
 _SLOWEST = 10
 
 
